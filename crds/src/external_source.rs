@@ -1,0 +1,374 @@
+//! `ExternalSource`: where bytes come from, how often to look, and what was found.
+//!
+//! Group, kind, field names, types and defaults are those of flux-externalsource-controller, so that its manifests
+//! apply unchanged; fields marked *addition* are ours, and all optional.
+mod defaults;
+mod rules;
+
+use crate::duration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The finalizer that keeps a source until its artifacts are gone; the original's name.
+pub const FINALIZER: &str = "source.flux.oddkin.co/externalsource-finalizer";
+
+/// Brings data from behind an HTTP API into the cluster as a versioned, verified artifact that Flux can apply.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[kube(
+    group = "source.flux.oddkin.co",
+    version = "v1alpha1",
+    kind = "ExternalSource",
+    plural = "externalsources",
+    singular = "externalsource",
+    shortname = "extsrc",
+    category = "postern",
+    category = "fluxcd",
+    namespaced,
+    status = "ExternalSourceStatus",
+    derive = "PartialEq",
+    doc = "ExternalSource fetches data from an HTTP API at an interval, packs it reproducibly as a tar.gz, and publishes it as a versioned, verified artifact: as an ExternalArtifact for Flux, and through `kubectl get externalsources.subresources.postern.dev NAME --subresource artifact` for people.",
+    printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
+    printcolumn = r#"{"name":"Revision","type":"string","jsonPath":".status.artifact.shortRevision"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalSourceSpec {
+    /// How often to look for new data, as a Go duration such as `10m` or `1h30m`; at least `1m`. Each pass is moved
+    /// by up to 5 % so that many sources do not fetch at once.
+    #[schemars(extend("pattern" = duration::PATTERN, "minLength" = 2))]
+    pub interval: String,
+
+    /// Stops all fetching while true. The last artifact stays published, and Ready keeps its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspend: Option<bool>,
+
+    /// Where the data lies inside the artifact: the path of the file, or with `unpack` the folder that holds the
+    /// unpacked files. Relative, without `..`, at most 255 bytes. Unset, a file is named `data`, and unpacked files
+    /// lie at the root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_path: Option<String>,
+
+    /// How many times all hooks of one pass together may be tried again; 0 means the default, 3.
+    #[serde(default = "default_max_retries")]
+    pub max_retries: i64,
+
+    /// Longest time that one fetch may take, from resolving the name to the last byte, as a Go duration from `1s` to
+    /// `10m`.
+    #[serde(default = "default_timeout")]
+    #[schemars(extend("pattern" = duration::PATTERN))]
+    pub timeout: String,
+
+    /// Commands that change the request before it is sent, or the data before it is stored. Not enabled on this
+    /// installation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<Hooks>,
+
+    /// Where the data comes from.
+    pub generator: Generator,
+
+    /// How many stored revisions to keep, and for how long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<History>,
+}
+
+/// Where the data comes from.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Generator {
+    /// The kind of generator. Only `http` exists today.
+    #[serde(rename = "type")]
+    pub type_: GeneratorType,
+
+    /// Settings of the `http` generator. Required when `type` is `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpGenerator>,
+}
+
+/// The kinds of generator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GeneratorType {
+    /// Fetches from an HTTP or HTTPS address.
+    #[default]
+    Http,
+}
+
+/// One HTTP request, and what its answer must look like.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpGenerator {
+    /// The address to fetch, `http://` or `https://`, at most 2,048 characters, without user or password: put
+    /// credentials into the Secret that `headersSecretRef` names. Loopback, link-local, private and metadata
+    /// addresses are refused unless the operator of this installation allows them.
+    #[schemars(extend("format" = "uri"))]
+    pub url: String,
+
+    /// The HTTP method.
+    #[serde(default = "default_method")]
+    pub method: String,
+
+    /// The request body, sent as it is. Set its `Content-Type` through `headersSecretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+
+    /// A Secret in this namespace; every key becomes a request header, its value the header's value. Headers are not
+    /// sent to another origin after a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers_secret_ref: Option<SecretReference>,
+
+    /// A key of a Secret in this namespace with PEM certificates to trust instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_secret_ref: Option<SecretKeyReference>,
+
+    /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure_skip_verify: Option<bool>,
+
+    /// The status codes that carry data. Unset, any 2xx does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_status: Option<Vec<i64>>,
+
+    /// The media types that carry data, such as `application/json` or `application/*`; parameters are ignored. Unset,
+    /// any does. Guards against login pages that are sent as 200 with HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_content_type: Option<Vec<String>>,
+
+    /// Follows redirects, at most 5, each checked like the address itself. Unset means true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_redirects: Option<bool>,
+
+    /// The SHA-256 that the body must have as received, in 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+
+    /// Whether the body is an archive (tar, tar.gz or gzip) whose files make up the artifact. `Never`, the default,
+    /// stores the body as one file. `Auto` unpacks what content type and first bytes show to be an archive. `Always`
+    /// fails on anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpack: Option<Unpack>,
+}
+
+/// Whether a body is unpacked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Unpack {
+    /// Store the body as one file.
+    #[default]
+    Never,
+    /// Unpack what is an archive.
+    Auto,
+    /// Unpack, or fail.
+    Always,
+}
+
+/// A Secret in the namespace of the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretReference {
+    /// The name of the Secret.
+    pub name: String,
+}
+
+/// A key of a Secret in the namespace of the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretKeyReference {
+    /// The name of the Secret.
+    pub name: String,
+    /// The key in the Secret.
+    pub key: String,
+}
+
+/// Commands around a fetch.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hooks {
+    /// Run in order before the request; may change it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pre_request: Vec<Hook>,
+    /// Run in order on the data; each gets what the one before it wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_request: Vec<Hook>,
+}
+
+/// One command.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hook {
+    /// The name of the hook, unique in its list.
+    pub name: String,
+    /// The program; the operator's allow list must name it.
+    pub command: String,
+    /// Its arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Longest time that it may run, as a Go duration.
+    #[serde(default = "default_hook_timeout")]
+    pub timeout: String,
+    /// What a failure means: `fail` ends the pass, `retry` tries again, `ignore` goes on with the data as it was.
+    #[serde(default)]
+    pub retry_policy: RetryPolicy,
+    /// Environment variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<EnvVar>,
+}
+
+/// What the failure of a hook means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryPolicy {
+    /// Go on with the data as it was.
+    Ignore,
+    /// Try again, as often as `maxRetries` allows.
+    Retry,
+    /// End the pass.
+    #[default]
+    Fail,
+}
+
+/// One environment variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EnvVar {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// How many stored revisions to keep, and for how long.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    /// How many revisions are kept, the current one included; 1 to 100.
+    #[serde(default = "default_history_limit")]
+    pub limit: i64,
+    /// Revisions older than this Go duration are removed; the current one never is. Unset, age does not matter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = duration::PATTERN))]
+    pub max_age: Option<String>,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExternalSourceStatus {
+    /// Ready sums everything up; Reconciling and Stalled are present only while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// The artifact that is published now. It stays when a later fetch fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
+
+    /// The stored revisions, newest first, the current one included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<StoredRevision>,
+
+    /// The `ETag` of the last answer that carried data; sent as `If-None-Match`.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "lastHandledETag")]
+    pub last_handled_etag: Option<String>,
+
+    /// The `Last-Modified` of the last answer that carried data; sent as `If-Modified-Since` where there is no `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_last_modified: Option<String>,
+
+    /// A digest of everything that shapes the artifact: address, method, body, versions of the Secrets, path,
+    /// unpacking. While it differs from the spec's, no conditional request is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_inputs_digest: Option<String>,
+
+    /// The value of the annotation `reconcile.fluxcd.io/requestedAt` whose pass has ended, whatever its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+
+    /// When the next fetch is due, as known at the last write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_fetch_time: Option<Time>,
+
+    /// How many passes failed since the last good one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<i64>,
+}
+
+/// A published artifact.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// Where Flux fetches it, inside the cluster.
+    #[serde(default)]
+    pub url: String,
+    /// `latest@sha256:` and the digest. Changes exactly when the content does.
+    #[serde(default)]
+    pub revision: String,
+    /// The revision with 12 digits of its digest, for people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub short_revision: String,
+    /// `sha256:` and the digest of the archive's bytes.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub digest: String,
+    /// The size of the archive in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// Its path in the store.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// When it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Time>,
+    /// More about it: `created`, `size`, `contentHash` (of the body as received), `tarDigest` (of the archive before
+    /// compression), `contentType`, `skippedLinks`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A revision that can still be fetched.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredRevision {
+    /// `latest@sha256:` and the digest.
+    #[serde(default)]
+    pub revision: String,
+    /// `sha256:` and the digest of the archive's bytes.
+    #[serde(default)]
+    pub digest: String,
+    /// The size of the archive in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// When it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Time>,
+}
+
+/// What `maxRetries` is when unset or 0.
+pub const DEFAULT_MAX_RETRIES: i64 = 3;
+/// How many revisions are kept when `history` does not say.
+pub const DEFAULT_HISTORY_LIMIT: i64 = 5;
+
+fn default_max_retries() -> i64 {
+    DEFAULT_MAX_RETRIES
+}
+
+fn default_history_limit() -> i64 {
+    DEFAULT_HISTORY_LIMIT
+}
+
+fn default_timeout() -> String {
+    "30s".into()
+}
+
+fn default_hook_timeout() -> String {
+    "30s".into()
+}
+
+fn default_method() -> String {
+    "GET".into()
+}

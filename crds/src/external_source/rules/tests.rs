@@ -1,0 +1,176 @@
+//! Each row of the bad-input table that admission answers.
+use super::*;
+use crate::{
+    external_source::{Generator, GeneratorType, Hook, SecretReference},
+    rules::check,
+};
+
+fn spec() -> ExternalSourceSpec {
+    let http = HttpGenerator {
+        url: "https://example.dev/data".into(),
+        method: "GET".into(),
+        ..HttpGenerator::default()
+    };
+    ExternalSourceSpec {
+        interval: "10m".into(),
+        max_retries: 3,
+        timeout: "30s".into(),
+        generator: Generator { type_: GeneratorType::Http, http: Some(http) },
+        ..ExternalSourceSpec::default()
+    }
+}
+
+fn with_http(change: impl FnOnce(&mut HttpGenerator)) -> ExternalSourceSpec {
+    let mut spec = spec();
+    change(spec.generator.http.as_mut().expect("spec() has one"));
+    spec
+}
+
+/// The paths of everything that is wrong.
+fn wrong(spec: &ExternalSourceSpec) -> Vec<String> {
+    spec.violations().into_iter().map(|error| error.path).collect()
+}
+
+#[test]
+fn a_plain_source_is_good_and_draws_no_warning() {
+    check(&spec()).expect("valid");
+    assert_eq!(spec().warnings(), Vec::<String>::new());
+}
+
+#[test]
+fn the_interval_must_be_a_duration_of_a_minute_or_more() {
+    for bad in ["59s", "abc", "-1s", "", "1", "1e99h", "99999999999999999999h"] {
+        assert_eq!(
+            wrong(&ExternalSourceSpec { interval: bad.into(), ..spec() }),
+            ["spec.interval"],
+            "{bad:?}"
+        );
+    }
+    for good in ["1m", "60s", "60000ms", "0.5h"] {
+        assert_eq!(wrong(&ExternalSourceSpec { interval: good.into(), ..spec() }), [""; 0], "{good:?}");
+    }
+}
+
+#[test]
+fn the_timeout_must_be_from_one_second_to_ten_minutes() {
+    for bad in ["999ms", "10m1s", "x"] {
+        assert_eq!(wrong(&ExternalSourceSpec { timeout: bad.into(), ..spec() }), ["spec.timeout"], "{bad:?}");
+    }
+    let error = &ExternalSourceSpec { timeout: "1h".into(), ..spec() }.violations()[0];
+    assert_eq!(error.detail, r#"Invalid value: "1h": must be from 1s to 10m"#);
+}
+
+#[test]
+fn the_url_must_be_an_http_address_without_credentials() {
+    let long = format!("https://example.dev/{}", "a".repeat(2048));
+    for bad in
+        ["", "example.dev", "https://", "http:///x", "file:///etc/passwd", "ftp://x/", "https://a b/", &long]
+    {
+        assert_eq!(wrong(&with_http(|http| http.url = bad.into())), ["spec.generator.http.url"], "{bad:?}");
+    }
+}
+
+#[test]
+fn a_password_in_the_url_is_refused_and_not_repeated() {
+    let errors = with_http(|http| http.url = "https://me:hunter2@example.dev/".into()).violations();
+    assert_eq!(errors[0].path, "spec.generator.http.url");
+    assert!(!errors[0].to_string().contains("hunter2"), "{}", errors[0]);
+}
+
+#[test]
+fn a_malformed_url_with_a_password_does_not_repeat_it_either() {
+    let errors = with_http(|http| http.url = "https://me:hunter2@".into()).violations();
+    assert_eq!(errors[0].path, "spec.generator.http.url");
+    assert!(!errors[0].to_string().contains("hunter2"), "{}", errors[0]);
+}
+
+#[test]
+fn the_method_must_be_a_token() {
+    for bad in ["", "GET ", "PO ST", "GET\r\n"] {
+        assert_eq!(
+            wrong(&with_http(|http| http.method = bad.into())),
+            ["spec.generator.http.method"],
+            "{bad:?}"
+        );
+    }
+}
+
+#[test]
+fn references_must_name_what_a_secret_can_be_called() {
+    let bad = with_http(|http| {
+        http.headers_secret_ref = Some(SecretReference { name: "other/secret".into() });
+        http.ca_bundle_secret_ref = Some(SecretKeyReference { name: "UPPER".into(), key: "a/b".into() });
+    });
+    let expected = ["headersSecretRef.name", "caBundleSecretRef.name", "caBundleSecretRef.key"]
+        .map(|path| format!("spec.generator.http.{path}"));
+    assert_eq!(wrong(&bad), expected);
+}
+
+#[test]
+fn the_destination_path_stays_inside() {
+    for bad in ["..", "a/../b", "../x", "a\0b", "a\\b", "a\nb", &"a".repeat(300)] {
+        let spec = ExternalSourceSpec { destination_path: Some(bad.into()), ..spec() };
+        assert_eq!(wrong(&spec), ["spec.destinationPath"], "{bad:?}");
+    }
+    for good in ["", "/", ".", "/etc/a", "a/b.yaml", "a..b", "conf/"] {
+        let spec = ExternalSourceSpec { destination_path: Some(good.into()), ..spec() };
+        assert_eq!(wrong(&spec), [""; 0], "{good:?}");
+    }
+}
+
+#[test]
+fn hooks_are_refused_until_they_are_enabled() {
+    let hooks = Hooks { pre_request: vec![Hook::default()], post_request: vec![Hook::default()] };
+    let spec = ExternalSourceSpec { hooks: Some(hooks), ..spec() };
+    assert_eq!(wrong(&spec), ["spec.hooks.preRequest", "spec.hooks.postRequest"]);
+    let none = ExternalSourceSpec { hooks: Some(Hooks::default()), ..self::spec() };
+    assert_eq!(wrong(&none), [""; 0]);
+}
+
+#[test]
+fn everything_that_is_wrong_is_named_at_once() {
+    let mut bad = with_http(|http| {
+        http.url = "file:///x".into();
+        http.method = "GE T".into();
+        http.expected_status = Some(vec![200, 99]);
+        http.expected_content_type = Some(vec!["json".into()]);
+        http.sha256 = Some("abc".into());
+    });
+    bad.interval = "59s".into();
+    bad.timeout = "0s".into();
+    bad.max_retries = -1;
+    bad.history = Some(History { limit: 0, max_age: Some("-1h".into()) });
+    let expected = [
+        "spec.interval",
+        "spec.maxRetries",
+        "spec.timeout",
+        "spec.generator.http.url",
+        "spec.generator.http.method",
+        "spec.generator.http.expectedStatus[1]",
+        "spec.generator.http.expectedContentType[0]",
+        "spec.generator.http.sha256",
+        "spec.history.limit",
+        "spec.history.maxAge",
+    ];
+    assert_eq!(wrong(&bad), expected);
+}
+
+#[test]
+fn a_generator_without_its_settings_is_named() {
+    let mut bad = spec();
+    bad.generator.http = None;
+    assert_eq!(wrong(&bad), ["spec.generator.http"]);
+}
+
+#[test]
+fn unwise_things_are_allowed_with_a_warning() {
+    let mut unwise = with_http(|http| {
+        http.url = "http://example.dev/".into();
+        http.headers_secret_ref = Some(SecretReference { name: "token".into() });
+        http.insecure_skip_verify = Some(true);
+    });
+    unwise.destination_path = Some("/etc/app.yaml".into());
+    assert_eq!(wrong(&unwise), [""; 0]);
+    assert_eq!(unwise.warnings().len(), 3);
+    assert!(unwise.warnings().iter().all(|warning| warning.len() <= 120));
+}

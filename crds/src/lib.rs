@@ -1,0 +1,18 @@
+//! The API of Postern: types, defaults, rules, conditions and reasons.
+//!
+//! Everything here is pure: no client, no clock, no file, no async. It imports no other crate of ours, and every
+//! other crate may import it. Start with [`external_source`], then [`rules`], which says how a spec is judged.
+//!
+//! Types are lenient, because whatever etcd holds must decode; strictness lives in `rules.rs` of each kind.
+pub mod conditions;
+pub mod defaults;
+pub mod duration;
+pub mod external_artifact;
+pub mod external_source;
+pub mod manifests;
+pub mod names;
+pub mod reasons;
+pub mod rules;
+
+pub use external_artifact::ExternalArtifact;
+pub use external_source::{ExternalSource, ExternalSourceSpec, ExternalSourceStatus};

@@ -1,0 +1,70 @@
+//! The CRDs as users apply them: what `postern crds` prints and `crds/manifests` holds.
+use crate::ExternalSource;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+
+/// Every CRD of ours, in the order of their names.
+pub fn all() -> Vec<CustomResourceDefinition> {
+    vec![finished(ExternalSource::crd())]
+}
+
+/// All CRDs as one YAML stream.
+///
+/// # Errors
+/// A definition that YAML cannot hold; a unit test shows that there is none.
+pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
+    let mut text = String::new();
+    for definition in all() {
+        text.push_str("---\n");
+        text.push_str(&serde_saphyr::to_string(&definition)?);
+    }
+    Ok(text)
+}
+
+/// What the derive cannot say: an optional field may be absent, but never null.
+fn finished(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    for version in &mut definition.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
+            never_null(schema);
+        }
+    }
+    definition
+}
+
+fn never_null(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    for child in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        never_null(child);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = schema.items.as_mut() {
+        never_null(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = schema.additional_properties.as_mut() {
+        never_null(values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_field_is_nullable_and_every_field_is_described() {
+        let text = yaml().expect("serializes");
+        assert!(!text.contains("nullable"), "{text}");
+        for definition in all() {
+            let schema =
+                definition.spec.versions[0].schema.as_ref().and_then(|s| s.open_api_v3_schema.as_ref());
+            described(schema.expect("schema"), &definition.spec.names.kind);
+        }
+    }
+
+    fn described(schema: &JSONSchemaProps, path: &str) {
+        assert!(schema.description.is_some(), "{path} has no description");
+        for (name, child) in schema.properties.iter().flatten() {
+            described(child, &format!("{path}.{name}"));
+        }
+    }
+}

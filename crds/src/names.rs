@@ -1,0 +1,79 @@
+//! What may name what: Kubernetes objects, keys of Secrets, HTTP tokens, media types, labels.
+
+/// RFC 1123 subdomain, the name of most objects: at most 253 of lower-case letters, digits, `-` and `.`.
+pub fn is_dns_subdomain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 253 && name.split('.').all(is_dns_label_text)
+}
+
+/// A key of a Secret or ConfigMap: at most 253 of letters, digits, `-`, `_` and `.`, and no path step.
+pub fn is_secret_key(key: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    !key.is_empty() && key.len() <= 253 && key.bytes().all(allowed) && key != "." && key != ".."
+}
+
+/// RFC 9110 token: method and header names.
+pub fn is_http_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// A media range without parameters: `text/html`, `text/*` or `*/*`.
+pub fn is_media_range(text: &str) -> bool {
+    match text.split_once('/') {
+        Some(("*", subtype)) => subtype == "*",
+        Some((kind, subtype)) => is_http_token(kind) && is_http_token(subtype),
+        None => false,
+    }
+}
+
+/// A value as a label may carry it: at most 63 characters, every other character replaced by `_`, ends alphanumeric.
+/// Longer values keep their first 63, so two of them may fall together: labels select, they do not identify.
+pub fn label_value(text: &str) -> String {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let safe: String = text.chars().take(63).map(|c| if allowed(c) { c } else { '_' }).collect();
+    safe.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+}
+
+fn is_dns_label_text(label: &str) -> bool {
+    let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && edge(label.bytes().next())
+        && edge(label.bytes().last())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_secrets() {
+        for good in ["a", "a-b.c-d", "0"] {
+            assert!(is_dns_subdomain(good), "{good}");
+        }
+        for bad in ["", "A", "a_b", "-a", "a-", "a..b", "../x", "ns/name", &"a".repeat(254)] {
+            assert!(!is_dns_subdomain(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn keys_of_secrets() {
+        assert!(is_secret_key("ca.crt") && is_secret_key("Authorization") && is_secret_key("..a"));
+        for bad in ["", ".", "..", "a/b", "a b", "a\0"] {
+            assert!(!is_secret_key(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn media_ranges() {
+        assert!(is_media_range("application/json") && is_media_range("text/*") && is_media_range("*/*"));
+        for bad in ["", "json", "/", "a/", "*/json", "a/b;c=d", "a b/c"] {
+            assert!(!is_media_range(bad), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_safe_whatever_the_value() {
+        assert_eq!(label_value("sha256:abc"), "sha256_abc");
+        assert_eq!(label_value("..a/b.."), "a_b");
+        assert_eq!(label_value(&"a".repeat(70)).len(), 63);
+    }
+}

@@ -1,0 +1,83 @@
+//! Every reason that a condition or an event of ours may carry. Reasons are API: add, never rename.
+
+/// The artifact is stored and published.
+pub const SUCCEEDED: &str = "Succeeded";
+/// Work goes on.
+pub const PROGRESSING: &str = "Progressing";
+/// Work goes on after a failure, with growing pauses.
+pub const PROGRESSING_WITH_RETRY: &str = "ProgressingWithRetry";
+/// `spec.suspend` is set.
+pub const SUSPENDED: &str = "Suspended";
+/// The spec breaks a rule; nothing happens until it changes.
+pub const INVALID_SPEC: &str = "InvalidSpec";
+
+/// A referenced Secret may not be read: the RoleBinding is missing.
+pub const SECRET_FORBIDDEN: &str = "SecretForbidden";
+/// A referenced Secret does not exist.
+pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
+/// A referenced Secret lacks the key.
+pub const SECRET_KEY_MISSING: &str = "SecretKeyMissing";
+/// A header that a Secret gives cannot be sent.
+pub const INVALID_HEADER: &str = "InvalidHeader";
+/// A CA bundle is not PEM, or holds no certificate.
+pub const INVALID_CA_BUNDLE: &str = "InvalidCABundle";
+
+/// The address of the source is one that may not be reached from here.
+pub const ADDRESS_REFUSED: &str = "AddressRefused";
+/// The host's name has no address.
+pub const NAME_NOT_RESOLVED: &str = "NameNotResolved";
+/// The source accepts no connection.
+pub const CONNECTION_FAILED: &str = "ConnectionFailed";
+/// The source's certificate is not trusted, or TLS failed otherwise.
+pub const TLS_FAILED: &str = "TLSFailed";
+/// The source did not answer in `spec.timeout`.
+pub const TIMED_OUT: &str = "TimedOut";
+/// The source answered 401.
+pub const UNAUTHORIZED: &str = "Unauthorized";
+/// The source answered 403.
+pub const FORBIDDEN: &str = "Forbidden";
+/// The source answered 404 or 410.
+pub const NOT_FOUND: &str = "NotFound";
+/// The source answered 429, or announced by a header that its limit is reached.
+pub const RATE_LIMITED: &str = "RateLimited";
+/// The source answered 5xx.
+pub const SERVER_ERROR: &str = "ServerError";
+/// The source answered a status that `expectedStatus` does not list.
+pub const UNEXPECTED_STATUS: &str = "UnexpectedStatus";
+/// The source answered a content type that `expectedContentType` does not list.
+pub const UNEXPECTED_CONTENT_TYPE: &str = "UnexpectedContentType";
+/// The source redirects in a circle, too often, or to where no redirect may lead.
+pub const REDIRECT_REFUSED: &str = "RedirectRefused";
+/// The body ended early, or is not as long as announced.
+pub const TRUNCATED: &str = "Truncated";
+/// The body, or what it unpacks to, is larger than this installation allows.
+pub const TOO_LARGE: &str = "TooLarge";
+/// The body's SHA-256 is not the one that `sha256` pins.
+pub const DIGEST_MISMATCH: &str = "DigestMismatch";
+/// The body is no archive that can be unpacked safely.
+pub const UNSAFE_ARCHIVE: &str = "UnsafeArchive";
+
+/// The store has no room.
+pub const STORE_FULL: &str = "StoreFull";
+/// The store refuses writes.
+pub const STORE_READ_ONLY: &str = "StoreReadOnly";
+/// The store failed otherwise.
+pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
+
+/// An ExternalArtifact of this name belongs to something else; it is not touched.
+pub const NAME_TAKEN: &str = "NameTaken";
+/// The CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same.
+pub const FLUX_NOT_INSTALLED: &str = "FluxNotInstalled";
+/// Kubernetes refused or failed a request that the pass needs.
+pub const KUBERNETES_ERROR: &str = "KubernetesError";
+/// The code failed on this object; the message names the request to report.
+pub const INTERNAL_ERROR: &str = "InternalError";
+
+/// Event: a new revision is stored and published.
+pub const NEW_ARTIFACT: &str = "NewArtifact";
+/// Event: the archive held links, which are never packed.
+pub const LINKS_SKIPPED: &str = "LinksSkipped";
+/// Event: the requested reconciliation is not run while the source is suspended.
+pub const REQUEST_IGNORED: &str = "RequestIgnored";
+/// Event: stored revisions beyond the history were removed.
+pub const GARBAGE_COLLECTED: &str = "GarbageCollected";

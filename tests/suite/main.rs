@@ -1,1 +1,9 @@
-//! .
+//! Every test that looks at the whole: of the tree itself, and of Postern on a real control plane.
+//!
+//! `make test` starts the control plane and runs this binary as its child; the classes are in the names: `admit_`
+//! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
+//! survive. A file a class and kind.
+mod layers;
+mod orphans;
+mod purity;
+mod tree;

@@ -1,0 +1,67 @@
+//! The dependency arrows of the workspace, written down once and checked.
+use crate::tree;
+use std::{collections::BTreeMap, process::Command};
+
+/// Who may import whom, as in the layer table of ARCHITECTURE.md.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("extension-apiserver", &[]),
+    ("crds", &[]),
+    ("telemetry", &[]),
+    ("certs", &[]),
+    ("artifacts", &["crds"]),
+    ("apiserver", &["artifacts", "crds", "extension-apiserver", "telemetry"]),
+    ("webhook", &["crds", "extension-apiserver", "telemetry"]),
+    ("controller", &["artifacts", "certs", "crds", "telemetry"]),
+    (
+        "postern",
+        &[
+            "apiserver",
+            "artifacts",
+            "certs",
+            "controller",
+            "crds",
+            "extension-apiserver",
+            "telemetry",
+            "webhook",
+        ],
+    ),
+    ("cluster", &["crds"]),
+    ("tests", &["artifacts", "cluster", "crds"]),
+    ("bench", &["artifacts", "cluster", "crds"]),
+];
+
+#[test]
+fn crates_only_look_down() {
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    for package in metadata()["packages"].as_array().expect("packages") {
+        let name = package["name"].as_str().expect("name");
+        let may = allowed.get(name).unwrap_or_else(|| panic!("{name} has no row in the layer table"));
+        for dependency in package["dependencies"].as_array().expect("dependencies") {
+            let to = dependency["name"].as_str().expect("name");
+            let ours = allowed.contains_key(to) && dependency["path"].is_string();
+            assert!(!ours || may.contains(&to), "{name} must not import {to}");
+        }
+    }
+}
+
+#[test]
+fn every_version_stands_in_the_root_manifest() {
+    for package in metadata()["packages"].as_array().expect("packages") {
+        let path = package["manifest_path"].as_str().expect("path");
+        let text = std::fs::read_to_string(path).expect("manifest");
+        // The library is published alone, so it names the one version that others may want to choose.
+        let own = if package["name"] == "extension-apiserver" { 2 } else { 0 };
+        let versions = text.lines().filter(|line| line.contains("version = \"")).count();
+        let root = package["name"] == "postern";
+        assert!(root || versions <= own, "{path}: versions belong into the root Cargo.toml");
+    }
+}
+
+fn metadata() -> serde_json::Value {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(tree::root())
+        .output()
+        .expect("cargo metadata runs");
+    serde_json::from_slice(&out.stdout).expect("json")
+}

@@ -1,1 +1,7 @@
-//! .
+//! Logs, metrics, readiness and the admin endpoints: what an operator sees of a running Postern.
+//!
+//! Imports no other crate of ours and knows no Kubernetes. Start with [`admin`], which ties the others together.
+pub mod admin;
+pub mod logs;
+pub mod metrics;
+pub mod ready;

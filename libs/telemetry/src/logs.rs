@@ -1,0 +1,119 @@
+//! Log lines on standard error, as JSON for machines or as text for people, and panics among them.
+use std::{any::Any, io, panic, str::FromStr};
+use thiserror::Error;
+use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    #[default]
+    Json,
+    /// A line to be read by people, coloured on a terminal.
+    Text,
+}
+
+impl Format {
+    /// The names of all formats, as the flag takes them.
+    pub const NAMES: [&'static str; 2] = ["json", "text"];
+}
+
+impl FromStr for Format {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "json" => Ok(Self::Json),
+            "text" => Ok(Self::Text),
+            _ => Err(Error::UnknownFormat { name: name.to_owned() }),
+        }
+    }
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The format is none of [`Format::NAMES`].
+    #[error("unknown log format {name:?}, must be json or text")]
+    UnknownFormat {
+        /// What was given.
+        name: String,
+    },
+    /// The filter cannot be read.
+    #[error("failed to read the log filter {filter:?}, must be like info or info,controller=debug")]
+    MalformedFilter {
+        /// What was given.
+        filter: String,
+        /// What is wrong with it.
+        #[source]
+        source: tracing_subscriber::filter::ParseError,
+    },
+    /// Something else in this process logs already.
+    #[error("failed to install the logger")]
+    AlreadyInstalled {
+        /// Who was there first.
+        #[source]
+        source: tracing_subscriber::util::TryInitError,
+    },
+}
+
+/// Starts logging for the whole process. `filter` is a level, or levels a module: `info,kube=warn`.
+///
+/// # Errors
+/// The filter cannot be read, or logging was started before.
+pub fn init(format: Format, filter: &str) -> Result<(), Error> {
+    let levels = EnvFilter::try_new(filter)
+        .map_err(|source| Error::MalformedFilter { filter: filter.to_owned(), source })?;
+    let lines = fmt().with_env_filter(levels).with_writer(io::stderr);
+    match format {
+        Format::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
+        Format::Text => {
+            lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_target(false).finish().try_init()
+        }
+    }
+    .map_err(|source| Error::AlreadyInstalled { source })?;
+    log_panics();
+    Ok(())
+}
+
+/// A panic is a log line like any other, so that whoever reads JSON finds it.
+fn log_panics() {
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map(ToString::to_string);
+        tracing::error!(error = panic_message(info.payload()), at, "panicked");
+    }));
+}
+
+/// What a panic said, when it said it in words.
+pub fn panic_message(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no message)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_named_as_the_flag_names_them() {
+        for name in Format::NAMES {
+            name.parse::<Format>().unwrap();
+        }
+        let error = "xml".parse::<Format>().expect_err("no such format");
+        assert_eq!(error.to_string(), r#"unknown log format "xml", must be json or text"#);
+    }
+
+    #[test]
+    fn a_malformed_filter_is_refused_in_words() {
+        let error = init(Format::Json, "info,,=x=").expect_err("malformed");
+        assert!(matches!(error, Error::MalformedFilter { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_panic_says_what_it_said() {
+        assert_eq!(panic_message(&"static"), "static");
+        assert_eq!(panic_message(&String::from("owned")), "owned");
+        assert_eq!(panic_message(&5), "(no message)");
+    }
+}

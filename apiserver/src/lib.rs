@@ -1,1 +1,2 @@
-//! .
+//! Answers kubectl: artifact and content of a source, and the artifacts view.
+pub mod artifact;

@@ -1,0 +1,169 @@
+//! `Artifact`: one stored revision of a source as an object. Derived from the source's status, kept nowhere.
+use crds::{ExternalSource, external_source::StoredRevision, names};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The label that names the source, in a form that labels allow.
+pub const SOURCE_LABEL: &str = "postern.dev/source";
+/// The label that names the digest, in a form that labels allow.
+pub const DIGEST_LABEL: &str = "postern.dev/digest";
+
+/// One stored revision of an ExternalSource. Nothing of it lies in etcd: it is answered from the source's status.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Artifact {
+    /// Name, labels and times. The name is the source's, followed by 12 digits of the digest; the labels are the
+    /// source's, with `postern.dev/source` and `postern.dev/digest`.
+    pub metadata: ObjectMeta,
+    /// The ExternalSource that it was made from.
+    pub source: Source,
+    /// The revision, `latest@sha256:` and the digest.
+    pub revision: String,
+    /// `sha256:` and the digest of the archive's bytes.
+    pub digest: String,
+    /// The size of the archive in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<i64>,
+    /// Where Flux fetches it, inside the cluster.
+    pub url: String,
+    /// Whether this revision is the one that is published now.
+    pub current: bool,
+    /// When it was stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_update_time: Option<Time>,
+}
+
+/// The ExternalSource that an artifact was made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
+}
+
+/// Every stored revision of a source, newest first.
+pub fn of(source: &ExternalSource) -> Vec<Artifact> {
+    let Some(status) = &source.status else { return Vec::new() };
+    status.history.iter().map(|stored| one(source, stored)).collect()
+}
+
+/// The revision that is published now.
+pub fn current_of(source: &ExternalSource) -> Option<Artifact> {
+    of(source).into_iter().find(|artifact| artifact.current)
+}
+
+fn one(source: &ExternalSource, stored: &StoredRevision) -> Artifact {
+    let published = source.status.as_ref().and_then(|status| status.artifact.as_ref());
+    let name = source.metadata.name.clone().unwrap_or_default();
+    let uid = source.metadata.uid.clone().unwrap_or_default();
+    let hex = stored.digest.strip_prefix("sha256:").unwrap_or(&stored.digest);
+    // The path of a blob ends in its digest, so the address of an older one differs only there.
+    let url = published.map_or_else(String::new, |current| match current.digest.strip_prefix("sha256:") {
+        Some(now) => current.url.replace(now, hex),
+        None => current.url.clone(),
+    });
+    Artifact {
+        metadata: ObjectMeta {
+            name: Some(name_of(&name, hex)),
+            namespace: source.metadata.namespace.clone(),
+            uid: Some(uid_of(&uid, &stored.digest).to_string()),
+            creation_timestamp: stored.last_update_time.clone(),
+            labels: Some(labels_of(source, &name, &stored.digest)),
+            ..ObjectMeta::default()
+        },
+        current: published.is_some_and(|current| current.revision == stored.revision),
+        source: Source { name, uid },
+        revision: stored.revision.clone(),
+        digest: stored.digest.clone(),
+        size: stored.size,
+        url,
+        last_update_time: stored.last_update_time.clone(),
+    }
+}
+
+/// `<source>-<12 digits>`. A name beyond 200 characters is cut, and a hash of all of it keeps it apart from others.
+fn name_of(source: &str, hex: &str) -> String {
+    const LONGEST: usize = 200;
+    let digits: String = hex.chars().take(12).collect();
+    if source.len() <= LONGEST {
+        return format!("{source}-{digits}");
+    }
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, source.as_bytes()).simple().to_string();
+    let kept = source[..LONGEST - 13].trim_end_matches(['.', '-']);
+    format!("{kept}-{}-{digits}", &hash[..12])
+}
+
+/// The same revision of the same source always has the same UID; a source that was made anew gives others.
+fn uid_of(source: &str, digest: &str) -> Uuid {
+    let namespace = Uuid::parse_str(source).unwrap_or(Uuid::NAMESPACE_OID);
+    Uuid::new_v5(&namespace, digest.as_bytes())
+}
+
+fn labels_of(source: &ExternalSource, name: &str, digest: &str) -> BTreeMap<String, String> {
+    let mut labels = source.metadata.labels.clone().unwrap_or_default();
+    labels.insert(SOURCE_LABEL.into(), names::label_value(name));
+    labels.insert(DIGEST_LABEL.into(), names::label_value(digest));
+    labels
+}
+
+/// Why a revision cannot be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Nothing was stored yet.
+    NothingStored,
+    /// What was asked for is no revision, no digest, and no 12 digits of one.
+    Malformed,
+    /// Several stored revisions begin like that.
+    Ambiguous,
+    /// The name is well-formed, but no stored revision has it.
+    Unknown {
+        /// The hexadecimal digits that were asked for.
+        digits: String,
+        /// The short forms of the stored revisions, newest first.
+        kept: Vec<String>,
+    },
+}
+
+/// Finds a revision among the stored ones: the full revision, `sha256:<hex>`, or at least 12 hexadecimal digits;
+/// nothing means the current one.
+///
+/// # Errors
+/// There is no such revision; the variant says why.
+pub fn find(source: &ExternalSource, wanted: Option<&str>) -> Result<Artifact, Missing> {
+    let stored = of(source);
+    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
+        return stored.into_iter().find(|artifact| artifact.current).ok_or(Missing::NothingStored);
+    };
+    let digits = digits_of(wanted).ok_or(Missing::Malformed)?;
+    let hex = |artifact: &Artifact| artifact.digest.trim_start_matches("sha256:").to_owned();
+    let mut found = stored.iter().filter(|artifact| hex(artifact).starts_with(&digits));
+    match (found.next(), found.next()) {
+        (Some(artifact), None) => Ok(artifact.clone()),
+        (Some(_), Some(_)) => Err(Missing::Ambiguous),
+        (None, _) => {
+            let kept = stored.iter().map(|artifact| short(&hex(artifact))).collect();
+            Err(Missing::Unknown { digits: digits.clone(), kept })
+        }
+    }
+}
+
+/// The hexadecimal digits that a spelling of a revision means; 12 to 64 of them.
+fn digits_of(wanted: &str) -> Option<String> {
+    let digest = wanted.rsplit_once('@').map_or(wanted, |(_, digest)| digest);
+    let full = wanted.contains('@') || digest.starts_with("sha256:");
+    let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
+    let enough = if full { digits.len() == 64 } else { (12..=64).contains(&digits.len()) };
+    (enough && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_ascii_lowercase())
+}
+
+fn short(hex: &str) -> String {
+    hex.chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests;

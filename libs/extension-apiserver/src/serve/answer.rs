@@ -1,0 +1,83 @@
+//! One request through the handler: a panic costs that request and nothing else.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use http::{Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::activity::Running;
+use super::{Body, BoxError, CloseConnection, Handler, full};
+
+/// Never fails, in the shape that hyper asks for.
+pub(super) async fn answer<H: Handler>(
+    handler: Arc<H>,
+    request: Request<Incoming>,
+    running: Running,
+    close: CancellationToken,
+) -> Result<Response<Watched>, Infallible> {
+    let handled = AssertUnwindSafe(async { handler.handle(request).await }).catch_unwind().await;
+    let response = handled.unwrap_or_else(|panic| {
+        error!(panic = text(&*panic), "a request handler panicked");
+        internal_error()
+    });
+    if response.extensions().get::<CloseConnection>().is_some() {
+        close.cancel();
+    }
+    Ok(response.map(|body| Watched { body, _running: running }))
+}
+
+fn internal_error() -> Response<Body> {
+    let mut response = Response::new(full("this request made the server panic; its log says more\n"));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+fn text(panic: &(dyn Any + Send)) -> &str {
+    let literal = panic.downcast_ref::<&str>().copied();
+    literal.or_else(|| panic.downcast_ref().map(String::as_str)).unwrap_or("not a text")
+}
+
+/// A response's body. Its request runs until this is dropped; a panic in it resets its stream alone, where it would
+/// otherwise take all other streams of the connection along.
+pub(super) struct Watched {
+    body: Body,
+    _running: Running,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let poll = AssertUnwindSafe(|| Pin::new(&mut self.body).poll_frame(cx));
+        catch_unwind(poll).unwrap_or_else(|panic| {
+            error!(panic = text(&*panic), "a response body panicked");
+            Poll::Ready(Some(Err("the response body panicked".into())))
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

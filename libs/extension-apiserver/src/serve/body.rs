@@ -1,0 +1,101 @@
+//! Bodies: what responses are made of, and how a request's body is read within bounds.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, TryStreamExt};
+use http_body::Frame;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use thiserror::Error;
+use tokio::time::{Instant, timeout_at};
+
+/// Any error, as bodies carry it.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of a response.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// The `idle` to give to [`read_body`] where nothing else is asked for.
+pub const BODY_IDLE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes a second that a body must bring on average once the first `idle` is over.
+const SLOWEST: u32 = 16 << 10;
+
+/// A body of these bytes.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body of no bytes.
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that arrives piece by piece. An error in it cuts the response off, so that no client takes it for complete.
+pub fn stream(pieces: impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static) -> Body {
+    StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync()
+}
+
+/// Why a request's body was not read to its end.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// More bytes than allowed.
+    #[error("the request body is larger than {limit} bytes")]
+    TooLarge {
+        /// The bytes allowed.
+        limit: usize,
+    },
+    /// The client stopped sending, or drips.
+    #[error("the request body arrived too slowly")]
+    TooSlow,
+    /// The connection or the framing broke.
+    #[error("failed to read the request body")]
+    Broken {
+        /// What broke.
+        #[source]
+        source: BoxError,
+    },
+}
+
+impl BodyError {
+    /// A stable word for metrics and answers.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "RequestEntityTooLarge",
+            Self::TooSlow => "RequestTimeout",
+            Self::Broken { .. } => "BadRequest",
+        }
+    }
+}
+
+/// Reads a request's body up to `limit` bytes.
+///
+/// Ends with [`BodyError::TooSlow`] when nothing arrives for `idle`, and when less than 16 KiB a second arrive over a
+/// longer time: a client that sends a byte now and then would hold its request open for ever.
+pub async fn read_body<B>(mut body: B, limit: usize, idle: Duration) -> Result<Bytes, BodyError>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        return Err(BodyError::TooLarge { limit });
+    }
+    let started = Instant::now();
+    let mut read = BytesMut::with_capacity(announced);
+    loop {
+        let due = started + idle + Duration::from_secs(read.len() as u64) / SLOWEST;
+        let frame = timeout_at(due.min(Instant::now() + idle), body.frame()).await;
+        let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else {
+            return Ok(read.freeze());
+        };
+        let frame = frame.map_err(|error| BodyError::Broken { source: error.into() })?;
+        let Ok(data) = frame.into_data() else { continue };
+        if read.len() + data.len() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        read.extend_from_slice(&data);
+    }
+}

@@ -1,0 +1,139 @@
+//! One connection, from the handshake to its last response.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use rustls_pki_types::CertificateDer;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::activity::Activity;
+use super::answer::answer;
+use super::{Handler, Limits, Peer, Tls};
+
+/// How long the peer of an unused connection gets to confirm that it sends nothing more.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What all connections of a listener share.
+pub(super) struct Connections<H> {
+    tls: Option<Tls>,
+    handler: Arc<H>,
+    http: auto::Builder<TokioExecutor>,
+    limits: Limits,
+    shutdown: CancellationToken,
+}
+
+impl<H: Handler> Connections<H> {
+    pub(super) fn new(
+        tls: Option<Tls>,
+        handler: Arc<H>,
+        limits: Limits,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Self { tls, handler, http: http(&limits), limits, shutdown }
+    }
+
+    /// Serves one accepted socket to its end.
+    pub(super) async fn run(&self, stream: TcpStream, address: SocketAddr) {
+        if let Err(error) = prepare(&stream, &self.limits) {
+            debug!(%error, %address, "connection was gone before it began");
+            return;
+        }
+        let Some(tls) = &self.tls else {
+            return self.serve(stream, Peer { address, certificates: Arc::new([]) }).await;
+        };
+        match timeout(self.limits.handshake_timeout, tls.handshake(stream)).await {
+            Ok(Ok(stream)) => {
+                let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let certificates = presented.iter().cloned().map(CertificateDer::into_owned).collect();
+                self.serve(stream, Peer { address, certificates }).await;
+            }
+            Ok(Err(error)) => debug!(%error, %address, "handshake failed"),
+            Err(_) => debug!(%address, "handshake took too long"),
+        }
+    }
+
+    async fn serve<S>(&self, stream: S, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let address = peer.address;
+        let activity = Activity::new();
+        let close = self.shutdown.child_token();
+        let service = service_fn(|mut request| {
+            request.extensions_mut().insert(peer.clone());
+            answer(Arc::clone(&self.handler), request, activity.begin(), close.clone())
+        });
+        let mut connection = pin!(self.http.serve_connection_with_upgrades(TokioIo::new(stream), service));
+        let mut closing = false;
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        debug!(error = &*error, %address, "connection failed");
+                    }
+                    return;
+                }
+                () = close.cancelled(), if !closing => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = activity.unused_for_too_long(&self.limits) => {
+                    closing = true;
+                    connection.as_mut().graceful_shutdown();
+                    let ended = timeout(FAREWELL, connection.as_mut()).await.is_ok();
+                    if ended || !activity.is_busy() {
+                        debug!(%address, "closed an unused connection");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sends what is written at once, and lets the kernel notice a peer that vanished or stopped reading, even where HTTP has
+/// nothing to say for hours, as on a watch over HTTP/1.1.
+fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let probes =
+        TcpKeepalive::new().with_time(limits.keep_alive_interval).with_interval(limits.keep_alive_timeout);
+    socket.set_tcp_keepalive(&probes)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(limits.stall_timeout))?;
+    Ok(())
+}
+
+/// HTTP/1.1 with upgrades, and HTTP/2; the preface tells which. The limits on reset streams are left at hyper's
+/// defaults, which are its answer to rapid-reset attacks.
+fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // It also counts the time between two requests. The first headers have the shorter deadline of `Activity`.
+        .header_read_timeout(limits.idle_timeout)
+        .max_buf_size(limits.max_header_bytes as usize)
+        .max_headers(limits.max_headers);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(limits.max_header_bytes)
+        .max_concurrent_streams(limits.max_streams)
+        .initial_stream_window_size(limits.stream_window)
+        .initial_connection_window_size(limits.connection_window)
+        .keep_alive_interval(limits.keep_alive_interval)
+        .keep_alive_timeout(limits.keep_alive_timeout);
+    builder
+}

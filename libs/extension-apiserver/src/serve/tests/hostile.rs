@@ -1,0 +1,121 @@
+//! Clients that are silent, slow, or greedy.
+
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(200);
+const SOON: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn silent_sockets_are_closed_at_the_handshake_deadline() {
+    let ca = Authority::new();
+    let server = Server::start(Some(ca.tls()), Limits { handshake_timeout: SHORT, ..limits() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(server.tcp().await);
+    }
+
+    let mut h2 = server.h2(&ca.client("h2")).await;
+    assert_eq!(
+        read(h2.send_request(request("/hello")).await.unwrap()).await.2,
+        "hello",
+        "nobody waits for them"
+    );
+
+    for stream in &mut silent {
+        assert_eq!(until_closed(stream, SOON).await, b"");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_after_the_handshake_is_closed() {
+    let ca = Authority::new();
+    let server = Server::start(Some(ca.tls()), Limits { header_timeout: SHORT, ..limits() }).await;
+    let mut h1 = server.tls(&ca.client("http/1.1")).await.unwrap();
+    let mut h2 = server.tls(&ca.client("h2")).await.unwrap();
+
+    until_closed(&mut h1, SOON).await;
+    until_closed(&mut h2, SOON).await;
+}
+
+#[tokio::test]
+async fn slow_headers_are_ended() {
+    let server = Server::plain(Limits { header_timeout: SHORT, ..limits() }).await;
+    let (mut reader, mut writer) = server.tcp().await.into_split();
+    let drip = tokio::spawn(async move {
+        writer.write_all(b"GET /hello HTTP/1.1\r\nx-drip: ").await?;
+        loop {
+            writer.write_all(b"a").await?;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        #[expect(unreachable_code, reason = "names the type of the errors above")]
+        std::io::Result::Ok(())
+    });
+
+    let answer = until_closed(&mut reader, SOON).await;
+
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{answer:?}");
+    drip.await.unwrap().expect_err("the socket is closed");
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_and_a_busy_one_is_not() {
+    let server = Server::plain(Limits { idle_timeout: SHORT, ..limits() }).await;
+    let mut idle = server.tcp().await;
+    idle.write_all(b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+    let mut busy = server.h1().await;
+
+    let slow = busy.send_request(request("/slow")).await.unwrap();
+
+    assert_eq!(read(slow).await.2, "slow", "longer than the idle timeout");
+    assert!(until_closed(&mut idle, SOON).await.ends_with(b"hello"));
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_closed() {
+    let server = Server::plain(Limits { stall_timeout: Duration::from_secs(1), ..limits() }).await;
+    let mut greedy = server.tcp().await;
+    greedy.write_all(b"GET /endless HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+
+    tokio::time::sleep(Duration::from_secs(5)).await;
+
+    let read = async {
+        let mut piece = vec![0; 1 << 20];
+        while greedy.read(&mut piece).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    let _closed_or_reset = tokio::time::timeout(SOON, read).await.expect("an endless body has an end here");
+}
+
+#[tokio::test]
+async fn too_large_headers_are_refused_and_many_headers_are_not() {
+    let server = Server::plain(limits()).await;
+    let mut many = request("/hello");
+    for group in 0..500 {
+        many.headers_mut().append("x-remote-group", format!("group-{group}").parse().unwrap());
+    }
+    let (status, ..) = read(server.h1().await.send_request(many).await.unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+
+    let mut large = request("/hello");
+    large.headers_mut().insert("x-large", "a".repeat(2 << 20).parse().unwrap());
+    let refused = server.h1().await.send_request(large).await;
+    let status = refused.map(|response| response.status());
+    assert!(!matches!(status, Ok(StatusCode::OK)), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_thousand_streams_of_one_connection_run_at_once() {
+    let ca = Authority::new();
+    let server = Server::start(Some(ca.tls()), limits()).await;
+    let mut h2 = server.h2(&ca.client("h2")).await;
+    let mut slow: futures::stream::FuturesUnordered<_> =
+        (0..1_000).map(|_| h2.send_request(request("/slow"))).collect();
+
+    let all = async {
+        while let Some(response) = slow.next().await {
+            assert_eq!(response.unwrap().status(), StatusCode::OK);
+        }
+    };
+
+    tokio::time::timeout(Duration::from_secs(10), all).await.expect("in parallel, 300 ms each");
+}

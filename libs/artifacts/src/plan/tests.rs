@@ -1,0 +1,235 @@
+//! What a plan makes of a spec and its Secrets.
+use super::*;
+use crate::{Error, Retry};
+use crds::{
+    external_source::{Generator, SecretKeyReference, SecretReference},
+    rules,
+};
+use rcgen::{CertificateParams, KeyPair};
+
+const CANARY: &str = "canary-7f3a";
+
+fn spec() -> ExternalSourceSpec {
+    ExternalSourceSpec {
+        interval: "1m".into(),
+        timeout: "30s".into(),
+        generator: Generator {
+            http: Some(HttpGenerator {
+                url: "https://example.com/data?token=canary-7f3a".into(),
+                method: "GET".into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        },
+        ..Default::default()
+    }
+}
+
+fn with(change: impl FnOnce(&mut HttpGenerator)) -> ExternalSourceSpec {
+    let mut spec = spec();
+    change(spec.generator.http.as_mut().expect("spec() sets it"));
+    spec
+}
+
+fn plan(spec: &ExternalSourceSpec, secrets: &Secrets) -> Result<Plan, Error> {
+    Plan::new(rules::check(spec).expect("the spec is good"), secrets)
+}
+
+fn secret(name: &str, data: &[(&str, &[u8])]) -> ReferencedSecret {
+    let entry = |(key, value): &(&str, &[u8])| ((*key).to_owned(), SecretSlice::from(value.to_vec()));
+    ReferencedSecret { name: name.into(), version: "7".into(), data: data.iter().map(entry).collect() }
+}
+
+/// A spec with `headersSecretRef`, and the plan that its Secret gives.
+fn with_headers(data: &[(&str, &[u8])]) -> Result<Plan, Error> {
+    let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
+    plan(&spec, &Secrets { headers: Some(secret("token", data)), ca_bundle: None })
+}
+
+/// A spec with `caBundleSecretRef`, and the plan that its Secret gives.
+fn with_bundle(pem: &[u8]) -> Result<Plan, Error> {
+    let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
+    let spec = with(|http| http.ca_bundle_secret_ref = Some(reference));
+    plan(&spec, &Secrets { headers: None, ca_bundle: Some(secret("ca", &[("ca.crt", pem)])) })
+}
+
+fn authority() -> String {
+    let key = KeyPair::generate().unwrap();
+    CertificateParams::new(["ca.example".into()]).unwrap().self_signed(&key).unwrap().pem()
+}
+
+#[test]
+fn every_key_becomes_a_header_that_debug_does_not_show() {
+    let plan =
+        with_headers(&[("Authorization", b"Bearer canary-7f3a"), ("X-Tab", b"a\tb\xe9")]).expect("good");
+    assert_eq!(plan.headers["authorization"], "Bearer canary-7f3a");
+    assert!(plan.headers.values().all(http::HeaderValue::is_sensitive));
+    let shown = format!("{plan:?} {:?}", plan.headers);
+    assert!(!shown.contains(CANARY), "{shown}");
+}
+
+#[test]
+fn a_bad_header_is_told_by_secret_and_key_and_never_by_value() {
+    for (key, value, problem) in [
+        ("a", "canary-7f3a\r\nX: y", "its value holds a line break; a common cause is a newline at the end"),
+        ("a", "canary-7f3a\n", "its value holds a line break; a common cause is a newline at the end"),
+        ("a", "canary-7f3a\0", "its value holds a control character"),
+        ("a b", CANARY, "it is no header name"),
+        ("Host", CANARY, "this header is set by the fetch itself"),
+        ("content-length", CANARY, "this header is set by the fetch itself"),
+        ("Transfer-Encoding", CANARY, "this header is set by the fetch itself"),
+        ("Connection", CANARY, "this header is set by the fetch itself"),
+        ("Range", CANARY, "this header is set by the fetch itself"),
+        ("If-None-Match", CANARY, "this header is set by the fetch itself"),
+    ] {
+        let error = with_headers(&[(key, value.as_bytes())]).expect_err(key);
+        let expected = format!("key {key} of Secret token cannot be sent as a header: {problem}");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!((error.reason(), error.retry()), ("InvalidHeader", Retry::OnChange));
+        assert!(!format!("{error:?}").contains(CANARY));
+    }
+}
+
+#[test]
+fn two_keys_for_one_header_are_refused() {
+    let error = with_headers(&[("Accept", b"a"), ("accept", b"b")]).expect_err("ambiguous");
+    assert!(error.to_string().ends_with("another key gives the same header; case does not matter"));
+}
+
+#[test]
+fn a_secret_of_very_many_keys_is_refused() {
+    let keys: Vec<String> = (0..101).map(|n| format!("k{n:03}")).collect();
+    let data: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), b"v".as_slice())).collect();
+    assert_eq!(with_headers(&data[..100]).expect("as many as allowed").headers.len(), 100);
+    let error = with_headers(&data).expect_err("one too many");
+    assert!(error.to_string().contains("at most 100 headers"), "{error}");
+}
+
+#[test]
+fn a_bundle_replaces_the_system_and_wins_over_skipping() {
+    let pem = [authority(), authority()].concat();
+    let plan = with_bundle(pem.as_bytes()).expect("good");
+    assert!(matches!(plan.trust, Trust::Bundle(certificates) if certificates.len() == 2));
+
+    let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
+    let both = with(|http| {
+        http.ca_bundle_secret_ref = Some(reference);
+        http.insecure_skip_verify = Some(true);
+    });
+    let ca_bundle = Some(secret("ca", &[("ca.crt", pem.as_bytes())]));
+    let plan = super::Plan::new(rules::check(&both).unwrap(), &Secrets { headers: None, ca_bundle });
+    assert!(matches!(plan.expect("good").trust, Trust::Bundle(_)));
+}
+
+#[test]
+fn a_bad_bundle_is_told_by_secret_and_key() {
+    let key = KeyPair::generate().unwrap().serialize_pem();
+    let no_certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let unfinished = &authority()[..100];
+    let huge = vec![b'\n'; 512 * 1024 + 1];
+    for (pem, problem) in [
+        (b"canary-7f3a".as_slice(), "it holds no certificate in PEM"),
+        (b"", "it holds no certificate in PEM"),
+        (b"\xff\xfe\0", "it holds no certificate in PEM"),
+        (key.as_bytes(), "it holds no certificate in PEM"),
+        (unfinished.as_bytes(), "it is not PEM"),
+        (no_certificate.as_bytes(), "one of its certificates cannot be read"),
+        (&huge, "it is larger than 512 KiB"),
+    ] {
+        let error = with_bundle(pem).expect_err(problem);
+        assert_eq!(error.to_string(), format!("key ca.crt of Secret ca is no CA bundle: {problem}"));
+        assert_eq!((error.reason(), error.retry()), ("InvalidCABundle", Retry::OnChange));
+    }
+}
+
+#[test]
+fn a_hostile_bundle_costs_little() {
+    let many_lines = "\n".repeat(500_000);
+    let nested = "-----BEGIN CERTIFICATE-----\n".repeat(18_000);
+    let certificate = authority();
+    let many = certificate.repeat(512 * 1024 / certificate.len());
+    for pem in [many_lines, nested, many] {
+        let started = std::time::Instant::now();
+        let _ = with_bundle(pem.as_bytes());
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn a_missing_secret_or_key_is_told_by_name() {
+    let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
+    let spec = with(|http| http.ca_bundle_secret_ref = Some(reference));
+    let error = plan(&spec, &Secrets::default()).expect_err("no Secret");
+    assert_eq!((error.to_string(), error.reason()), ("Secret ca does not exist".into(), "SecretNotFound"));
+    let ca_bundle = Some(secret("ca", &[("other", b"")]));
+    let error = plan(&spec, &Secrets { headers: None, ca_bundle }).expect_err("no key");
+    assert_eq!(
+        (error.to_string(), error.reason()),
+        ("Secret ca has no key ca.crt".into(), "SecretKeyMissing")
+    );
+}
+
+#[test]
+fn a_path_keeps_only_steps_that_lead_somewhere() {
+    for (path, kept) in [
+        ("", None),
+        (".", None),
+        ("/", None),
+        ("./", None),
+        ("//a//b/./c/", Some("a/b/c")),
+        ("data.json", Some("data.json")),
+        ("...", Some("...")),
+        (".hidden", Some(".hidden")),
+    ] {
+        let spec = ExternalSourceSpec { destination_path: Some(path.into()), ..spec() };
+        assert_eq!(plan(&spec, &Secrets::default()).expect("good").destination.as_deref(), kept, "{path:?}");
+    }
+}
+
+#[test]
+fn whatever_shapes_the_artifact_changes_the_inputs_digest() {
+    let base = plan(&spec(), &Secrets::default()).expect("good").inputs_digest();
+    let changed = [
+        with(|http| http.url.push('x')),
+        with(|http| http.method = "POST".into()),
+        with(|http| http.body = Some(String::new())),
+        with(|http| http.unpack = Some(Unpack::Auto)),
+        with(|http| http.sha256 = Some("0".repeat(64))),
+        with(|http| http.expected_content_type = Some(vec!["text/plain".into()])),
+        with(|http| http.expected_status = Some(vec![200])),
+        with(|http| http.follow_redirects = Some(false)),
+        with(|http| http.insecure_skip_verify = Some(true)),
+        ExternalSourceSpec { destination_path: Some("a".into()), ..spec() },
+    ];
+    let mut digests: Vec<Digest> =
+        changed.iter().map(|spec| plan(spec, &Secrets::default()).expect("good").inputs_digest()).collect();
+    digests.push(base);
+    let distinct: std::collections::BTreeSet<Digest> = digests.iter().copied().collect();
+    assert_eq!(distinct.len(), digests.len());
+}
+
+#[test]
+fn another_version_of_a_secret_changes_the_inputs_digest() {
+    let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
+    let digest = |version: &str, value: &[u8]| {
+        let secret = ReferencedSecret { version: version.into(), ..secret("token", &[("a", value)]) };
+        plan(&spec, &Secrets { headers: Some(secret), ca_bundle: None }).expect("good").inputs_digest()
+    };
+    assert_ne!(digest("7", b"x"), digest("8", b"x"));
+    assert_eq!(digest("7", b"x"), digest("7", b"y"), "values leave no trace");
+}
+
+#[test]
+fn what_does_not_shape_the_artifact_leaves_the_inputs_digest() {
+    let digest = |spec: &ExternalSourceSpec| plan(spec, &Secrets::default()).expect("good").inputs_digest();
+    let base = digest(&spec());
+    for same in [
+        ExternalSourceSpec { interval: "5m".into(), timeout: "1m".into(), suspend: Some(true), ..spec() },
+        ExternalSourceSpec { destination_path: Some("./".into()), ..spec() },
+        with(|http| http.unpack = Some(Unpack::Never)),
+        with(|http| http.follow_redirects = Some(true)),
+        with(|http| http.expected_status = Some(vec![])),
+    ] {
+        assert_eq!(digest(&same), base);
+    }
+}

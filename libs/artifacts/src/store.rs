@@ -1,0 +1,128 @@
+//! Where artifacts are kept: the trait, its words, and how a store is opened by its address.
+//!
+//! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
+//! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
+//! writes, `content` reads, `verdicts` remembers what was verified, `directory` guards a local directory, and
+//! [`collect`] decides what may go.
+mod backend;
+mod budget;
+pub mod collect;
+mod content;
+mod directory;
+mod error;
+mod key;
+mod objects;
+mod upload;
+mod verdicts;
+
+pub use error::StoreError;
+pub use key::{BlobKey, InvalidKey, SourceKey};
+
+use bytes::Bytes;
+use futures::{future::BoxFuture, stream::BoxStream};
+use jiff::Timestamp;
+use objects::Objects;
+use std::{fmt, io, ops::Range, sync::Arc};
+use url::Url;
+
+/// What `memory://` may hold, uploads included: beyond it the store is full, and the process lives on.
+const MEMORY_LIMIT: u64 = 512 * 1024 * 1024;
+
+/// What a store knows of a blob.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobInfo {
+    /// Its name.
+    pub key: BlobKey,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was stored, or stored again.
+    pub stored_at: Timestamp,
+}
+
+/// A blob, or a range of it, on its way to a reader.
+pub struct Blob {
+    /// The whole blob's name, size and age.
+    pub info: BlobInfo,
+    /// The bytes that are coming. Never beyond the blob, whatever was asked for.
+    pub range: Range<u64>,
+    /// The bytes. A whole blob is hashed once more while it is read: damage that happens meanwhile ends the stream in
+    /// an error before its last piece, so that no reader takes wrong bytes for a blob.
+    pub bytes: BoxStream<'static, Result<Bytes, StoreError>>,
+}
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blob").field("info", &self.info).field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+/// Keeps blobs.
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Starts an upload. Its bytes go where no reader can see them.
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Upload>, StoreError>>;
+
+    /// Whether the blob is here and whole. A damaged one counts as absent, so that it is fetched again.
+    fn stat<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Option<BlobInfo>, StoreError>>;
+
+    /// Opens a blob for reading, or that range of it that exists. `None` if it is absent; [`StoreError::Corrupt`],
+    /// before any byte, if it is not what was stored.
+    fn open<'a>(
+        &'a self,
+        key: &'a BlobKey,
+        range: Option<Range<u64>>,
+    ) -> BoxFuture<'a, Result<Option<Blob>, StoreError>>;
+
+    /// All blobs, or those of one source, in the order of their keys, without judging their bytes.
+    fn list<'a>(&'a self, source: Option<&'a SourceKey>) -> BoxFuture<'a, Result<Vec<BlobInfo>, StoreError>>;
+
+    /// Removes a blob. One that is absent is no error.
+    fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Writes a few bytes and reads them back: is the store usable right now?
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+}
+
+/// Bytes on their way into a store. Dropped before [`Upload::commit`], it leaves nothing behind.
+pub trait Upload: Send {
+    /// Appends bytes.
+    fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Makes the bytes visible under `key`, durably and all at once, if they have the digest that it names. A blob
+    /// that is there already is replaced: by the same bytes, or by whole ones if it was damaged.
+    fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>>;
+
+    /// Gives up, and waits until what was staged is gone.
+    fn abort(self: Box<Self>) -> BoxFuture<'static, ()>;
+}
+
+/// Opens `memory://` or `file:///absolute/path`. Blocks for as long as it takes to sweep what a crash left behind.
+pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
+    let refuse = |why| StoreError::Unsupported { address: format!("{}://{}", url.scheme(), url.path()), why };
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refuse("a store's address has no query and no fragment"));
+    }
+    match url.scheme() {
+        "memory" if matches!(url.path(), "" | "/") && !url.has_host() => {
+            Ok(Arc::new(Objects::memory(MEMORY_LIMIT)))
+        }
+        "memory" => Err(refuse("memory:// takes no host and no path")),
+        "file" => {
+            let path = url.to_file_path().map_err(|()| refuse("file:// takes an absolute local path"))?;
+            Ok(Arc::new(Objects::directory(&path)?))
+        }
+        _ => Err(refuse("known are memory:// and file:///absolute/path")),
+    }
+}
+
+/// Whether several processes may use the store at `url` at once. Memory and directories belong to one process.
+pub fn shareable(url: &Url) -> bool {
+    !matches!(url.scheme(), "memory" | "file")
+}
+
+/// Runs what blocks on files where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|cut_off| Err(io::Error::other(cut_off)))
+}
+
+#[cfg(test)]
+mod tests;

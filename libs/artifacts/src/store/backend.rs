@@ -1,0 +1,163 @@
+//! object_store, and what it lacks for memory and for a local directory.
+use super::{
+    BlobInfo, BlobKey, SourceKey, StoreError, blocking,
+    budget::Budget,
+    content::{Content, timestamp},
+    directory::{Directory, FileEntry, STAGING},
+    key::ROOT,
+    verdicts::Verdicts,
+};
+use futures::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
+use std::{
+    io,
+    path::Path as FilePath,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// What a store is made of.
+#[derive(Debug)]
+pub(super) struct Backend {
+    pub(super) objects: Box<dyn ObjectStore>,
+    /// Set if the objects lie in a local directory.
+    pub(super) directory: Option<Arc<Directory>>,
+    pub(super) budget: Budget,
+    verdicts: Verdicts,
+    staged: AtomicU64,
+}
+
+impl Backend {
+    /// Objects in memory, `limit` bytes at most.
+    pub(super) fn memory(limit: u64) -> Self {
+        Self::new(InMemory::new(), None, Budget::new(Some(limit)))
+    }
+
+    /// Objects in a local directory, which this process owns from now on.
+    pub(super) fn directory(path: &FilePath) -> Result<Self, StoreError> {
+        let directory = Directory::open(path)?;
+        let objects = LocalFileSystem::new_with_prefix(directory.root());
+        let objects = objects.map_err(|error| StoreError::read("opening its directory", error))?;
+        let objects = objects.with_fsync(true).with_automatic_cleanup(true);
+        Ok(Self::new(objects, Some(Arc::new(directory)), Budget::new(None)))
+    }
+
+    fn new(objects: impl ObjectStore, directory: Option<Arc<Directory>>, budget: Budget) -> Self {
+        let objects = Box::new(objects);
+        Self { objects, directory, budget, verdicts: Verdicts::default(), staged: AtomicU64::new(0) }
+    }
+
+    /// A name in the staging place that nobody else uses, ready to be written.
+    pub(super) async fn stage(&self) -> Result<Path, StoreError> {
+        let path = format!("{STAGING}/{}", self.staged.fetch_add(1, Relaxed));
+        self.prepare(&path).await?;
+        Ok(Path::from(path))
+    }
+
+    /// Creates the directories above `path`.
+    pub(super) async fn prepare(&self, path: &str) -> Result<(), StoreError> {
+        let path = path.to_owned();
+        let prepared = self.in_directory((), move |directory| directory.prepare(&path)).await;
+        prepared.map_err(|error| StoreError::write("creating a directory", error))
+    }
+
+    /// Takes the rights to an object from everybody else.
+    pub(super) async fn make_private(&self, path: &Path) -> Result<(), StoreError> {
+        let path = path.to_string();
+        let made = self.in_directory((), move |directory| directory.make_private(&path)).await;
+        made.map_err(|error| StoreError::write("protecting a blob", error))
+    }
+
+    /// Opens a blob.
+    pub(super) async fn content(&self, key: &BlobKey) -> Result<Option<Content>, StoreError> {
+        if !self.holds(key).await? {
+            return Ok(None);
+        }
+        match self.objects.get(&Path::from(key.path())).await {
+            Ok(opened) => Content::new(opened).await.map(Some),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(StoreError::read("opening a blob", error)),
+        }
+    }
+
+    /// Whether an opened blob is what its key says.
+    pub(super) async fn judge(&self, key: &BlobKey, content: &Content) -> Result<bool, StoreError> {
+        self.verdicts.judge(key, content).await
+    }
+
+    /// Looks at a blob that was just written, and whose bytes are known to be right.
+    pub(super) async fn published(&self, key: BlobKey) -> Result<BlobInfo, StoreError> {
+        let Some(content) = self.content(&key).await? else {
+            return Err(StoreError::Corrupt { key });
+        };
+        self.verdicts.record(key.clone(), content.fingerprint, true);
+        Ok(BlobInfo { key, size: content.size, stored_at: content.stored_at })
+    }
+
+    /// All blobs, or those of one source, in the order of their keys. What is no blob is passed over.
+    pub(super) async fn list(&self, source: Option<&SourceKey>) -> Result<Vec<BlobInfo>, StoreError> {
+        let below = match source {
+            Some(source) => source.check().map(|()| source.path())?,
+            None => ROOT.to_owned(),
+        };
+        let files = match self.directory {
+            Some(_) => self.files(below).await?,
+            None => self.all_objects(&Path::from(below)).await?,
+        };
+        let blob = |FileEntry { path, size, stored_at }| {
+            path.parse().ok().map(|key| BlobInfo { key, size, stored_at })
+        };
+        let mut blobs: Vec<_> = files.into_iter().filter_map(blob).collect();
+        blobs.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(blobs)
+    }
+
+    /// Removes a blob, if it is there.
+    pub(super) async fn remove(&self, key: &BlobKey) -> Result<(), StoreError> {
+        if self.holds(key).await? {
+            match self.objects.delete(&Path::from(key.path())).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(StoreError::write("removing a blob", error)),
+            }
+        }
+        self.budget.release(key);
+        self.verdicts.forget(key);
+        Ok(())
+    }
+
+    /// Whether something may lie under the key. Symlinks, pipes and whatever else somebody planted do not count.
+    async fn holds(&self, key: &BlobKey) -> Result<bool, StoreError> {
+        key.source.check()?;
+        let path = key.path();
+        let held = self.in_directory(true, move |directory| Ok(directory.holds(&path))).await;
+        held.map_err(|error| StoreError::read("looking for a blob", error))
+    }
+
+    async fn files(&self, below: String) -> Result<Vec<FileEntry>, StoreError> {
+        let files = self.in_directory(Vec::new(), move |directory| directory.files(&below)).await;
+        files.map_err(|error| StoreError::read("listing blobs", error))
+    }
+
+    async fn all_objects(&self, below: &Path) -> Result<Vec<FileEntry>, StoreError> {
+        let objects = self.objects.list(Some(below)).map_ok(|object| FileEntry {
+            path: object.location.to_string(),
+            size: object.size,
+            stored_at: timestamp(&object),
+        });
+        objects.try_collect().await.map_err(|error| StoreError::read("listing blobs", error))
+    }
+
+    async fn in_directory<T: Send + 'static>(
+        &self,
+        otherwise: T,
+        work: impl FnOnce(&Directory) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let Some(directory) = &self.directory else {
+            return Ok(otherwise);
+        };
+        let directory = Arc::clone(directory);
+        blocking(move || work(&directory)).await
+    }
+}

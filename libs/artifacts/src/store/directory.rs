@@ -1,0 +1,170 @@
+//! What a local directory needs beyond object_store: one owner, private modes, no symlinks, and a sweep after a crash.
+//!
+//! object_store's `LocalFileSystem` writes atomically and durably, but it follows symlinks, creates files with the
+//! process's umask, hides what a crash left behind, and does not know that a second process is at work.
+use super::{StoreError, key::ROOT};
+use jiff::Timestamp;
+use std::{
+    fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions, Permissions, TryLockError},
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+use tracing::{info, warn};
+
+/// Where uploads wait until they are whole.
+pub(super) const STAGING: &str = ".staging";
+
+const LOCK: &str = ".lock";
+const PRIVATE_DIRECTORY: u32 = 0o700;
+const PRIVATE_FILE: u32 = 0o600;
+
+/// A directory that this process, and no other, owns while the value lives.
+#[derive(Debug)]
+pub(super) struct Directory {
+    root: PathBuf,
+    _lock: File,
+}
+
+/// A regular file below the directory.
+#[derive(Debug)]
+pub(super) struct FileEntry {
+    /// Its path below the directory, with `/`.
+    pub(super) path: String,
+    /// Its size in bytes.
+    pub(super) size: u64,
+    /// When it was written.
+    pub(super) stored_at: Timestamp,
+}
+
+impl Directory {
+    /// Creates the directory if need be, becomes its owner, and removes what a crash left behind.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        const ATTEMPT: &str = "opening its directory";
+        let create = DirBuilder::new().recursive(true).mode(PRIVATE_DIRECTORY).create(path);
+        create.map_err(|error| StoreError::write(ATTEMPT, error))?;
+        let root = path.canonicalize().map_err(|error| StoreError::read(ATTEMPT, error))?;
+        let lock = open_lock(&root.join(LOCK)).map_err(|error| StoreError::write(ATTEMPT, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { directory: root }),
+            Err(TryLockError::Error(error)) => return Err(StoreError::read(ATTEMPT, error)),
+        }
+        let directory = Self { root, _lock: lock };
+        directory.sweep().map_err(|error| StoreError::read(ATTEMPT, error))?;
+        Ok(directory)
+    }
+
+    /// The directory itself, without symlinks.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Creates the directories above `file`, for this user alone. Refuses to go through a symlink.
+    pub(super) fn prepare(&self, file: &str) -> io::Result<()> {
+        let mut parent = self.root.clone();
+        for segment in parents(file) {
+            let directory = parent.join(segment);
+            match DirBuilder::new().mode(PRIVATE_DIRECTORY).create(&directory) {
+                Ok(()) => File::open(&parent)?.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            if !directory.symlink_metadata()?.is_dir() {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            parent = directory;
+        }
+        Ok(())
+    }
+
+    /// Takes a file's rights from everybody but this user.
+    pub(super) fn make_private(&self, file: &str) -> io::Result<()> {
+        fs::set_permissions(self.root.join(file), Permissions::from_mode(PRIVATE_FILE))
+    }
+
+    /// Whether `file` is a regular file that is reached through directories alone: no symlink, no pipe, no device.
+    pub(super) fn holds(&self, file: &str) -> bool {
+        self.reaches(parents(file))
+            && self.root.join(file).symlink_metadata().is_ok_and(|meta| meta.is_file())
+    }
+
+    /// Every regular file below `below`, symlinks not followed; nothing if it does not exist.
+    pub(super) fn files(&self, below: &str) -> io::Result<Vec<FileEntry>> {
+        let mut found = Vec::new();
+        let mut waiting = Vec::new();
+        if self.reaches(below.split('/')) {
+            waiting.push(self.root.join(below));
+        }
+        while let Some(directory) = waiting.pop() {
+            for entry in present(fs::read_dir(directory))?.into_iter().flatten() {
+                let entry = entry?;
+                match present(entry.metadata())? {
+                    Some(meta) if meta.is_dir() => waiting.push(entry.path()),
+                    Some(meta) if meta.is_file() => found.extend(self.describe(&entry, &meta)?),
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes a staged file, if it is there.
+    pub(super) fn discard(&self, file: &str) {
+        if let Err(error) = fs::remove_file(self.root.join(file))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            warn!(%error, "staged upload not removed; the next start removes it");
+        }
+    }
+
+    fn reaches<'a>(&self, segments: impl Iterator<Item = &'a str>) -> bool {
+        let mut path = self.root.clone();
+        segments.into_iter().all(|segment| {
+            path.push(segment);
+            path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
+        })
+    }
+
+    /// `None` for a name that is not UTF-8: no key is.
+    fn describe(&self, entry: &DirEntry, meta: &Metadata) -> io::Result<Option<FileEntry>> {
+        let path = entry.path();
+        let path = path.strip_prefix(&self.root).ok().and_then(Path::to_str).map(str::to_owned);
+        let stored_at = Timestamp::try_from(meta.modified()?).unwrap_or(Timestamp::UNIX_EPOCH);
+        Ok(path.map(|path| FileEntry { path, size: meta.len(), stored_at }))
+    }
+
+    /// Removes uploads that a crash cut off: ours, and the `#<number>` files that object_store writes beside a blob.
+    /// A directory that cannot be swept still serves.
+    fn sweep(&self) -> io::Result<()> {
+        let mut left = self.files(STAGING)?;
+        left.extend(self.files(ROOT)?.into_iter().filter(|file| file.path.contains('#')));
+        let found = left.len();
+        let failed = left.iter().filter_map(|file| fs::remove_file(self.root.join(&file.path)).err()).last();
+        match failed {
+            Some(error) => warn!(%error, found, "uploads cut off by a crash not removed"),
+            None if found > 0 => info!(found, "removed uploads cut off by a crash"),
+            None => {}
+        }
+        Ok(())
+    }
+}
+
+/// Opens the lock file: for writing, or in a directory that has become read-only as it is.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let writable = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE_FILE).open(path);
+    writable.or_else(|error| File::open(path).map_err(|_| error))
+}
+
+/// The segments before the last.
+fn parents(file: &str) -> impl Iterator<Item = &str> {
+    file.rsplit_once('/').into_iter().flat_map(|(parents, _)| parents.split('/'))
+}
+
+/// What was removed meanwhile is no error.
+fn present<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}

@@ -1,0 +1,92 @@
+//! The one store that there is: answers [`Store`] from a backend of object_store.
+use super::{
+    Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
+};
+use futures::{FutureExt, future::BoxFuture};
+use object_store::ObjectStoreExt;
+use std::{ops::Range, path::Path, sync::Arc};
+
+/// A store. Uploads share its backend, since they outlive the call that began them.
+#[derive(Clone, Debug)]
+pub(super) struct Objects(Arc<Backend>);
+
+impl Objects {
+    /// A store in memory that holds up to `limit` bytes, uploads included.
+    pub(super) fn memory(limit: u64) -> Self {
+        Self(Arc::new(Backend::memory(limit)))
+    }
+
+    /// A store in a local directory.
+    pub(super) fn directory(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self(Arc::new(Backend::directory(path)?)))
+    }
+
+    async fn info(&self, key: &BlobKey) -> Result<Option<BlobInfo>, StoreError> {
+        let Some(content) = self.0.content(key).await? else {
+            return Ok(None);
+        };
+        let whole = self.0.judge(key, &content).await?;
+        Ok(whole.then(|| BlobInfo { key: key.clone(), size: content.size, stored_at: content.stored_at }))
+    }
+
+    async fn blob(&self, key: &BlobKey, range: Option<Range<u64>>) -> Result<Option<Blob>, StoreError> {
+        let Some(content) = self.0.content(key).await? else {
+            return Ok(None);
+        };
+        if !self.0.judge(key, &content).await? {
+            return Err(StoreError::Corrupt { key: key.clone() });
+        }
+        let size = content.size;
+        let range = range
+            .map_or(0..size, |range| range.start.min(size)..range.end.clamp(range.start.min(size), size));
+        let info = BlobInfo { key: key.clone(), size, stored_at: content.stored_at };
+        Ok(Some(Blob { info, range: range.clone(), bytes: content.guarded(key.clone(), range) }))
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        const PROBE: &[u8] = b"postern";
+        let path = self.0.stage().await?;
+        let objects = &self.0.objects;
+        let written = objects.put(&path, PROBE.into()).await;
+        written.map_err(|error| StoreError::write("writing a probe", error))?;
+        let read = async { objects.get(&path).await?.bytes().await };
+        let read = read.await.map_err(|error| StoreError::read("reading a probe", error));
+        let removed = objects.delete(&path).await;
+        removed.map_err(|error| StoreError::write("removing a probe", error))?;
+        match read?.as_ref() == PROBE {
+            true => Ok(()),
+            false => Err(StoreError::read("reading a probe", "other bytes came back than were written")),
+        }
+    }
+}
+
+impl Store for Objects {
+    fn begin(&self) -> BoxFuture<'_, Result<Box<dyn Upload>, StoreError>> {
+        let upload: Box<dyn Upload> = Box::new(Staged::new(Arc::clone(&self.0)));
+        async move { Ok(upload) }.boxed()
+    }
+
+    fn stat<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Option<BlobInfo>, StoreError>> {
+        self.info(key).boxed()
+    }
+
+    fn open<'a>(
+        &'a self,
+        key: &'a BlobKey,
+        range: Option<Range<u64>>,
+    ) -> BoxFuture<'a, Result<Option<Blob>, StoreError>> {
+        self.blob(key, range).boxed()
+    }
+
+    fn list<'a>(&'a self, source: Option<&'a SourceKey>) -> BoxFuture<'a, Result<Vec<BlobInfo>, StoreError>> {
+        self.0.list(source).boxed()
+    }
+
+    fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.remove(key).boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.probe().boxed()
+    }
+}

@@ -1,0 +1,130 @@
+//! Bytes on their way into a store: staged out of sight, then published in one step.
+use super::{BlobInfo, BlobKey, StoreError, Upload, backend::Backend, budget::Share};
+use crate::Hasher;
+use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
+use std::sync::Arc;
+
+/// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes.
+const SMALL: u64 = 256 * 1024;
+
+const ATTEMPT: &str = "storing a blob";
+
+/// One upload.
+pub(super) struct Staged {
+    store: Arc<Backend>,
+    hasher: Hasher,
+    share: Share,
+    size: u64,
+    place: Place,
+}
+
+enum Place {
+    Memory(Vec<Bytes>),
+    File(StagedFile, Box<dyn MultipartUpload>),
+}
+
+/// The name of a staged file; the file goes with it.
+struct StagedFile {
+    store: Arc<Backend>,
+    path: Path,
+}
+
+impl Staged {
+    pub(super) fn new(store: Arc<Backend>) -> Self {
+        let share = store.budget.share();
+        Self { store, hasher: Hasher::new(), share, size: 0, place: Place::Memory(Vec::new()) }
+    }
+
+    async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError> {
+        self.share
+            .grow(chunk.len() as u64)
+            .map_err(|spent| StoreError::Full { attempt: ATTEMPT, source: spent.into() })?;
+        self.hasher.update(&chunk);
+        self.size += chunk.len() as u64;
+        match &mut self.place {
+            Place::Memory(chunks) => chunks.push(chunk),
+            Place::File(_, file) => return put(file, chunk.into()).await,
+        }
+        match self.store.directory.is_some() && self.size > SMALL {
+            true => self.spill().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Moves what waits in memory to a staged file.
+    async fn spill(&mut self) -> Result<(), StoreError> {
+        let path = self.store.stage().await?;
+        let file = self.store.objects.put_multipart(&path).await;
+        let mut file = file.map_err(|error| StoreError::write(ATTEMPT, error))?;
+        if let Place::Memory(chunks) = &mut self.place {
+            put(&mut file, PutPayload::from_iter(std::mem::take(chunks))).await?;
+        }
+        self.place = Place::File(StagedFile { store: Arc::clone(&self.store), path }, file);
+        Ok(())
+    }
+
+    async fn publish(self, key: BlobKey) -> Result<BlobInfo, StoreError> {
+        key.source.check()?;
+        let found = self.hasher.finish();
+        if found != key.digest {
+            return Err(StoreError::DigestMismatch { key, found });
+        }
+        let Self { store, share, place, .. } = self;
+        let target = Path::from(key.path());
+        store.prepare(target.as_ref()).await?;
+        match place {
+            Place::Memory(chunks) => {
+                let payload = PutPayload::from_iter(chunks);
+                store
+                    .objects
+                    .put(&target, payload)
+                    .await
+                    .map_err(|error| StoreError::write(ATTEMPT, error))?;
+                store.make_private(&target).await?;
+            }
+            Place::File(staged, mut file) => {
+                file.complete().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
+                store.make_private(&staged.path).await?;
+                let renamed = store.objects.rename(&staged.path, &target).await;
+                renamed.map_err(|error| StoreError::write(ATTEMPT, error))?;
+            }
+        }
+        store.budget.keep(key.clone(), share);
+        store.published(key).await
+    }
+}
+
+impl Upload for Staged {
+    fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.append(chunk).boxed()
+    }
+
+    fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>> {
+        self.publish(key).boxed()
+    }
+
+    fn abort(self: Box<Self>) -> BoxFuture<'static, ()> {
+        async move {
+            if let Place::File(_, mut file) = self.place {
+                // What cannot be removed now is removed by the next start.
+                let _ = file.abort().await;
+            }
+        }
+        .boxed()
+    }
+}
+
+/// After the rename there is nothing left to discard; after a failure, or when the upload is dropped half-way, there is.
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.store.directory {
+            directory.discard(self.path.as_ref());
+        }
+    }
+}
+
+async fn put(file: &mut Box<dyn MultipartUpload>, chunk: PutPayload) -> Result<(), StoreError> {
+    file.put_part(chunk).await.map_err(|error| StoreError::write(ATTEMPT, error))
+}

@@ -1,0 +1,90 @@
+//! The programs of the test control plane: where they come from.
+//!
+//! In this order: the folder that `KUBEBUILDER_ASSETS` names; a cache folder keyed by version (`POSTERN_TOOLS_DIR`, by
+//! default in the user's cache folder); else a build of the pinned Go modules beside this crate, into that cache.
+//! Depends on next to nothing, so that Go can build while the rest of the workspace still compiles.
+#![allow(clippy::print_stderr, reason = "its progress lines are for people")]
+mod go_module;
+
+use anyhow::{Context, Result};
+use go_module::{GoModule, Recipe};
+use std::path::{Path, PathBuf};
+
+const KUBERNETES: GoModule = GoModule { name: "kubernetes", path: "k8s.io/kubernetes" };
+const ETCD: GoModule = GoModule { name: "etcd", path: "go.etcd.io/etcd/server/v3" };
+const FLUX_CRDS: GoModule = GoModule { name: "flux-crds", path: "github.com/fluxcd/source-controller" };
+
+/// Absolute paths of everything that a control plane is started from.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// `etcd`
+    pub etcd: PathBuf,
+    /// `kube-apiserver`
+    pub kube_apiserver: PathBuf,
+    /// `kube-controller-manager`
+    pub kube_controller_manager: PathBuf,
+    /// `kube-scheduler`
+    pub kube_scheduler: PathBuf,
+    /// `kubectl`
+    pub kubectl: PathBuf,
+}
+
+impl Programs {
+    /// Finds every program, and builds those that are neither given nor cached.
+    ///
+    /// # Errors
+    /// No Go toolchain, a build that failed, a cache folder that cannot be written.
+    pub fn provide() -> Result<Self> {
+        let sources = Sources::from_env()?;
+        let kubernetes =
+            |name: &str| sources.program(&KUBERNETES, name, &format!("k8s.io/kubernetes/cmd/{name}"));
+        Ok(Self {
+            etcd: sources.program(&ETCD, "etcd", ETCD.path)?,
+            kubectl: kubernetes("kubectl")?,
+            kube_apiserver: kubernetes("kube-apiserver")?,
+            kube_controller_manager: kubernetes("kube-controller-manager")?,
+            kube_scheduler: kubernetes("kube-scheduler")?,
+        })
+    }
+}
+
+/// The folder that holds the CRDs of Flux's source-controller.
+///
+/// # Errors
+/// No Go toolchain, a download that failed, a cache folder that cannot be written.
+pub fn flux_crds() -> Result<PathBuf> {
+    FLUX_CRDS.folder(&Sources::from_env()?.cache, "config/crd/bases")
+}
+
+struct Sources {
+    assets: Option<PathBuf>,
+    cache: PathBuf,
+}
+
+impl Sources {
+    fn from_env() -> Result<Self> {
+        let assets = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from);
+        let cache = match std::env::var_os("POSTERN_TOOLS_DIR") {
+            Some(folder) => PathBuf::from(folder),
+            None => {
+                user_cache().context("set POSTERN_TOOLS_DIR, or HOME, to say where programs are cached")?
+            }
+        };
+        Ok(Self { assets, cache: std::path::absolute(cache)? })
+    }
+
+    fn program(&self, module: &GoModule, name: &str, package: &str) -> Result<PathBuf> {
+        if let Some(given) = self.assets.as_deref().map(|folder| folder.join(name))
+            && given.is_file()
+        {
+            return Ok(std::path::absolute(given)?);
+        }
+        module.program(&self.cache, &Recipe { name, package })
+    }
+}
+
+fn user_cache() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    Some(base.join(Path::new("postern/tools")))
+}

@@ -1,0 +1,14 @@
+//! Provides every program of the test control plane, and says where they lie.
+#![allow(clippy::print_stdout, reason = "the answer of a command-line program")]
+use anyhow::Result;
+use tools::Programs;
+
+fn main() -> Result<()> {
+    let programs = Programs::provide()?;
+    let Programs { etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl } = &programs;
+    for path in [etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl] {
+        println!("{}", path.display());
+    }
+    println!("{}", tools::flux_crds()?.display());
+    Ok(())
+}

@@ -1,1 +1,28 @@
-//! .
+//! A real control plane for tests, benches and the demo: etcd, kube-apiserver, kube-controller-manager, and Postern as
+//! its ServiceAccount with exactly the shipped roles.
+//!
+//! By hand: `make up`, then `export KUBECONFIG=$PWD/.dev/kubeconfig PATH=$PWD/.dev/bin:$PATH`; `make down` ends it.
+//! `cargo run -p cluster -- up --bare` starts everything but Postern, for one that is started from an editor or by hand;
+//! `DEV_DIR=…` names another folder than `.dev`, and any number of clusters may run at once.
+//!
+//! Start reading at [`cluster`]; what a cluster consists of is in `control_plane`, its addresses are in [`network`].
+#![allow(clippy::print_stderr, reason = "its progress lines are for people")]
+pub mod authority;
+pub mod cluster;
+mod control_plane;
+pub mod dev;
+pub mod directory;
+pub mod endpoints;
+mod install;
+mod kubeconfig;
+pub mod kubectl;
+pub mod network;
+mod pki;
+pub mod postern;
+pub mod privilege;
+mod process;
+
+pub use cluster::{Cluster, Options};
+pub use directory::Directory;
+pub use kubectl::Kubectl;
+pub use postern::Postern;

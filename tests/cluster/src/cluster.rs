@@ -1,0 +1,231 @@
+//! One cluster as its users see it: started or found again, asked, disturbed, ended.
+use crate::control_plane::{self, ControlPlane};
+use crate::directory::Directory;
+use crate::endpoints::{Endpoints, PosternEndpoints};
+use crate::install;
+use crate::kubectl::Kubectl;
+use crate::network::Network;
+use crate::postern::Postern;
+use crate::process::Process;
+use anyhow::{Context, Result};
+use kube::Client;
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use tools::Programs;
+
+/// The process that builds a cluster up; while it lives, nobody takes the network for abandoned.
+const BUILDER: &str = "builder";
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Start and register Postern; otherwise the cluster is ready for one that is started by hand.
+    pub postern: bool,
+    /// More flags for Postern.
+    pub postern_flags: Vec<String>,
+    /// Install the CRDs of Flux.
+    pub flux_crds: bool,
+    /// Start kube-scheduler. There is no node to schedule to, so tests do without.
+    pub scheduler: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { postern: true, postern_flags: Vec::new(), flux_crds: true, scheduler: false }
+    }
+}
+
+/// What is written down, so that another process finds the cluster again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Record {
+    network: Network,
+    endpoints: Endpoints,
+    postern_flags: Vec<String>,
+}
+
+impl Record {
+    fn write(&self, directory: &Directory) -> Result<()> {
+        directory.write(&directory.file("cluster.json"), serde_json::to_vec_pretty(self)?)
+    }
+}
+
+/// A cluster whose processes are ours.
+#[derive(Clone)]
+pub struct Cluster {
+    directory: Directory,
+    record: Record,
+    client: Client,
+}
+
+impl Cluster {
+    /// Starts a cluster in this folder; on failure nothing of it is left but its logs.
+    ///
+    /// # Errors
+    /// A program that is missing or does not get ready; the message holds the last lines of its log.
+    pub async fn start(directory: Directory, options: &Options) -> Result<Self> {
+        let started = Self::build(&directory, options).await;
+        if started.is_err() {
+            stop(&directory).await.context("failed to end what was started")?;
+        }
+        started
+    }
+
+    /// The running cluster that a folder records.
+    ///
+    /// # Errors
+    /// There is none.
+    pub async fn open(directory: Directory) -> Result<Self> {
+        let path = directory.file("cluster.json");
+        let text =
+            std::fs::read(&path).with_context(|| format!("no cluster in {}", directory.path().display()))?;
+        let record =
+            serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))?;
+        let client = control_plane::client(&directory.kubeconfig()).await?;
+        Ok(Self { directory, record, client })
+    }
+
+    /// Ends every process, and removes the bridge; the logs stay.
+    ///
+    /// # Errors
+    /// A process that does not end.
+    pub async fn stop(self) -> Result<()> {
+        stop(&self.directory).await
+    }
+
+    /// The administrator's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Where its files lie.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Its addresses.
+    pub fn network(&self) -> &Network {
+        &self.record.network
+    }
+
+    /// Where its servers listen.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.record.endpoints
+    }
+
+    /// kubectl with the administrator's kubeconfig.
+    pub fn kubectl(&self) -> Kubectl {
+        Kubectl {
+            program: self.directory.file("bin").join("kubectl"),
+            kubeconfig: self.directory.kubeconfig(),
+            cache: self.directory.file("kube-cache"),
+        }
+    }
+
+    /// Its Postern.
+    pub fn postern(&self) -> Postern {
+        self.postern_at("postern", self.record.endpoints.postern.clone())
+    }
+
+    /// One more Postern, with its own ports and store, not started yet. It is not in the EndpointSlice.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn another_postern(&self, name: &str) -> Result<Postern> {
+        Ok(self.postern_at(name, PosternEndpoints::choose(&self.record.network)?))
+    }
+
+    /// Ends kube-apiserver as a crash would.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn kill_kube_apiserver(&self) -> Result<()> {
+        self.control_plane().kill_kube_apiserver().await
+    }
+
+    /// Starts kube-apiserver again, and returns once it serves.
+    ///
+    /// # Errors
+    /// It does not get ready.
+    pub async fn start_kube_apiserver(&self) -> Result<()> {
+        self.control_plane().start_kube_apiserver().await.map(drop)
+    }
+
+    /// Applies the shipped manifests again and restarts Postern, as it is built now, with these flags from now on.
+    pub(crate) async fn renew(&mut self, postern_flags: &[String]) -> Result<()> {
+        postern_flags.clone_into(&mut self.record.postern_flags);
+        self.record.write(&self.directory)?;
+        install::prepare(&self.kubectl(), &self.record.endpoints.postern).await?;
+        self.postern().restart().await?;
+        install::register(&self.kubectl()).await
+    }
+
+    async fn build(directory: &Directory, options: &Options) -> Result<Self> {
+        let programs = tokio::task::spawn_blocking(Programs::provide).await??;
+        stop(directory).await?;
+        directory.clear()?;
+        directory.create()?;
+        Process::new(directory, BUILDER).record(Pid::this())?;
+        let network = Network::acquire(directory)?;
+        let endpoints = Endpoints::choose(&network)?;
+        let record = Record { network, endpoints, postern_flags: options.postern_flags.clone() };
+        record.write(directory)?;
+        let control_plane =
+            ControlPlane { directory, network: &record.network, endpoints: &record.endpoints };
+        control_plane.prepare(&programs)?;
+        let client = control_plane.start_api().await?;
+        control_plane.start_controllers(options.scheduler)?;
+        let cluster = Self { directory: directory.clone(), client, record };
+        cluster.install(options).await?;
+        Ok(cluster)
+    }
+
+    async fn install(&self, options: &Options) -> Result<()> {
+        let kubectl = self.kubectl();
+        install::prepare(&kubectl, &self.record.endpoints.postern).await?;
+        let postern = self.postern();
+        postern.write_kubeconfig(self.record.endpoints.kube_apiserver).await?;
+        let flux = async { if options.flux_crds { install::flux_crds(&kubectl).await } else { Ok(()) } };
+        let start = async { if options.postern { postern.start().await } else { Ok(()) } };
+        tokio::try_join!(flux, start)?;
+        if options.postern {
+            install::register(&kubectl).await?;
+        }
+        self.control_plane().controllers_ready(&self.client).await
+    }
+
+    fn control_plane(&self) -> ControlPlane<'_> {
+        let Record { network, endpoints, .. } = &self.record;
+        ControlPlane { directory: &self.directory, network, endpoints }
+    }
+
+    fn postern_at(&self, name: &str, endpoints: PosternEndpoints) -> Postern {
+        Postern {
+            directory: self.directory.clone(),
+            network: self.record.network,
+            client: self.client.clone(),
+            name: name.to_owned(),
+            endpoints,
+            flags: self.record.postern_flags.clone(),
+        }
+    }
+}
+
+/// Ends whatever a folder records, running or half started.
+///
+/// # Errors
+/// A process that does not end.
+pub async fn stop(directory: &Directory) -> Result<()> {
+    let others = Process::recorded(directory);
+    let others =
+        others.iter().filter(|name| *name != BUILDER && !control_plane::PROCESSES.contains(&name.as_str()));
+    let patience = Duration::from_secs(1);
+    futures::future::try_join_all(
+        others.map(async |name| Process::new(directory, name).stop(patience).await),
+    )
+    .await?;
+    control_plane::stop(directory).await?;
+    Network::release(directory)?;
+    Process::new(directory, BUILDER).forget();
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The harness as a program, for the Makefile.
+#![allow(clippy::print_stderr, reason = "its progress lines are for people")]
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+use cluster::{Cluster, Directory, Options, authority, dev, privilege};
+use std::path::PathBuf;
+use std::time::Instant;
+use tools::Programs;
+
+/// A real control plane with Postern in it, on this machine.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Where the cluster's files lie
+    #[arg(long, env = "DEV_DIR", default_value = ".dev", global = true)]
+    dir: PathBuf,
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Start the cluster and leave it running; where it runs already, restart Postern
+    Up(Up),
+    /// End the cluster; its logs stay
+    Down,
+    /// Keep pki/ca.crt true until ended; `up` starts this by itself
+    #[command(hide = true)]
+    MirrorCa,
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// Everything but Postern, which is then started by hand
+    #[arg(long)]
+    bare: bool,
+    /// More flags for Postern, separated by spaces
+    #[arg(long, env = "POSTERN_FLAGS", default_value = "", allow_hyphen_values = true)]
+    postern_flags: String,
+    /// Install the CRDs of Flux: 0 or 1
+    #[arg(long, env = "FLUX_CRDS", default_value = "1", value_parser = clap::builder::BoolishValueParser::new())]
+    flux_crds: bool,
+}
+
+impl Up {
+    fn options(&self) -> Options {
+        Options {
+            postern: !self.bare,
+            postern_flags: self.postern_flags.split_whitespace().map(str::to_owned).collect(),
+            flux_crds: self.flux_crds,
+            scheduler: true,
+        }
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let Subcommands::Up(up) = &arguments.command {
+        // Before this process may lose the network: what is missing is downloaded and built.
+        Programs::provide()?;
+        if up.flux_crds {
+            tools::flux_crds()?;
+        }
+        privilege::ensure_network_admin()?;
+        privilege::raise_loopback()?;
+    }
+    tokio::runtime::Runtime::new()?.block_on(run(arguments))
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    let directory = Directory::at(arguments.dir)?;
+    match arguments.command {
+        Subcommands::Up(up) => start(&directory, &up.options()).await,
+        Subcommands::Down => dev::down(&directory).await,
+        Subcommands::MirrorCa => {
+            tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
+            authority::mirror(&Cluster::open(directory).await?).await
+        }
+    }
+}
+
+async fn start(directory: &Directory, options: &Options) -> Result<()> {
+    let began = Instant::now();
+    dev::up(directory, options).await?;
+    let folder = directory.path().display();
+    eprintln!("up after {:.1} s; next:", began.elapsed().as_secs_f32());
+    eprintln!("  export KUBECONFIG={folder}/kubeconfig PATH={folder}/bin:$PATH");
+    eprintln!("  kubectl get externalsources --all-namespaces");
+    Ok(())
+}

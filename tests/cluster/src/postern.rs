@@ -1,0 +1,161 @@
+//! The Postern process: started as its ServiceAccount with exactly the shipped roles, awaited, restarted, ended.
+use crate::directory::Directory;
+use crate::endpoints::PosternEndpoints;
+use crate::kubeconfig::{self, Credential};
+use crate::network::Network;
+use crate::process::Process;
+use anyhow::{Context, Result, ensure};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::{SocketAddrV4, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+/// One Postern of a cluster.
+#[derive(Clone)]
+pub struct Postern {
+    pub(crate) directory: Directory,
+    pub(crate) network: Network,
+    pub(crate) client: Client,
+    /// The name of its log and record.
+    pub(crate) name: String,
+    /// Where it listens.
+    pub endpoints: PosternEndpoints,
+    /// More flags, behind those that it always gets; the last one of a flag counts.
+    pub flags: Vec<String>,
+}
+
+impl Postern {
+    /// Starts it, and returns once its `/readyz` says yes.
+    ///
+    /// # Errors
+    /// The program is not built, or does not become ready.
+    pub async fn start(&self) -> Result<()> {
+        let process = Process::new(&self.directory, &self.name);
+        process.start(&mut self.command()?)?;
+        let admin = self.endpoints.admin;
+        let ready =
+            async || tokio::task::spawn_blocking(move || is_ready(admin)).await.is_ok_and(|ready| ready);
+        process.until_ready(Duration::from_secs(30), ready).await
+    }
+
+    /// Ends it as an operator would.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn stop(&self) -> Result<()> {
+        Process::new(&self.directory, &self.name).stop(Duration::from_secs(30)).await
+    }
+
+    /// Ends it as a crash would.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn kill(&self) -> Result<()> {
+        Process::new(&self.directory, &self.name).kill().await
+    }
+
+    /// Stops, starts, and makes kube-apiserver look again.
+    ///
+    /// # Errors
+    /// As for [`Self::start`] and [`Self::stop`].
+    pub async fn restart(&self) -> Result<()> {
+        self.stop().await?;
+        self.start().await?;
+        self.touch_slice().await
+    }
+
+    /// A restarted process changes no EndpointSlice, and kube-apiserver's probe backs off to 30 s: a changed slice makes
+    /// it probe at once.
+    ///
+    /// # Errors
+    /// The API refuses the patch.
+    pub async fn touch_slice(&self) -> Result<()> {
+        let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "postern-system");
+        let touched =
+            json!({ "metadata": { "annotations": { "postern.dev/touched": jiff::Timestamp::now() } } });
+        slices.patch("postern", &PatchParams::default(), &Patch::Merge(&touched)).await?;
+        Ok(())
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        Process::new(&self.directory, &self.name).pid().map(nix::unistd::Pid::as_raw)
+    }
+
+    /// Everything it has logged.
+    pub fn log(&self) -> PathBuf {
+        self.directory.log(&self.name)
+    }
+
+    /// Writes the kubeconfig that Postern runs with: a token of its ServiceAccount, never the administrator.
+    pub(crate) async fn write_kubeconfig(&self, server: SocketAddrV4) -> Result<()> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), "postern-system");
+        let year = 365 * 24 * 3600;
+        let spec = TokenRequestSpec { expiration_seconds: Some(year), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+        let answer = accounts.create_token_request("postern", &PostParams::default(), &request).await?;
+        let token = answer.status.and_then(|status| status.token).context("kube-apiserver gave no token")?;
+        let path = self.directory.kubeconfig_of("postern");
+        kubeconfig::write(&self.directory, &path, server, &Credential::Token(&token))
+    }
+
+    fn command(&self) -> Result<Command> {
+        let PosternEndpoints { apiserver, webhook, artifacts, admin } = &self.endpoints;
+        let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
+        let mut command = Command::new(program()?);
+        command
+            .arg("all")
+            .arg("--kubeconfig")
+            .arg(self.directory.kubeconfig_of("postern"))
+            .args(["--namespace", "postern-system"])
+            .arg(format!("--apiserver-listen={apiserver}"))
+            .arg(format!("--webhook-listen={webhook}"))
+            .arg(format!("--artifacts-listen={artifacts}"))
+            .arg(format!("--artifacts-url=http://{artifacts}"))
+            .arg(format!("--admin-listen={admin}"))
+            .arg(format!("--store=file://{}", self.directory.file(&store).display()))
+            .args([
+                "--allow-egress=127.0.0.0/8".to_owned(),
+                format!("--allow-egress={}", self.network.hosts()),
+            ])
+            .arg(format!("--deny-egress={}", self.network.services()))
+            .arg(format!("--deny-egress={}", self.network.pods()))
+            .args(&self.flags);
+        Ok(command)
+    }
+}
+
+/// `POSTERN_BIN`, or what cargo built beside the running program.
+fn program() -> Result<PathBuf> {
+    let program = match std::env::var_os("POSTERN_BIN") {
+        Some(given) => PathBuf::from(given),
+        None => beside(&std::env::current_exe()?).join("postern"),
+    };
+    ensure!(program.is_file(), "{} is not there: run `cargo build` first", program.display());
+    Ok(program)
+}
+
+/// Test programs lie one folder deeper than the others.
+fn beside(program: &Path) -> &Path {
+    let folder = program.parent().unwrap_or(program);
+    if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }
+}
+
+fn is_ready(admin: SocketAddrV4) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect_timeout(&admin.into(), Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        write!(stream, "GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}

@@ -1,0 +1,64 @@
+//! Bridges need `CAP_NET_ADMIN`. Who lacks it gets a user and network namespace of their own, where the kernel allows.
+use anyhow::{Context, Result, bail, ensure};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+/// Says that this process was already put into its own namespaces.
+const INSIDE: &str = "POSTERN_OWN_NAMESPACES";
+const CAP_NET_ADMIN: u32 = 12;
+const NAMESPACES: [&str; 3] = ["--user", "--map-root-user", "--net"];
+
+/// Whether this process lives in namespaces that [`ensure_network_admin`] made.
+pub fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
+/// Returns if this process may create a bridge; else replaces it by itself inside namespaces where it may.
+///
+/// # Errors
+/// The kernel does not allow unprivileged namespaces; the message says what to do.
+pub fn ensure_network_admin() -> Result<()> {
+    if is_network_admin()? {
+        return Ok(());
+    }
+    ensure!(
+        !is_inside(),
+        "a network namespace of its own does not allow to create a bridge: run this as root"
+    );
+    let allowed = unshare().arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !allowed {
+        bail!(
+            "creating a network bridge needs root, and this kernel gives users no namespaces of their own: run this as \
+             root, or set sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0"
+        );
+    }
+    let program = std::env::current_exe().context("this program cannot find itself")?;
+    let error = unshare().arg(program).args(std::env::args_os().skip(1)).env(INSIDE, "1").exec();
+    Err(error).context("failed to run unshare")
+}
+
+/// In a new network namespace even loopback is down.
+///
+/// # Errors
+/// `ip` fails.
+pub fn raise_loopback() -> Result<()> {
+    if is_inside() {
+        let status = Command::new("ip").args(["link", "set", "dev", "lo", "up"]).status();
+        ensure!(status.context("failed to run ip: install iproute2")?.success(), "failed to raise loopback");
+    }
+    Ok(())
+}
+
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    command.args(NAMESPACES).arg("--");
+    command
+}
+
+fn is_network_admin() -> Result<bool> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let effective =
+        status.lines().find_map(|line| line.strip_prefix("CapEff:")).context("no CapEff in /proc")?;
+    let effective = u64::from_str_radix(effective.trim(), 16)?;
+    Ok(effective & (1 << CAP_NET_ADMIN) != 0)
+}

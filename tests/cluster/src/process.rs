@@ -1,0 +1,174 @@
+//! Processes that outlive whoever started them: started with a log and a recorded identity, ended by that identity.
+//!
+//! `pids/<name>.pid` holds the process id alone, for people and scripts; `pids/<name>.start` says when that process
+//! started, so that a process id which the kernel gave to somebody else since is never signalled.
+use crate::directory::Directory;
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+use std::fs::{self, OpenOptions};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A name under which one process of a cluster is recorded.
+#[derive(Debug, Clone)]
+pub(crate) struct Process<'a> {
+    directory: &'a Directory,
+    name: &'a str,
+}
+
+impl<'a> Process<'a> {
+    pub(crate) fn new(directory: &'a Directory, name: &'a str) -> Self {
+        Self { directory, name }
+    }
+
+    /// Every process that the folder knows, running or not.
+    pub(crate) fn recorded(directory: &Directory) -> Vec<String> {
+        let files = fs::read_dir(directory.file("pids")).into_iter().flatten().flatten();
+        files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".pid")?.to_owned())).collect()
+    }
+
+    /// Starts it in a process group of its own, so that Ctrl-C in the terminal is not meant for it, and with nothing of
+    /// the caller's environment but what programs need: no proxy, no kubeconfig, no flag.
+    pub(crate) fn start(&self, command: &mut Command) -> Result<()> {
+        let log = self.directory.log(self.name);
+        let output = OpenOptions::new().create(true).append(true).open(&log);
+        let output = output.with_context(|| format!("failed to open {}", log.display()))?;
+        let kept = ["PATH", "HOME", "TMPDIR", "RUST_BACKTRACE"];
+        let kept: Vec<_> = kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))).collect();
+        let child = command
+            .env_clear()
+            .envs(kept)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .with_context(|| format!("failed to start {}", self.name))?;
+        self.record(Pid::from_raw(child.id().try_into()?))
+    }
+
+    /// Records a process that somebody else started.
+    pub(crate) fn record(&self, pid: Pid) -> Result<()> {
+        let start = Start::of(pid).with_context(|| format!("{} ended at once", self.name))?;
+        self.directory.write(&self.start_file(), start.0)?;
+        self.directory.write(&self.pid_file(), format!("{pid}\n"))
+    }
+
+    /// The process id, if that very process still runs.
+    pub(crate) fn pid(&self) -> Option<Pid> {
+        let pid = Pid::from_raw(fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()?);
+        let recorded = Start(fs::read_to_string(self.start_file()).ok()?);
+        (Start::of(pid)? == recorded).then_some(pid)
+    }
+
+    /// Waits until `ready` says yes; gives up when the process ends or `patience` is over.
+    pub(crate) async fn until_ready(&self, patience: Duration, ready: impl AsyncFn() -> bool) -> Result<()> {
+        let began = Instant::now();
+        while !ready().await {
+            if self.pid().is_none() {
+                bail!("{} ended before it was ready; its last lines:\n{}", self.name, self.last_lines(8));
+            }
+            if began.elapsed() > patience {
+                bail!(
+                    "{} is not ready after {patience:?}; its last lines:\n{}",
+                    self.name,
+                    self.last_lines(8)
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Ok(())
+    }
+
+    /// Asks it to end, and ends it by force if it is still there after `patience`.
+    pub(crate) async fn stop(&self, patience: Duration) -> Result<()> {
+        self.end(Signal::SIGTERM, patience).await?;
+        self.end(Signal::SIGKILL, Duration::from_secs(5)).await?;
+        if let Some(pid) = self.pid() {
+            bail!("{} (process {pid}) does not end", self.name);
+        }
+        self.forget();
+        Ok(())
+    }
+
+    /// Ends it at once, as a crash would.
+    pub(crate) async fn kill(&self) -> Result<()> {
+        self.end(Signal::SIGKILL, Duration::from_secs(5)).await?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Drops the record; the process itself is left alone.
+    pub(crate) fn forget(&self) {
+        for file in [self.pid_file(), self.start_file()] {
+            let _absent_is_fine = fs::remove_file(file);
+        }
+    }
+
+    /// The end of its log.
+    pub(crate) fn last_lines(&self, count: usize) -> String {
+        let text = fs::read(self.directory.log(self.name)).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(count)..].join("\n")
+    }
+
+    async fn end(&self, signal: Signal, patience: Duration) -> Result<()> {
+        let Some(pid) = self.pid() else { return Ok(()) };
+        match kill(pid, signal) {
+            Ok(()) | Err(Errno::ESRCH) => {}
+            Err(error) => bail!("failed to end {} (process {pid}): {error}", self.name),
+        }
+        let began = Instant::now();
+        while self.pid().is_some() && began.elapsed() < patience {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.directory.file("pids").join(format!("{}.pid", self.name))
+    }
+
+    fn start_file(&self) -> PathBuf {
+        self.directory.file("pids").join(format!("{}.start", self.name))
+    }
+}
+
+/// When a process started: the boot, and the clock tick since then. With its id it names one process for ever.
+#[derive(Debug, PartialEq, Eq)]
+struct Start(String);
+
+impl Start {
+    /// Nothing for a process that ended, whether its parent has noticed or not.
+    fn of(pid: Pid) -> Option<Self> {
+        // The name in the second field may hold anything, so count from behind its closing parenthesis.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        if matches!(fields.next()?, "Z" | "X") {
+            // Ours to reap if we started it; if not, the error says so and nothing is lost.
+            let _reaped = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+            return None;
+        }
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(Self(format!("{} {}", boot.trim(), fields.nth(18)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_by_its_id_and_its_start() {
+        let me = Start::of(Pid::this()).expect("this process runs");
+        assert_eq!(Start::of(Pid::this()), Some(me));
+        assert_ne!(Start::of(Pid::this()), Start::of(Pid::from_raw(1)));
+        assert_eq!(Start::of(Pid::from_raw(i32::MAX)), None);
+    }
+}

@@ -25,7 +25,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "webhook",
         ],
     ),
-    ("cluster", &["crds"]),
+    ("tools", &[]),
+    ("cluster", &["crds", "tools"]),
     ("tests", &["artifacts", "cluster", "crds"]),
     ("bench", &["artifacts", "cluster", "crds"]),
 ];

@@ -67,6 +67,7 @@ impl Cluster {
         let started = Self::build(&directory, options).await;
         if started.is_err() {
             stop(&directory).await.context("failed to end what was started")?;
+            directory.clear()?;
         }
         started
     }
@@ -116,7 +117,7 @@ impl Cluster {
     /// kubectl with the administrator's kubeconfig.
     pub fn kubectl(&self) -> Kubectl {
         Kubectl {
-            program: self.directory.file("bin").join("kubectl"),
+            program: self.directory.file("programs").join("kubectl"),
             kubeconfig: self.directory.kubeconfig(),
             cache: self.directory.file("kube-cache"),
         }
@@ -164,6 +165,7 @@ impl Cluster {
         let programs = tokio::task::spawn_blocking(Programs::provide).await??;
         stop(directory).await?;
         directory.clear()?;
+        directory.clear_logs()?;
         directory.create()?;
         Process::new(directory, BUILDER).record(Pid::this())?;
         let network = Network::acquire(directory)?;

@@ -6,6 +6,7 @@ use crate::endpoints::Endpoints;
 use crate::kubeconfig::{self, Credential};
 use crate::network::Network;
 use crate::pki;
+use crate::privilege;
 use crate::process::Process;
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -96,12 +97,16 @@ impl ControlPlane<'_> {
             (folder.join(KUBE_APISERVER), &programs.kube_apiserver),
             (folder.join(CONTROLLER_MANAGER), &programs.kube_controller_manager),
             (folder.join(SCHEDULER), &programs.kube_scheduler),
-            (self.directory.file("bin").join("kubectl"), &programs.kubectl),
+            (folder.join("kubectl"), &programs.kubectl),
         ];
         for (link, program) in links {
             symlink(program, &link).with_context(|| format!("failed to link {}", link.display()))?;
         }
-        Ok(())
+        let kubectl = self.directory.file("bin").join("kubectl");
+        if privilege::is_inside() {
+            return privilege::write_entrance(self.directory, &programs.kubectl, &kubectl);
+        }
+        symlink(&programs.kubectl, &kubectl).context("failed to link kubectl")
     }
 }
 

@@ -47,32 +47,30 @@ pub async fn down(directory: &Directory) -> Result<()> {
     directory.clear()
 }
 
-/// `KEY=VALUE` lines that let programs find everything.
-///
-/// # Errors
-/// The file cannot be written.
-fn write_env(cluster: &Cluster) -> Result<()> {
+/// Variables that let programs find everything.
+pub(crate) fn env(cluster: &Cluster) -> [(&'static str, String); 7] {
     let directory = cluster.directory();
     let PosternEndpoints { apiserver, webhook, artifacts, admin } = &cluster.endpoints().postern;
     let path = std::env::var("PATH").unwrap_or_default();
-    let lines = [
-        format!("PATH={}:{path}", directory.file("bin").display()),
-        format!("KUBECONFIG={}", directory.kubeconfig().display()),
-        format!("KUBECACHEDIR={}", directory.file("kube-cache").display()),
-        format!("POSTERN_URL=https://{apiserver}"),
-        format!("POSTERN_WEBHOOK_URL=https://{webhook}"),
-        format!("POSTERN_ARTIFACTS_URL=http://{artifacts}"),
-        format!("POSTERN_ADMIN_URL=http://{admin}"),
-    ];
-    directory.write(&directory.file("env"), lines.join("\n") + "\n")
+    [
+        ("PATH", format!("{}:{path}", directory.file("bin").display())),
+        ("KUBECONFIG", directory.kubeconfig().display().to_string()),
+        ("KUBECACHEDIR", directory.file("kube-cache").display().to_string()),
+        ("POSTERN_URL", format!("https://{apiserver}")),
+        ("POSTERN_WEBHOOK_URL", format!("https://{webhook}")),
+        ("POSTERN_ARTIFACTS_URL", format!("http://{artifacts}")),
+        ("POSTERN_ADMIN_URL", format!("http://{admin}")),
+    ]
 }
 
 async fn furnish(cluster: &Cluster, options: &Options) -> Result<()> {
-    install::bind_secrets(&cluster.kubectl(), "default").await?;
+    install::bind_secrets(cluster.client(), "default").await?;
     if options.postern {
         start_mirror(cluster.directory()).await?;
     }
-    write_env(cluster)
+    let lines: String = env(cluster).iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let directory = cluster.directory();
+    directory.write(&directory.file("env"), lines)
 }
 
 async fn start_mirror(directory: &Directory) -> Result<()> {

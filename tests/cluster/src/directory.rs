@@ -46,6 +46,11 @@ impl Directory {
         Ok(())
     }
 
+    /// Removes the logs of an earlier cluster.
+    pub(crate) fn clear_logs(&self) -> Result<()> {
+        absent_is_fine(fs::remove_dir_all(self.0.join("logs")))
+    }
+
     /// Removes the folder itself.
     pub(crate) fn remove(&self) -> Result<()> {
         absent_is_fine(fs::remove_dir_all(&self.0))

@@ -2,6 +2,9 @@
 use crate::endpoints::PosternEndpoints;
 use crate::kubectl::Kubectl;
 use anyhow::{Context, Result};
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -38,15 +41,19 @@ pub(crate) async fn register(kubectl: &Kubectl) -> Result<()> {
 }
 
 /// Lets Postern read the Secrets of one namespace.
-pub(crate) async fn bind_secrets(kubectl: &Kubectl, namespace: &str) -> Result<()> {
+pub(crate) async fn bind_secrets(client: &Client, namespace: &str) -> Result<()> {
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
-        "metadata": { "name": "postern-secrets", "namespace": namespace },
+        "metadata": { "name": "postern-secrets" },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "postern-secrets" },
         "subjects": [{ "kind": "ServiceAccount", "name": "postern", "namespace": "postern-system" }],
     });
-    apply(kubectl, &binding.to_string()).await
+    let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
+    bindings
+        .patch("postern-secrets", &PatchParams::apply("postern-cluster"), &Patch::Apply(&binding))
+        .await?;
+    Ok(())
 }
 
 async fn apply(kubectl: &Kubectl, manifests: &str) -> Result<()> {

@@ -5,6 +5,17 @@
 //! `cargo run -p cluster -- up --bare` starts everything but Postern, for one that is started from an editor or by hand;
 //! `DEV_DIR=…` names another folder than `.dev`, and any number of clusters may run at once.
 //!
+//! A test of the suite attaches to the cluster that `make test` started:
+//!
+//! ```no_run
+//! # async fn test() -> anyhow::Result<()> {
+//! let suite = cluster::Suite::attach().await?;
+//! let namespace = suite.namespace("admit-externalsource").await?;
+//! namespace.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: example}}").await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Start reading at [`cluster`]; what a cluster consists of is in `control_plane`, its addresses are in [`network`].
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 pub mod authority;
@@ -13,16 +24,22 @@ mod control_plane;
 pub mod dev;
 pub mod directory;
 pub mod endpoints;
+pub mod guard;
 mod install;
 mod kubeconfig;
 pub mod kubectl;
+pub mod namespace;
 pub mod network;
 mod pki;
 pub mod postern;
 pub mod privilege;
 mod process;
+pub mod suite;
+pub mod supervise;
 
 pub use cluster::{Cluster, Options};
 pub use directory::Directory;
 pub use kubectl::Kubectl;
+pub use namespace::Namespace;
 pub use postern::Postern;
+pub use suite::Suite;

@@ -2,8 +2,9 @@
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use cluster::{Cluster, Directory, Options, authority, dev, privilege};
+use cluster::{Cluster, Directory, Options, authority, dev, guard, privilege, supervise};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Instant;
 use tools::Programs;
 
@@ -23,6 +24,15 @@ enum Subcommands {
     Up(Up),
     /// End the cluster; its logs stay
     Down,
+    /// Run the suite on a cluster of its own, or on the one that POSTERN_TEST_KUBECONFIG names
+    Test {
+        /// Arguments for the test program, such as a part of a test's name
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// End a test run whose parent was killed; `test` starts this by itself
+    #[command(hide = true)]
+    Guard,
     /// Keep pki/ca.crt true until ended; `up` starts this by itself
     #[command(hide = true)]
     MirrorCa,
@@ -52,30 +62,44 @@ impl Up {
     }
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    if let Subcommands::Up(up) = &arguments.command {
-        // Before this process may lose the network: what is missing is downloaded and built.
-        Programs::provide()?;
-        if up.flux_crds {
-            tools::flux_crds()?;
-        }
-        privilege::ensure_network_admin()?;
-        privilege::raise_loopback()?;
-    }
+fn main() -> ExitCode {
+    execute(Arguments::parse()).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn execute(arguments: Arguments) -> Result<ExitCode> {
+    prepare(&arguments.command)?;
     tokio::runtime::Runtime::new()?.block_on(run(arguments))
 }
 
-async fn run(arguments: Arguments) -> Result<()> {
+/// What must happen before this process may lose the network, and before it has threads.
+fn prepare(command: &Subcommands) -> Result<()> {
+    match command {
+        Subcommands::Up(_) => {}
+        Subcommands::Test { .. } => supervise::compile()?,
+        Subcommands::Down | Subcommands::Guard | Subcommands::MirrorCa => return Ok(()),
+    }
+    Programs::provide()?;
+    tools::flux_crds()?;
+    privilege::ensure_network_admin()?;
+    privilege::raise_loopback()
+}
+
+async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::at(arguments.dir)?;
     match arguments.command {
-        Subcommands::Up(up) => start(&directory, &up.options()).await,
-        Subcommands::Down => dev::down(&directory).await,
+        Subcommands::Up(up) => start(&directory, &up.options()).await?,
+        Subcommands::Down => dev::down(&directory).await?,
+        Subcommands::Test { arguments } => return Ok(supervise::test(&arguments).await?.into()),
+        Subcommands::Guard => guard::watch(&directory).await?,
         Subcommands::MirrorCa => {
             tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
-            authority::mirror(&Cluster::open(directory).await?).await
+            authority::mirror(&Cluster::open(directory).await?).await?;
         }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn start(directory: &Directory, options: &Options) -> Result<()> {

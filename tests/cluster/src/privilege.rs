@@ -1,6 +1,10 @@
 //! Bridges need `CAP_NET_ADMIN`. Who lacks it gets a user and network namespace of their own, where the kernel allows.
+use crate::directory::Directory;
 use anyhow::{Context, Result, bail, ensure};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Says that this process was already put into its own namespaces.
@@ -47,6 +51,20 @@ pub fn raise_loopback() -> Result<()> {
         ensure!(status.context("failed to run ip: install iproute2")?.success(), "failed to raise loopback");
     }
     Ok(())
+}
+
+/// Writes a script that runs a program where the cluster's addresses exist, for people who stand outside.
+pub(crate) fn write_entrance(directory: &Directory, program: &Path, script: &Path) -> Result<()> {
+    let etcd = directory.file("pids").join("etcd.pid");
+    let (etcd, program) = (etcd.display(), program.display());
+    let text = format!(
+        "#!/bin/sh\n\
+         [ -n \"${INSIDE}\" ] && exec '{program}' \"$@\"\n\
+         exec nsenter --user --net --preserve-credentials --target \"$(cat '{etcd}')\" -- '{program}' \"$@\"\n"
+    );
+    directory.write(script, text)?;
+    std::fs::set_permissions(script, Permissions::from_mode(0o700))
+        .context("failed to make a script executable")
 }
 
 fn unshare() -> Command {

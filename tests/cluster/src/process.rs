@@ -5,7 +5,7 @@
 use crate::directory::Directory;
 use anyhow::{Context, Result, bail};
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 use std::fs::{self, OpenOptions};
@@ -49,12 +49,13 @@ impl<'a> Process<'a> {
             .process_group(0)
             .spawn()
             .with_context(|| format!("failed to start {}", self.name))?;
-        self.record(Pid::from_raw(child.id().try_into()?))
+        self.record(Pid::from_raw(child.id().try_into()?)).with_context(|| self.last_lines(8))
     }
 
     /// Records a process that somebody else started.
     pub(crate) fn record(&self, pid: Pid) -> Result<()> {
-        let start = Start::of(pid).with_context(|| format!("{} ended at once", self.name))?;
+        let start =
+            Start::of(pid).with_context(|| format!("{} ended as soon as it was started", self.name))?;
         self.directory.write(&self.start_file(), start.0)?;
         self.directory.write(&self.pid_file(), format!("{pid}\n"))
     }
@@ -71,7 +72,7 @@ impl<'a> Process<'a> {
         let began = Instant::now();
         while !ready().await {
             if self.pid().is_none() {
-                bail!("{} ended before it was ready; its last lines:\n{}", self.name, self.last_lines(8));
+                bail!("{} ended before it was ready\n{}", self.name, self.last_lines(8));
             }
             if began.elapsed() > patience {
                 bail!(
@@ -103,6 +104,13 @@ impl<'a> Process<'a> {
         Ok(())
     }
 
+    /// Ends it at once, with everything in its process group.
+    pub(crate) fn kill_group(&self) {
+        if let Some(pid) = self.pid() {
+            let _gone_is_fine = killpg(pid, Signal::SIGKILL);
+        }
+    }
+
     /// Drops the record; the process itself is left alone.
     pub(crate) fn forget(&self) {
         for file in [self.pid_file(), self.start_file()] {
@@ -111,11 +119,13 @@ impl<'a> Process<'a> {
     }
 
     /// The end of its log.
-    pub(crate) fn last_lines(&self, count: usize) -> String {
-        let text = fs::read(self.directory.log(self.name)).unwrap_or_default();
+    fn last_lines(&self, count: usize) -> String {
+        let log = self.directory.log(self.name);
+        let text = fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(count)..].join("\n")
+        let end = lines[lines.len().saturating_sub(count)..].join("\n");
+        format!("the end of {}:\n{end}", log.display())
     }
 
     async fn end(&self, signal: Signal, patience: Duration) -> Result<()> {

@@ -52,6 +52,8 @@ impl ControlPlane<'_> {
             .arg("--use-service-account-credentials=true")
             .arg(self.pki("--cluster-signing-cert-file", "kubernetes-ca.crt"))
             .arg(self.pki("--cluster-signing-key-file", "kubernetes-ca.key"))
+            // It builds its controllers one by one, and would take 5 s for it at its default rate of 20 requests a second.
+            .args(["--kube-api-qps=500", "--kube-api-burst=1000"])
             .arg("--allocate-node-cidrs=true")
             .arg(format!("--cluster-cidr={}", self.network.pods()))
             .arg(format!("--service-cluster-ip-range={}", self.network.services()));

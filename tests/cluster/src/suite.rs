@@ -1,0 +1,155 @@
+//! What a test of the suite holds: the cluster that `make test` started, or one that `POSTERN_TEST_KUBECONFIG` names.
+use crate::cluster::{Cluster, Options};
+use crate::control_plane;
+use crate::directory::Directory;
+use crate::install;
+use crate::kubectl::Kubectl;
+use crate::namespace::Namespace;
+use anyhow::{Context, Result};
+use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::api::PostParams;
+use kube::{Api, Client};
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Names the folder of the cluster that the supervisor started.
+pub(crate) const CLUSTER_DIR: &str = "POSTERN_CLUSTER_DIR";
+/// Names the folder of the whole run: clusters of single tests lie in it, and the list of skipped tests.
+pub(crate) const RUN_DIR: &str = "POSTERN_TEST_RUN";
+/// Names a kubeconfig of a cluster that is not ours, with Postern installed.
+pub(crate) const KUBECONFIG: &str = "POSTERN_TEST_KUBECONFIG";
+
+/// Tests share the cluster; one that disturbs it waits until it is alone.
+static TURN: RwLock<()> = RwLock::const_new(());
+
+#[expect(dead_code, reason = "held, never read")]
+enum Turn {
+    Shared(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// The cluster as one test sees it, for as long as the test holds this.
+pub struct Suite {
+    client: Client,
+    kubectl: Kubectl,
+    own: Option<Cluster>,
+    _turn: Turn,
+}
+
+/// Where Postern's listeners are, as a client outside the cluster reaches them.
+#[derive(Debug, Clone)]
+pub struct Urls {
+    /// The aggregated API, https.
+    pub apiserver: String,
+    /// The admission webhook, https.
+    pub webhook: String,
+    /// Artifacts, http.
+    pub artifacts: String,
+    /// Health and metrics, http.
+    pub admin: String,
+}
+
+impl Suite {
+    /// For tests that leave Postern and the control plane alone; any number at once.
+    ///
+    /// # Errors
+    /// The suite was not started by `make test`, or the cluster does not answer.
+    pub async fn attach() -> Result<Self> {
+        Self::with(Turn::Shared(TURN.read().await)).await
+    }
+
+    /// For tests that restart something: returns once no other test is running, and lets none start.
+    ///
+    /// # Errors
+    /// As for [`Self::attach`].
+    pub async fn attach_alone() -> Result<Self> {
+        Self::with(Turn::Alone(TURN.write().await)).await
+    }
+
+    async fn with(turn: Turn) -> Result<Self> {
+        if let Some(kubeconfig) = std::env::var_os(KUBECONFIG) {
+            let kubeconfig = PathBuf::from(kubeconfig);
+            let client = control_plane::client(&kubeconfig).await?;
+            let cache = std::env::temp_dir().join("postern-test-kube-cache");
+            let kubectl = Kubectl { program: "kubectl".into(), kubeconfig, cache };
+            return Ok(Self { client, kubectl, own: None, _turn: turn });
+        }
+        let directory =
+            std::env::var_os(CLUSTER_DIR).context("no cluster: run the suite with `make test`")?;
+        let cluster = Cluster::open(Directory::at(directory)?).await?;
+        Ok(Self {
+            client: cluster.client().clone(),
+            kubectl: cluster.kubectl(),
+            own: Some(cluster),
+            _turn: turn,
+        })
+    }
+
+    /// The administrator's client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// kubectl as administrator.
+    pub fn kubectl(&self) -> &Kubectl {
+        &self.kubectl
+    }
+
+    /// The cluster itself, to restart what is in it; nothing where it is not ours.
+    pub fn own(&self) -> Option<&Cluster> {
+        self.own.as_ref()
+    }
+
+    /// Where Postern listens; nothing for a cluster that is not ours, unless the environment says so.
+    pub fn urls(&self) -> Option<Urls> {
+        let url = |name: &str| std::env::var(name).ok();
+        Some(Urls {
+            apiserver: url("POSTERN_URL")?,
+            webhook: url("POSTERN_WEBHOOK_URL")?,
+            artifacts: url("POSTERN_ARTIFACTS_URL")?,
+            admin: url("POSTERN_ADMIN_URL")?,
+        })
+    }
+
+    /// A namespace of this test's own, in which Postern may read Secrets. It goes when dropped; a test that panics with
+    /// it in hand prints what happened there. `KEEP=1` keeps it.
+    ///
+    /// # Errors
+    /// kube-apiserver refuses it.
+    pub async fn namespace(&self, test: &str) -> Result<Namespace> {
+        let metadata = ObjectMeta { generate_name: Some(format!("{test}-")), ..ObjectMeta::default() };
+        let namespace = NamespaceObject { metadata, ..NamespaceObject::default() };
+        let namespaces: Api<NamespaceObject> = Api::all(self.client.clone());
+        let created = namespaces.create(&PostParams::default(), &namespace).await?;
+        let name = created.metadata.name.context("a namespace without a name")?;
+        install::bind_secrets(&self.client, &name).await?;
+        let log = self.own.as_ref().map(|cluster| cluster.postern().log());
+        Ok(Namespace::new(name, self.kubectl.clone(), log))
+    }
+}
+
+/// Starts a second cluster for one test, which ends it by [`Cluster::stop`]; what a failed test leaves, `make test` ends.
+/// Nothing where the suite runs against a cluster that is not ours.
+///
+/// # Errors
+/// As for [`Cluster::start`].
+pub async fn another_cluster(name: &str, options: &Options) -> Result<Option<Cluster>> {
+    let Some(run) = std::env::var_os(RUN_DIR).map(PathBuf::from) else { return Ok(None) };
+    Cluster::start(Directory::at(run.join(name))?, options).await.map(Some)
+}
+
+/// Says that this test was not run, and why; `make test` counts and names them at its end.
+///
+/// # Errors
+/// The list cannot be written.
+pub fn skip(why: &str) -> Result<()> {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let Some(list) = std::env::var_os("POSTERN_TEST_SKIPPED") else { return Ok(()) };
+    let mut list = OpenOptions::new().create(true).append(true).open::<OsString>(list)?;
+    // One write, so that lines of tests that run at once do not mix.
+    Ok(list.write_all(format!("{test}: {why}\n").as_bytes())?)
+}

@@ -1,0 +1,136 @@
+//! `make test`: the parent of the whole suite. It starts one cluster, runs `cargo test` as its child, and ends every
+//! process that either started: on success, failure, a panic, Ctrl-C, and (by its guard) when it is itself killed.
+use crate::cluster::{self, Cluster, Options};
+use crate::dev;
+use crate::directory::Directory;
+use crate::guard::Guard;
+use crate::process::Process;
+use crate::suite::{CLUSTER_DIR, KUBECONFIG, RUN_DIR};
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The recorded name of the child.
+pub(crate) const SUITE: &str = "suite";
+const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+/// What a shell reports for a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+/// Tests wait far more than they compute.
+const TESTS_AT_ONCE: &str = "8";
+
+/// Compiles the suite, so that its time and its errors come before a cluster is started.
+///
+/// # Errors
+/// It does not compile.
+pub fn compile() -> Result<()> {
+    let status = cargo_test().arg("--no-run").status().context("failed to run cargo")?;
+    ensure!(status.success(), "the suite does not compile");
+    Ok(())
+}
+
+/// Runs the suite with these arguments for its test program; the code is what to exit with.
+///
+/// # Errors
+/// The cluster does not start or does not end.
+pub async fn test(arguments: &[String]) -> Result<u8> {
+    let run = Directory::at(std::env::temp_dir().join(format!("postern-test-{}", std::process::id())))?;
+    run.create()?;
+    let guard = Guard::start(&run)?;
+    let code = run_suite(&run, arguments).await;
+    print_skipped(&run);
+    let keep = std::env::var_os("KEEP").is_some_and(|keep| keep == "1");
+    if keep {
+        for cluster in clusters(&run) {
+            eprintln!("kept: DEV_DIR={} make down", cluster.path().display());
+        }
+    } else {
+        end(&run).await?;
+    }
+    guard.dismiss()?;
+    match (&code, keep) {
+        (Ok(0), false) => run.remove()?,
+        _ => eprintln!("logs lie in {}", run.path().display()),
+    }
+    code
+}
+
+/// Ends every cluster of a run.
+pub(crate) async fn end(run: &Directory) -> Result<()> {
+    for directory in clusters(run) {
+        cluster::stop(&directory).await?;
+    }
+    Ok(())
+}
+
+async fn run_suite(run: &Directory, arguments: &[String]) -> Result<u8> {
+    let mut command = cargo_test();
+    command.arg("--").args(arguments).process_group(0);
+    command.env("POSTERN_TEST_SKIPPED", run.file("skipped"));
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", TESTS_AT_ONCE);
+    }
+    if std::env::var_os(KUBECONFIG).is_none() {
+        let Some(cluster) = unless_interrupted(start(run)).await? else { return Ok(INTERRUPTED) };
+        command.env(CLUSTER_DIR, cluster.directory().path()).env(RUN_DIR, run.path());
+        command.envs(dev::env(&cluster));
+    }
+    let child = command.spawn().context("failed to run cargo")?;
+    Process::new(run, SUITE).record(Pid::from_raw(child.id().try_into()?))?;
+    let status = finish(child).await?;
+    Ok(u8::try_from(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))).unwrap_or(1))
+}
+
+async fn start(run: &Directory) -> Result<Cluster> {
+    Cluster::start(Directory::at(run.file("cluster"))?, &Options::default()).await
+}
+
+/// Nothing if a signal came first. What was half started then is ended with the rest of the run.
+async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        done = work => done.map(Some),
+        _ = interrupt.recv() => Ok(None),
+        _ = terminate.recv() => Ok(None),
+    }
+}
+
+/// Waits for the child; a signal that would end us is passed on to it and to everything that it started.
+async fn finish(mut child: Child) -> Result<ExitStatus> {
+    let group = Pid::from_raw(child.id().try_into()?);
+    let mut finished = tokio::task::spawn_blocking(move || child.wait());
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut impatience = 0;
+    loop {
+        tokio::select! {
+            status = &mut finished => return Ok(status??),
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        impatience += 1;
+        let signal = if impatience == 1 { Signal::SIGTERM } else { Signal::SIGKILL };
+        let _gone_is_fine = killpg(group, signal);
+    }
+}
+
+fn cargo_test() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(WORKSPACE).args(["test", "--package", "tests", "--test", SUITE]);
+    command
+}
+
+/// The folders in which clusters of this run lie, the suite's own first.
+fn clusters(run: &Directory) -> Vec<Directory> {
+    let entries = std::fs::read_dir(run.path()).into_iter().flatten().flatten();
+    let mut found: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("programs").is_dir()).collect();
+    found.sort();
+    found.iter().filter_map(|path| Directory::at(path).ok()).collect()
+}
+
+fn print_skipped(run: &Directory) {
+    let Ok(list) = std::fs::read_to_string(run.file("skipped")) else { return };
+    eprintln!("{} skipped:\n{}", list.lines().count(), list.trim_end());
+}

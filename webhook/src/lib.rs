@@ -1,1 +1,28 @@
-//! .
+//! Says yes or no to a write, and fills in defaults. It has no rule of its own: those are in `crds`.
+//!
+//! `/mutate` completes a spec and refuses what breaks a rule; `/validate` asks the same rules about what all other
+//! webhooks made of it. What does not decode passes `/mutate` untouched, because kube-apiserver's schema check, which
+//! runs between the two, names every structural error at once. Imports `crds`, `telemetry` and the HTTP serving of
+//! `extension-apiserver`. Start with `admit.rs`; a new kind is one row in `kinds.rs`.
+mod admit;
+mod endpoint;
+mod judge;
+mod kinds;
+mod metrics;
+mod patch;
+mod refusal;
+mod review;
+
+pub use endpoint::Webhook;
+
+/// Which of the two webhooks is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// May change the object. The schema is checked afterwards.
+    Mutate,
+    /// Sees what will be stored.
+    Validate,
+}
+
+#[cfg(test)]
+mod tests;

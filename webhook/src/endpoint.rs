@@ -1,0 +1,152 @@
+//! The HTTP side: `POST /mutate` and `POST /validate`.
+use crate::{
+    Step, admit,
+    kinds::{self, Kind},
+    metrics::Metrics,
+    review::{Answer, Review},
+};
+use bytes::Bytes;
+use crds::duration;
+use extension_apiserver::serve::{BODY_IDLE_TIMEOUT, Body, BodyError, Handler, full, read_body};
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ALLOW, CONTENT_TYPE},
+};
+use hyper::body::Incoming;
+use kube::core::Status;
+use std::time::{Duration, Instant};
+use telemetry::metrics::Registry;
+use tokio::{sync::Semaphore, time};
+use tracing::debug;
+
+/// kube-apiserver takes objects of up to 3 MiB, and an update carries two.
+const LARGEST: usize = 7 << 20;
+/// All bodies that are read at once, in KiB: nobody has to say who they are here, so all together stay bounded.
+const BUDGET_KIB: usize = 64 << 10;
+/// What kube-apiserver allows at most, and what it assumes when it says nothing.
+const LONGEST: Duration = Duration::from_secs(30);
+const USUAL: Duration = Duration::from_secs(10);
+
+/// The admission webhook: answers kube-apiserver's `AdmissionReview`s.
+pub struct Webhook {
+    kinds: Vec<Kind>,
+    budget: Semaphore,
+    metrics: Metrics,
+}
+
+impl Webhook {
+    /// A webhook for every kind of ours, counting in `registry`.
+    pub fn new(registry: &mut Registry) -> Self {
+        Self { kinds: kinds::all(), budget: Semaphore::new(BUDGET_KIB), metrics: Metrics::new(registry) }
+    }
+
+    /// The answer to a review, as JSON.
+    ///
+    /// # Errors
+    /// It is none, or of a version that is not registered for us; the sentence says so.
+    pub(crate) fn answer(&self, step: Step, body: &[u8]) -> Result<Vec<u8>, String> {
+        let started = Instant::now();
+        let review: Review<'_> =
+            serde_json::from_slice(body).map_err(|error| format!("not an AdmissionReview: {error}"))?;
+        if !review.is_supported() {
+            return Err(format!("cannot answer {} of {}", review.kind, review.api_version));
+        }
+        let request = review.request;
+        let verdict = admit::admit(step, &self.kinds, &request);
+        let took = started.elapsed();
+        self.metrics.record(step, &verdict, took);
+        debug!(
+            ?step,
+            kind = %request.kind.kind,
+            namespace = request.namespace.as_deref(),
+            name = request.name.as_deref(),
+            verb = %request.operation,
+            allowed = verdict.is_allowed(),
+            "admission review answered"
+        );
+        let answer = Answer::new(&request.uid, &verdict);
+        Ok(serde_json::to_vec(&answer).expect("strings, numbers and maps with string keys serialize"))
+    }
+
+    async fn read(&self, body: Incoming) -> Result<Bytes, BodyError> {
+        use hyper::body::Body as _;
+        let announced =
+            body.size_hint().upper().map_or(LARGEST, |size| usize::try_from(size).unwrap_or(LARGEST));
+        let kib = u32::try_from(announced.min(LARGEST) >> 10).unwrap_or(u32::MAX);
+        let _share = self.budget.acquire_many(kib + 1).await.expect("the budget is never closed");
+        read_body(body, LARGEST, BODY_IDLE_TIMEOUT).await
+    }
+}
+
+impl Handler for Webhook {
+    async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let step = match request.uri().path() {
+            "/mutate" => Step::Mutate,
+            "/validate" => Step::Validate,
+            _ => return refuse(StatusCode::NOT_FOUND, "NotFound", "there is /mutate and /validate only"),
+        };
+        if request.method() != Method::POST {
+            let mut refusal = refuse(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "use POST");
+            refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return refusal;
+        }
+        match time::timeout(patience(request.uri()), self.read(request.into_body())).await {
+            Ok(Ok(body)) => match self.answer(step, &body) {
+                Ok(json) => respond(StatusCode::OK, json),
+                Err(why) => refuse(StatusCode::BAD_REQUEST, "BadRequest", &why),
+            },
+            Ok(Err(error)) => refuse(status_of(&error), error.reason(), &error.to_string()),
+            Err(_) => refuse(StatusCode::GATEWAY_TIMEOUT, "Timeout", "the review did not arrive in time"),
+        }
+    }
+}
+
+/// How long the caller waits: the webhook's `timeoutSeconds`, which kube-apiserver sends as `?timeout=10s`.
+fn patience(uri: &Uri) -> Duration {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let given =
+        pairs.filter_map(|pair| pair.strip_prefix("timeout=")).find_map(|text| duration::parse(text).ok());
+    given.filter(|given| !given.is_zero()).unwrap_or(USUAL).min(LONGEST)
+}
+
+fn status_of(error: &BodyError) -> StatusCode {
+    match error {
+        BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn refuse(code: StatusCode, reason: &str, why: &str) -> Response<Body> {
+    let status = Status::failure(why, reason).with_code(code.as_u16());
+    let mut json = serde_json::to_value(status).expect("strings and numbers serialize");
+    json["apiVersion"] = "v1".into();
+    json["kind"] = "Status".into();
+    respond(code, json.to_string())
+}
+
+fn respond(code: StatusCode, json: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(full(json));
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_that_of_the_caller_within_bounds() {
+        for (query, seconds) in [
+            ("?timeout=5s", 5),
+            ("?a=b&timeout=1m0s", 30),
+            ("", 10),
+            ("?timeout=0s", 10),
+            ("?timeout=-1s", 10),
+        ] {
+            let uri: Uri = format!("/mutate{query}").parse().unwrap();
+            assert_eq!(patience(&uri), Duration::from_secs(seconds), "{query}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Discovery: the documents at `/apis`, `/apis/GROUP` and `/apis/GROUP/VERSION`, made once, in both forms.
+//!
+//! kube-apiserver asks for the aggregated form at `/apis` once a minute, and believes whatever else it gets there only
+//! as a sign to fall back; a group whose discovery fails keeps every namespace of the cluster from being deleted.
+mod aggregated;
+mod legacy;
+
+use crate::api::Call;
+use crate::encode;
+use crate::negotiate::{self, Discovery, Syntax};
+use crate::serve::Body;
+use crate::server::Described;
+use crate::status::Status;
+use aws_lc_rs::digest::{SHA512, digest};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::{HeaderValue, Response};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+const AGGREGATED_PARAMETERS: &str = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+/// All discovery documents.
+pub(crate) struct Documents {
+    /// By path, without slashes at the ends.
+    legacy: BTreeMap<String, Value>,
+    aggregated: Value,
+    etag: HeaderValue,
+}
+
+impl Documents {
+    pub(crate) fn new(resources: &[Described]) -> Self {
+        let aggregated = aggregated::group_list(resources);
+        Self { legacy: legacy::documents(resources), etag: etag(&aggregated), aggregated }
+    }
+
+    /// The document at a path; `None` if there is none.
+    pub(crate) fn answer(&self, path: &str, call: &Call) -> Option<Result<Response<Body>, Status>> {
+        let legacy = self.legacy.get(path)?;
+        Some(self.negotiated(path, legacy, call))
+    }
+
+    fn negotiated(&self, path: &str, legacy: &Value, call: &Call) -> Result<Response<Body>, Status> {
+        if path != "apis" {
+            let syntax = negotiate::document(&call.headers, &call.query)?;
+            return written(syntax, legacy, call);
+        }
+        let mut response = match negotiate::discovery(&call.headers, &call.query)? {
+            Discovery::Legacy(syntax) => written(syntax, legacy, call)?,
+            Discovery::Aggregated(syntax) => self.aggregated(syntax, call)?,
+        };
+        response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+        Ok(response)
+    }
+
+    fn aggregated(&self, syntax: Syntax, call: &Call) -> Result<Response<Body>, Status> {
+        let is_known = call.headers.get(IF_NONE_MATCH) == Some(&self.etag);
+        let mut response =
+            if is_known { encode::not_modified() } else { written(syntax, &self.aggregated, call)? };
+        let headers = response.headers_mut();
+        headers.insert(ETAG, self.etag.clone());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
+        if !is_known {
+            // Clients take the document for the aggregated one by exactly these parameters.
+            let media_type = format!("{}{AGGREGATED_PARAMETERS}", syntax.media_type());
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(&media_type).expect("plain ASCII"));
+        }
+        Ok(response)
+    }
+}
+
+/// A strong validator of a document: its digest, as k8s.io/apiserver writes it.
+pub(crate) fn etag<V: Serialize>(document: &V) -> HeaderValue {
+    let json = serde_json::to_vec(document).unwrap_or_default();
+    let mut hex = String::with_capacity(130);
+    hex.push('"');
+    for byte in digest(&SHA512, &json).as_ref() {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02X}");
+    }
+    hex.push('"');
+    HeaderValue::from_str(&hex).expect("hex digits and quotes are ASCII")
+}
+
+fn written(syntax: Syntax, document: &Value, call: &Call) -> Result<Response<Body>, Status> {
+    let bytes = encode::write(syntax, document)?;
+    Ok(encode::response(syntax, bytes, negotiate::takes_gzip(&call.headers)))
+}
+
+#[cfg(test)]
+mod tests;

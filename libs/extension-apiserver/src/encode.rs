@@ -1,0 +1,250 @@
+//! From objects to bytes: every shape in every syntax, and the response around it.
+use crate::negotiate::{Media, Shape, Syntax};
+use crate::object::{Item, Object, Version};
+use crate::serve::{Body, empty, full};
+use crate::status::Status;
+use crate::table::{Column, PartialObject, Table};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Response, StatusCode};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// Answers above this size are compressed for clients that take gzip.
+const GZIP_FROM: usize = 128 * 1024;
+
+/// How the objects of one kind are shown.
+pub(crate) struct Form<T> {
+    api_version: String,
+    kind: String,
+    columns: Vec<Column<T>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody<'a, I> {
+    kind: &'a str,
+    api_version: &'a str,
+    metadata: &'a ListMeta,
+    items: Vec<I>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BookmarkBody<'a> {
+    kind: &'a str,
+    api_version: &'a str,
+    metadata: &'a ObjectMeta,
+}
+
+impl<T: Object> Form<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            api_version: T::api_version(&()).into_owned(),
+            kind: T::kind(&()).into_owned(),
+            columns: T::columns(),
+        }
+    }
+
+    /// One object, without a newline behind it.
+    pub(crate) fn object(&self, media: Media, item: &Item<T>) -> Result<Vec<u8>, Status> {
+        match media.shape {
+            Shape::Plain if media.syntax == Syntax::Json => item.json().map(|json| json.to_vec()),
+            Shape::Plain => write(media.syntax, &**item),
+            Shape::Partial { api_version } => {
+                write(media.syntax, &PartialObject::new(api_version, item.meta()))
+            }
+            Shape::PartialList { .. } => Err(Status::not_acceptable(format!(
+                "you requested PartialObjectMetadataList, but the requested object is not a list ({})",
+                self.kind
+            ))),
+            Shape::Table(options) => {
+                let version = item.meta().resource_version.clone();
+                let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
+                let items = std::slice::from_ref(item);
+                write(media.syntax, &Table::new(&self.columns, options, metadata, items))
+            }
+        }
+    }
+
+    /// A list.
+    pub(crate) fn list(
+        &self,
+        media: Media,
+        metadata: ListMeta,
+        items: &[Item<T>],
+    ) -> Result<Vec<u8>, Status> {
+        match media.shape {
+            Shape::Plain if media.syntax == Syntax::Json => self.joined(&metadata, items),
+            Shape::Plain => {
+                let items: Vec<&T> = items.iter().map(|item| &**item).collect();
+                let kind = format!("{}List", self.kind);
+                let api_version = &self.api_version;
+                write(media.syntax, &ListBody { kind: &kind, api_version, metadata: &metadata, items })
+            }
+            Shape::Partial { .. } => Err(Status::not_acceptable(format!(
+                "you requested PartialObjectMetadata, but the requested object is a list ({}List)",
+                self.kind
+            ))),
+            Shape::PartialList { api_version } => {
+                let metadata_of = items.iter().map(|item| item.meta());
+                let items: Vec<_> = metadata_of.map(|meta| PartialObject::new(api_version, meta)).collect();
+                let kind = "PartialObjectMetadataList";
+                write(media.syntax, &ListBody { kind, api_version, metadata: &metadata, items })
+            }
+            Shape::Table(options) => {
+                write(media.syntax, &Table::new(&self.columns, options, metadata, items))
+            }
+        }
+    }
+
+    /// One event of a watch, with its newline. Only the first table carries its columns.
+    pub(crate) fn event(
+        &self,
+        media: Media,
+        kind: &str,
+        item: &Item<T>,
+        is_first: bool,
+    ) -> Result<Vec<u8>, Status> {
+        let object = match media.shape {
+            Shape::Table(options) if !is_first => {
+                let version = item.meta().resource_version.clone();
+                let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
+                let items = std::slice::from_ref(item);
+                let table = Table::new(&self.columns, options, metadata, items).without_headers();
+                write(Syntax::Json, &table)?
+            }
+            _ => self.object(media, item)?,
+        };
+        Ok(framed(kind, &object))
+    }
+
+    /// A bookmark; `ends_initial_events` tells an informer that it now has everything.
+    pub(crate) fn bookmark(
+        &self,
+        media: Media,
+        version: Version,
+        ends_initial_events: bool,
+        is_first: bool,
+    ) -> Result<Vec<u8>, Status> {
+        let end = ("k8s.io/initial-events-end".to_owned(), "true".to_owned());
+        let metadata = ObjectMeta {
+            resource_version: Some(version.to_string()),
+            annotations: ends_initial_events.then(|| BTreeMap::from([end])),
+            ..ObjectMeta::default()
+        };
+        let object = match media.shape {
+            Shape::Plain => {
+                let (kind, api_version) = (&self.kind, &self.api_version);
+                write(Syntax::Json, &BookmarkBody { kind, api_version, metadata: &metadata })?
+            }
+            Shape::Partial { api_version } | Shape::PartialList { api_version } => {
+                write(Syntax::Json, &PartialObject::new(api_version, &metadata))?
+            }
+            Shape::Table(options) => {
+                let table = Table::bookmark(&self.columns, options, &metadata);
+                let table = if is_first { table } else { table.without_headers() };
+                write(Syntax::Json, &table)?
+            }
+        };
+        Ok(framed("BOOKMARK", &object))
+    }
+
+    /// A list from the objects' stored JSON: nothing is encoded twice.
+    fn joined(&self, metadata: &ListMeta, items: &[Item<T>]) -> Result<Vec<u8>, Status> {
+        let head = ListBody::<()> {
+            kind: &format!("{}List", self.kind),
+            api_version: &self.api_version,
+            metadata,
+            items: Vec::new(),
+        };
+        let mut bytes = write(Syntax::Json, &head)?;
+        bytes.truncate(bytes.len() - "]}".len());
+        let size: usize = items.iter().map(|item| item.json().map_or(0, |json| json.len() + 1)).sum();
+        bytes.reserve(size + 2);
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                bytes.push(b',');
+            }
+            bytes.extend_from_slice(item.json()?);
+        }
+        bytes.extend_from_slice(b"]}");
+        Ok(bytes)
+    }
+}
+
+/// The event that ends a watch with a refusal.
+pub(crate) fn error_event(status: &Status) -> Vec<u8> {
+    let object = write(Syntax::Json, status).unwrap_or_default();
+    framed("ERROR", &object)
+}
+
+/// Writes a document in a syntax.
+pub(crate) fn write<V: Serialize>(syntax: Syntax, value: &V) -> Result<Vec<u8>, Status> {
+    let failed =
+        |error: &dyn std::fmt::Display| Status::internal(format!("failed to encode the answer: {error}"));
+    match syntax {
+        Syntax::Json => serde_json::to_vec(value).map_err(|error| failed(&error)),
+        Syntax::PrettyJson => serde_json::to_vec_pretty(value).map_err(|error| failed(&error)),
+        Syntax::Yaml => {
+            serde_saphyr::to_string(value).map(String::into_bytes).map_err(|error| failed(&error))
+        }
+    }
+}
+
+/// The response around written bytes; compact JSON ends with a newline, as Go's does.
+pub(crate) fn response(syntax: Syntax, mut bytes: Vec<u8>, takes_gzip: bool) -> Response<Body> {
+    if syntax == Syntax::Json {
+        bytes.push(b'\n');
+    }
+    let compressed = if takes_gzip && bytes.len() > GZIP_FROM { compressed(&bytes) } else { None };
+    let is_compressed = compressed.is_some();
+    let mut response = Response::new(full(compressed.unwrap_or(bytes)));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(syntax.media_type()));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    response
+}
+
+/// The response to a request that is refused.
+pub(crate) fn refusal(syntax: Syntax, status: &Status) -> Response<Body> {
+    let bytes = write(syntax, status).unwrap_or_default();
+    let mut response = response(syntax, bytes, false);
+    *response.status_mut() = status.code();
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(seconds) = status.details().and_then(|details| details.retry_after_seconds) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// The response to a client that already has the current document.
+pub(crate) fn not_modified() -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    response
+}
+
+/// Compressed for speed: level 1, as Go does.
+fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
+
+fn framed(kind: &str, object: &[u8]) -> Vec<u8> {
+    let mut event = Vec::with_capacity(object.len() + 32);
+    event.extend_from_slice(br#"{"type":""#);
+    event.extend_from_slice(kind.as_bytes());
+    event.extend_from_slice(br#"","object":"#);
+    event.extend_from_slice(object);
+    event.extend_from_slice(b"}\n");
+    event
+}

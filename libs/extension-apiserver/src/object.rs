@@ -1,0 +1,138 @@
+//! Objects as the API shows them: the [`Object`] trait, their names and versions, and [`Item`], which encodes once.
+use crate::status::Status;
+use crate::table::Column;
+use bytes::Bytes;
+use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+/// A kind of object that the API shows.
+///
+/// Group, version, kind, plural and scope come from [`kube::Resource`], which `#[derive(CustomResource)]` implements;
+/// for kinds whose fields lie at the root, add `#[kube(no_spec)]`. Objects must serialize with `apiVersion` and `kind`,
+/// as the derived ones and those of k8s-openapi do.
+pub trait Object:
+    kube::Resource<DynamicType = (), Scope: Scope> + Serialize + JsonSchema + Clone + Send + Sync + 'static
+{
+    /// Short names for the command line, such as `po` for pods.
+    const SHORT_NAMES: &'static [&'static str] = &[];
+
+    /// Groups of resources that it belongs to, such as `all`.
+    const CATEGORIES: &'static [&'static str] = &[];
+
+    /// Fields that clients may select by, besides `metadata.name` and `metadata.namespace`.
+    const SELECTABLE_FIELDS: &'static [&'static str] = &[];
+
+    /// The value of one of [`Self::SELECTABLE_FIELDS`].
+    fn selectable_field(&self, _path: &str) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    /// What `kubectl get` shows, in this order. A table without columns would be empty: the default is name and age.
+    fn columns() -> Vec<Column<Self>> {
+        vec![Column::name(), Column::age()]
+    }
+}
+
+/// Whether objects live in namespaces; decided by the type, so that no URL of the wrong form can be registered.
+pub trait Scope: sealed::Sealed {
+    /// Whether objects live in namespaces.
+    const NAMESPACED: bool;
+}
+
+impl Scope for NamespaceResourceScope {
+    const NAMESPACED: bool = true;
+}
+
+impl Scope for ClusterResourceScope {
+    const NAMESPACED: bool = false;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for k8s_openapi::NamespaceResourceScope {}
+    impl Sealed for k8s_openapi::ClusterResourceScope {}
+}
+
+/// Namespace and name of an object; ordered as lists are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Namespace; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl Key {
+    /// The key of an object.
+    pub fn of<T: kube::Resource>(object: &T) -> Self {
+        let meta = object.meta();
+        Self {
+            namespace: meta.namespace.clone().unwrap_or_default(),
+            name: meta.name.clone().unwrap_or_default(),
+        }
+    }
+}
+
+/// A resource version. Opaque to clients but for equality and, since Kubernetes 1.35, order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An object together with its JSON, which is made at most once however many clients ask. Cheap to clone.
+pub struct Item<T>(Arc<Encoded<T>>);
+
+struct Encoded<T> {
+    object: T,
+    json: OnceLock<Bytes>,
+}
+
+impl<T: Serialize> Item<T> {
+    /// The object as JSON.
+    ///
+    /// # Errors
+    /// 500 if the object does not serialize.
+    pub fn json(&self) -> Result<&Bytes, Status> {
+        if let Some(json) = self.0.json.get() {
+            return Ok(json);
+        }
+        let json = serde_json::to_vec(&self.0.object)
+            .map_err(|error| Status::internal(format!("failed to encode the object: {error}")))?;
+        Ok(self.0.json.get_or_init(|| json.into()))
+    }
+}
+
+impl<T> Clone for Item<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> From<T> for Item<T> {
+    fn from(object: T) -> Self {
+        Self(Arc::new(Encoded { object, json: OnceLock::new() }))
+    }
+}
+
+impl<T> Deref for Item<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.object
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Item<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.object.fmt(f)
+    }
+}

@@ -1,0 +1,201 @@
+//! Label and field selectors: the grammar of k8s.io/apimachinery, as requirements that authorization can pass on and
+//! as predicates.
+mod labels;
+
+use crate::status::Status;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// What one requirement asks of a label's or field's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// The value is one of the given.
+    In,
+    /// The value is none of the given, or the key is missing.
+    NotIn,
+    /// The key is there.
+    Exists,
+    /// The key is not there.
+    DoesNotExist,
+    /// The value is an integer above the given one.
+    GreaterThan,
+    /// The value is an integer below the given one.
+    LessThan,
+}
+
+/// One term of a selector. Equality is `In` with one value, inequality is `NotIn` with one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// Label key or field path.
+    pub key: String,
+    /// What is asked.
+    pub operator: Operator,
+    /// The values to compare with; none for the two existence operators.
+    pub values: Vec<String>,
+}
+
+impl Requirement {
+    fn accepts(&self, value: Option<&str>) -> bool {
+        let listed = |value: &str| self.values.iter().any(|candidate| candidate == value);
+        match (self.operator, value) {
+            (Operator::In, Some(value)) => listed(value),
+            (Operator::NotIn, Some(value)) => !listed(value),
+            (Operator::NotIn | Operator::DoesNotExist, None) | (Operator::Exists, Some(_)) => true,
+            (Operator::GreaterThan, Some(value)) => self.compare(value).is_some_and(i64::is_positive),
+            (Operator::LessThan, Some(value)) => self.compare(value).is_some_and(i64::is_negative),
+            _ => false,
+        }
+    }
+
+    /// Sign of `value - bound`, if both are integers.
+    fn compare(&self, value: &str) -> Option<i64> {
+        let bound: i64 = self.values.first()?.parse().ok()?;
+        let value: i64 = value.parse().ok()?;
+        Some(value.cmp(&bound) as i64)
+    }
+}
+
+/// A parsed label selector; the default selects everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSelector(Vec<Requirement>);
+
+impl LabelSelector {
+    /// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`.
+    ///
+    /// # Errors
+    /// 400 with what was found and what was expected.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        labels::parse(text)
+            .map(Self)
+            .map_err(|why| Status::bad_request(format!("unable to parse requirement: {why}")))
+    }
+
+    /// Whether these labels fulfil every requirement.
+    pub fn matches(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
+        self.0.iter().all(|r| r.accepts(labels.and_then(|l| l.get(&r.key)).map(String::as_str)))
+    }
+
+    /// Its terms, all of which must hold.
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.0
+    }
+
+    /// Whether it selects everything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// A parsed field selector; the default selects everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldSelector(Vec<Requirement>);
+
+impl FieldSelector {
+    /// Reads `metadata.name=a,source!=b`; a backslash escapes comma, equals sign and itself.
+    ///
+    /// # Errors
+    /// 400 for a term that is no comparison.
+    pub fn parse(text: &str) -> Result<Self, Status> {
+        let terms = split_terms(text).into_iter().filter(|term| !term.is_empty());
+        terms.map(field_term).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Refuses fields that the resource cannot be selected by.
+    ///
+    /// # Errors
+    /// 400, naming those that it can.
+    pub fn check(&self, known: &[&str]) -> Result<(), Status> {
+        const ALWAYS: [&str; 2] = ["metadata.name", "metadata.namespace"];
+        let is_known = |key: &str| ALWAYS.contains(&key) || known.contains(&key);
+        let Some(unknown) = self.0.iter().find(|r| !is_known(&r.key)) else { return Ok(()) };
+        let supported: Vec<String> = ALWAYS.iter().chain(known).map(|field| format!("{field:?}")).collect();
+        Err(Status::bad_request(format!(
+            "{:?} is not a known field selector: only {}",
+            unknown.key,
+            supported.join(", ")
+        )))
+    }
+
+    /// Whether an object fulfils every requirement; `field` gives the value at a path.
+    pub fn matches<'a>(&self, field: impl Fn(&str) -> Cow<'a, str>) -> bool {
+        self.0.iter().all(|r| r.accepts(Some(&field(&r.key))))
+    }
+
+    /// The value that a field must have, if there is exactly one.
+    pub fn exact(&self, key: &str) -> Option<&str> {
+        let term = self.0.iter().find(|r| r.key == key && r.operator == Operator::In)?;
+        term.values.first().map(String::as_str)
+    }
+
+    /// Its terms, all of which must hold.
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.0
+    }
+
+    /// Whether it selects everything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The name that an unparsed field selector pins, if it can be read.
+pub(crate) fn pinned_name(field_selector: &str) -> Option<String> {
+    FieldSelector::parse(field_selector).ok()?.exact("metadata.name").map(str::to_owned)
+}
+
+fn split_terms(text: &str) -> Vec<&str> {
+    let mut terms = Vec::new();
+    let (mut start, mut escaped) = (0, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => {
+                terms.push(&text[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    terms.push(&text[start..]);
+    terms
+}
+
+fn field_term(term: &str) -> Result<Requirement, Status> {
+    let invalid = || Status::bad_request(format!("invalid selector: {term:?}; can't understand it"));
+    let at = term.find(['=', '!']).ok_or_else(invalid)?;
+    let (key, rest) = term.split_at(at);
+    let (operator, value) = match rest {
+        _ if rest.starts_with("!=") => (Operator::NotIn, &rest[2..]),
+        _ if rest.starts_with("==") => (Operator::In, &rest[2..]),
+        _ if rest.starts_with('=') => (Operator::In, &rest[1..]),
+        _ => return Err(invalid()),
+    };
+    Ok(Requirement { key: key.to_owned(), operator, values: vec![unescaped(value)?] })
+}
+
+fn unescaped(value: &str) -> Result<String, Status> {
+    let mut plain = String::with_capacity(value.len());
+    let mut letters = value.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => match letters.next() {
+                Some(escaped @ ('\\' | ',' | '=')) => plain.push(escaped),
+                other => {
+                    let sequence: String = ['\\'].into_iter().chain(other).collect();
+                    let message = format!("invalid field selector: invalid escape sequence: {sequence}");
+                    return Err(Status::bad_request(message));
+                }
+            },
+            ',' | '=' => {
+                let message = format!("invalid field selector: unescaped character in value: {letter}");
+                return Err(Status::bad_request(message));
+            }
+            _ => plain.push(letter),
+        }
+    }
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Which endpoint answers which request. What is found here is also what discovery and OpenAPI say.
+use crate::api::{Call, Resource, Subresource};
+use crate::discovery::Documents;
+use crate::object::{Object, Scope};
+use crate::openapi::OpenApi;
+use crate::request::RequestInfo;
+use crate::serve::Body;
+use crate::status::Status;
+use futures::future::BoxFuture;
+use http::{Method, Response};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Answers one verb of one resource or subresource.
+pub(super) type Endpoint =
+    Box<dyn Fn(Arc<Call>) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
+
+/// The endpoints of one resource or subresource, by verb.
+#[derive(Default)]
+pub(super) struct Endpoints {
+    by_verb: BTreeMap<&'static str, Endpoint>,
+    /// Whether they answer with bytes instead of objects.
+    pub(super) are_raw: bool,
+    /// Verbs that were registered twice; the server refuses to be built with any.
+    pub(super) duplicates: Vec<&'static str>,
+}
+
+impl Endpoints {
+    pub(super) fn add(&mut self, verb: &'static str, endpoint: Endpoint) {
+        if self.by_verb.insert(verb, endpoint).is_some() {
+            self.duplicates.push(verb);
+        }
+    }
+
+    pub(super) fn verbs(&self) -> Vec<&'static str> {
+        self.by_verb.keys().copied().collect()
+    }
+
+    fn endpoint(&self, verb: &str) -> Result<&Endpoint, Status> {
+        self.by_verb.get(verb).ok_or_else(Status::method_not_allowed)
+    }
+}
+
+/// Group, version and kind of what an endpoint answers with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) group: String,
+    pub(crate) version: String,
+    pub(crate) kind: String,
+}
+
+impl Kind {
+    pub(crate) fn of<T: Object>() -> Self {
+        Self {
+            group: T::group(&()).into_owned(),
+            version: T::version(&()).into_owned(),
+            kind: T::kind(&()).into_owned(),
+        }
+    }
+}
+
+/// One resource with everything below it.
+pub(super) struct ResourceRoute {
+    pub(super) described: Described,
+    pub(super) endpoints: Endpoints,
+    pub(super) subresources: Vec<SubresourceRoute>,
+}
+
+/// One subresource.
+pub(super) struct SubresourceRoute {
+    pub(super) described: DescribedSubresource,
+    pub(super) endpoints: Endpoints,
+}
+
+/// What clients are told about a resource.
+#[derive(Clone)]
+pub(crate) struct Described {
+    pub(crate) kind: Kind,
+    pub(crate) plural: String,
+    pub(crate) singular: String,
+    pub(crate) is_namespaced: bool,
+    pub(crate) short_names: &'static [&'static str],
+    pub(crate) categories: &'static [&'static str],
+    pub(crate) verbs: Vec<&'static str>,
+    pub(crate) schema: fn() -> serde_json::Value,
+    pub(crate) subresources: Vec<DescribedSubresource>,
+}
+
+/// What clients are told about a subresource.
+#[derive(Clone)]
+pub(crate) struct DescribedSubresource {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) verbs: Vec<&'static str>,
+    pub(crate) is_raw: bool,
+    pub(crate) schema: fn() -> serde_json::Value,
+}
+
+impl SubresourceRoute {
+    pub(super) fn new<S: Subresource>(endpoints: Endpoints) -> Self {
+        let described = DescribedSubresource {
+            name: S::NAME,
+            kind: Kind::of::<S::Object>(),
+            verbs: endpoints.verbs(),
+            is_raw: endpoints.are_raw,
+            schema: crate::openapi::schema_of::<S::Object>,
+        };
+        Self { described, endpoints }
+    }
+}
+
+impl ResourceRoute {
+    pub(super) fn new<R: Resource>(endpoints: Endpoints, subresources: Vec<SubresourceRoute>) -> Self {
+        let kind = Kind::of::<R::Object>();
+        let described = Described {
+            plural: <R::Object as kube::Resource>::plural(&()).into_owned(),
+            singular: kind.kind.to_lowercase(),
+            kind,
+            is_namespaced: <<R::Object as kube::Resource>::Scope as Scope>::NAMESPACED,
+            short_names: R::Object::SHORT_NAMES,
+            categories: R::Object::CATEGORIES,
+            verbs: endpoints.verbs(),
+            schema: crate::openapi::schema_of::<R::Object>,
+            subresources: subresources.iter().map(|route| route.described.clone()).collect(),
+        };
+        Self { described, endpoints, subresources }
+    }
+
+    fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
+        let is_collection = request.subresource.is_empty()
+            && matches!(request.verb.as_str(), "list" | "watch" | "create" | "deletecollection");
+        let is_across_namespaces = is_collection && request.verb != "create";
+        let has_namespace = !request.namespace.is_empty();
+        let place_fits = match self.described.is_namespaced {
+            true => has_namespace || is_across_namespaces,
+            false => !has_namespace,
+        };
+        if !place_fits || request.has_subpath {
+            return Err(Status::unknown_resource());
+        }
+        if request.subresource.is_empty() {
+            return self.endpoints.endpoint(&request.verb);
+        }
+        let mut subresources = self.subresources.iter();
+        let route = subresources.find(|route| route.described.name == request.subresource);
+        route.ok_or_else(Status::unknown_resource)?.endpoints.endpoint(&request.verb)
+    }
+}
+
+/// Everything that the server serves.
+pub(super) struct Routes {
+    resources: BTreeMap<(String, String), BTreeMap<String, ResourceRoute>>,
+    discovery: Documents,
+    openapi: OpenApi,
+}
+
+impl Routes {
+    pub(super) fn new(routes: Vec<ResourceRoute>) -> Self {
+        let described: Vec<Described> = routes.iter().map(|route| route.described.clone()).collect();
+        let mut resources: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for route in routes {
+            let Kind { group, version, .. } = route.described.kind.clone();
+            resources.entry((group, version)).or_default().insert(route.described.plural.clone(), route);
+        }
+        Self { resources, discovery: Documents::new(&described), openapi: OpenApi::new(&described) }
+    }
+
+    pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
+        let version = (request.group.clone(), request.version.clone());
+        let resources = self.resources.get(&version).ok_or_else(Status::page_not_found)?;
+        let route = resources.get(&request.resource).ok_or_else(Status::unknown_resource)?;
+        route.endpoint(request)
+    }
+
+    /// The discovery and OpenAPI documents.
+    pub(super) fn document(&self, call: &Call) -> Result<Response<Body>, Status> {
+        let path = call.request.path.trim_matches('/');
+        let answer = if let Some(path) = path.strip_prefix("openapi/v3") {
+            self.openapi.answer(path.trim_start_matches('/'), call)
+        } else {
+            self.discovery.answer(path, call)
+        };
+        let response = answer.ok_or_else(Status::page_not_found)?;
+        if !matches!(call.method, Method::GET | Method::HEAD) {
+            return Err(Status::method_not_allowed());
+        }
+        response
+    }
+}

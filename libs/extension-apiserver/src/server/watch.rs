@@ -1,0 +1,103 @@
+//! `watch`: initial objects, then changes as they come, for as long as the client may stay.
+mod session;
+
+use super::list::{at, selected, selection};
+use super::routes::Endpoint;
+use crate::api::{Call, Selection, Watch};
+use crate::encode::{Form, error_event};
+use crate::negotiate;
+use crate::object::{Item, Object, Version};
+use crate::query::ListOptions;
+use crate::serve::{self, Body};
+use crate::status::Status;
+use futures::FutureExt;
+use futures::stream::{self, StreamExt};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
+use session::{Session, Start};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// A watch without a limit of its own lasts between this and twice this, so that watches spread over replicas again.
+const SHORTEST_DEFAULT: Duration = Duration::from_secs(30 * 60);
+
+pub(super) fn watch<R: Watch>(
+    resource: &Arc<R>,
+    form: &Arc<Form<R::Object>>,
+    shutdown: &CancellationToken,
+) -> Endpoint {
+    let (resource, form, shutdown) = (Arc::clone(resource), Arc::clone(form), shutdown.clone());
+    Box::new(move |call| {
+        let (resource, form, shutdown) = (Arc::clone(&resource), Arc::clone(&form), shutdown.clone());
+        async move {
+            let media = negotiate::events(&call.headers, &call.query)?;
+            let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
+            let selection = selection(&call, &options);
+            let started = start(&*resource, &call, &options, &selection).await;
+            let start = match started {
+                Ok(start) => start,
+                // Informers look for the refusal among the events, and then list again.
+                Err(status) if status.code() == StatusCode::GONE => return Ok(refused(&status)),
+                Err(status) => return Err(status),
+            };
+            let end = Instant::now() + lifetime(&options);
+            let session = Session::new(form, media, selection, start).until(end, shutdown);
+            Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
+        }
+        .boxed()
+    })
+}
+
+async fn start<R: Watch>(
+    resource: &R,
+    call: &Call,
+    options: &ListOptions,
+    selection: &Selection,
+) -> Result<Start<R::Object>, Status> {
+    let sends_initial = options.send_initial_events == Some(true);
+    let (from, initial) = match options.version.filter(|version| !sends_initial && version.0 > 0) {
+        Some(version) => (version, Vec::new()),
+        None => {
+            let snapshot = resource.list(call, selection, at(options)).await?;
+            let items = if sends_initial { selected(snapshot.items, selection) } else { Vec::new() };
+            (snapshot.version, items)
+        }
+    };
+    let changes = resource.watch(call, selection, from).await?;
+    Ok(Start {
+        from,
+        initial: initial.into_iter().map(|(_, item)| item).collect(),
+        changes,
+        sends_initial,
+        allows_bookmarks: options.allow_bookmarks,
+    })
+}
+
+fn lifetime(options: &ListOptions) -> Duration {
+    match options.timeout_seconds {
+        Some(seconds) => Duration::from_secs(seconds),
+        None => {
+            let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+            SHORTEST_DEFAULT + Duration::from_secs(random % SHORTEST_DEFAULT.as_secs())
+        }
+    }
+}
+
+/// The version of an object, as far as it is one.
+fn version_of<T: Object>(item: &Item<T>) -> Version {
+    let version = item.meta().resource_version.as_deref().and_then(|version| version.parse().ok());
+    Version(version.unwrap_or_default())
+}
+
+fn refused(status: &Status) -> Response<Body> {
+    let event = Ok(error_event(status).into());
+    response(serve::stream(stream::once(async { event })))
+}
+
+fn response(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,179 @@
+//! One open watch: what it has sent, and what it sends next.
+use super::version_of;
+use crate::api::{Change, Changes, Selection};
+use crate::encode::{Form, error_event};
+use crate::negotiate::Media;
+use crate::object::{Item, Object, Version};
+use crate::status::Status;
+use futures::Stream;
+use futures::stream::{self, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// How often a client is told where it stands while nothing changes.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
+/// Events are sent together up to about this many bytes, while there are more to send at once.
+const CHUNK: usize = 32 * 1024;
+
+/// Where a watch begins.
+pub(super) struct Start<T> {
+    pub(super) from: Version,
+    pub(super) initial: Vec<Item<T>>,
+    pub(super) changes: Changes<T>,
+    pub(super) sends_initial: bool,
+    pub(super) allows_bookmarks: bool,
+}
+
+pub(super) struct Session<T> {
+    form: Arc<Form<T>>,
+    media: Media,
+    selection: Selection,
+    initial: std::vec::IntoIter<Item<T>>,
+    /// Whether the client still waits to hear that it has everything.
+    owes_end_of_initial: bool,
+    changes: Changes<T>,
+    /// Up to where the client has seen everything that it selected.
+    seen: Version,
+    bookmarks: Option<Interval>,
+    is_first_event: bool,
+    end: Instant,
+    shutdown: CancellationToken,
+    is_over: bool,
+}
+
+impl<T: Object> Session<T> {
+    pub(super) fn new(form: Arc<Form<T>>, media: Media, selection: Selection, start: Start<T>) -> Self {
+        let bookmarks = start.allows_bookmarks.then(|| {
+            let mut ticks = interval_at(Instant::now() + BOOKMARK_EVERY, BOOKMARK_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        });
+        Self {
+            form,
+            media,
+            selection,
+            initial: start.initial.into_iter(),
+            owes_end_of_initial: start.sends_initial && start.allows_bookmarks,
+            changes: start.changes,
+            seen: start.from,
+            bookmarks,
+            is_first_event: true,
+            end: Instant::now() + BOOKMARK_EVERY,
+            shutdown: CancellationToken::new(),
+            is_over: false,
+        }
+    }
+
+    /// Ends the watch at a time, or earlier if the server stops.
+    pub(super) fn until(mut self, end: Instant, shutdown: CancellationToken) -> Self {
+        (self.end, self.shutdown) = (end, shutdown);
+        self
+    }
+
+    /// The bytes to send, each piece one or more whole events.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Vec<u8>> + Send {
+        stream::unfold(self, |mut session| async move {
+            let bytes = session.next().await?;
+            Some((bytes, session))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Vec<u8>> {
+        if self.is_over {
+            return None;
+        }
+        let sent = match self.initial.len() == 0 && !self.owes_end_of_initial {
+            true => self.live().await?,
+            false => self.initial(),
+        };
+        Some(sent.unwrap_or_else(|status| {
+            self.is_over = true;
+            error_event(&status)
+        }))
+    }
+
+    fn initial(&mut self) -> Result<Vec<u8>, Status> {
+        let mut bytes = Vec::new();
+        while bytes.len() < CHUNK
+            && let Some(item) = self.initial.next()
+        {
+            bytes.extend(self.event("ADDED", &item)?);
+        }
+        if self.initial.len() == 0 && std::mem::take(&mut self.owes_end_of_initial) {
+            bytes.extend(self.bookmark(true)?);
+        }
+        Ok(bytes)
+    }
+
+    /// Waits for something to send; `None` once the watch is over.
+    async fn live(&mut self) -> Option<Result<Vec<u8>, Status>> {
+        loop {
+            let change = tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return None,
+                () = sleep_until(self.end) => return None,
+                change = self.changes.next() => change?,
+                () = tick(self.bookmarks.as_mut()) => return Some(self.bookmark(false)),
+            };
+            let bytes = match change {
+                Ok(change) => self.change(&change),
+                Err(status) => Err(status),
+            };
+            match bytes {
+                Ok(bytes) if bytes.is_empty() => {}
+                sent => return Some(sent),
+            }
+        }
+    }
+
+    /// The event that a change is to this client: an object that begins to be selected is new to it, one that ceases
+    /// to be is gone.
+    fn change(&mut self, change: &Change<T>) -> Result<Vec<u8>, Status> {
+        let wants = |item: &Item<T>| self.selection.matches(&**item);
+        let (version, event) = match change {
+            Change::Progress(version) => (*version, None),
+            Change::Added(item) => (version_of(item), wants(item).then(|| ("ADDED", item.clone()))),
+            Change::Deleted(item) => (version_of(item), wants(item).then(|| ("DELETED", item.clone()))),
+            Change::Modified { before, after } => {
+                let event = match (wants(before), wants(after)) {
+                    (true, true) => Some(("MODIFIED", after.clone())),
+                    (false, true) => Some(("ADDED", after.clone())),
+                    (true, false) => Some(("DELETED", gone(before, after))),
+                    (false, false) => None,
+                };
+                (version_of(after), event)
+            }
+        };
+        self.seen = self.seen.max(version);
+        event.map_or_else(|| Ok(Vec::new()), |(kind, item)| self.event(kind, &item))
+    }
+
+    fn event(&mut self, kind: &str, item: &Item<T>) -> Result<Vec<u8>, Status> {
+        let is_first = std::mem::replace(&mut self.is_first_event, false);
+        self.form.event(self.media, kind, item, is_first)
+    }
+
+    fn bookmark(&mut self, ends_initial_events: bool) -> Result<Vec<u8>, Status> {
+        let is_first = std::mem::replace(&mut self.is_first_event, false);
+        self.form.bookmark(self.media, self.seen, ends_initial_events, is_first)
+    }
+}
+
+/// The last state that the client knew, with the version at which it lost sight of the object.
+fn gone<T: Object>(before: &Item<T>, after: &Item<T>) -> Item<T> {
+    let mut object = T::clone(before);
+    object.meta_mut().resource_version = after.meta().resource_version.clone();
+    object.into()
+}
+
+async fn tick(bookmarks: Option<&mut Interval>) {
+    match bookmarks {
+        Some(bookmarks) => {
+            bookmarks.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}

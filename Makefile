@@ -1,38 +1,57 @@
-# `make` alone says what there is. Each target is one step that can be run again.
+# `make` alone says what there is. Every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-unit lint generate tools clean programs binaries
+.PHONY: help demo demo-down up down test test-unit lint generate tools clean programs go-programs rust-programs
 
-# Where cargo puts its programs, whatever CARGO_TARGET_DIR says.
-TARGET = $(shell cargo metadata --format-version 1 --no-deps --offline | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
+# Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
+TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 export DEV_DIR ?= .dev
 
 help: ## Show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | column -t -s "$$(printf '\t')"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-up: programs ## Start a real control plane with Postern, in .dev (DEV_DIR=, POSTERN_FLAGS=, FLUX_CRDS=0)
+demo: programs ## Tell the whole story on a real control plane, and leave it running (DEMO_PACE=0: without pauses)
+	@$(TARGET)/cluster demo
+
+demo-down: down ## End what demo or up started
+
+up: programs ## Start a real control plane with Postern in .dev (DEV_DIR=, POSTERN_FLAGS=, FLUX_CRDS=0)
 	@$(TARGET)/cluster up
 
-down: ## End what up or demo started
-	@cargo build -q -p cluster
+down: ## End what demo or up started; its logs stay
+	@cargo build --quiet --package cluster
 	@$(TARGET)/cluster down
 
-test-unit: ## Run the tests that need no control plane
-	cargo test --workspace --exclude tests
+test: test-unit programs ## Run every test, on a real control plane of its own (ARGS=part-of-a-name, KEEP=1)
+	@$(TARGET)/cluster test -- $(ARGS)
 
-tools: ## Build the control plane's programs into the user's cache folder
-	@cargo build -q -p tools
+test-unit: ## Run the tests that need no control plane
+	cargo test --quiet --workspace --exclude tests
+
+lint: ## Check the format, clippy with warnings denied, and what we depend on
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	@if cargo deny --version > /dev/null 2>&1; then cargo deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: what we depend on is not checked"; fi
+
+generate: ## Write the files that follow from the code: the CRDs
+	cargo run --quiet --package postern -- crds > crds/manifests/crds.yaml
+
+tools: ## Build the control plane's programs into the user's cache folder, if they are not there
+	@cargo build --quiet --package tools
 	@$(TARGET)/tools
 
-clean: down ## Remove what was built here; cached programs stay
+clean: ## End the environment and remove what was built here; the control plane's programs stay cached
+	@if [ -d "$(DEV_DIR)" ]; then $(MAKE) --no-print-directory down; fi
+	rm -rf "$(DEV_DIR)"
 	cargo clean
 
-# Go and Rust side by side: `tools` depends on next to nothing, so its Go builds start while Rust still compiles.
+# Go and Rust build side by side: `tools` depends on next to nothing, so it is there while Rust still compiles.
 programs:
-	@cargo build -q -p tools
-	@$(MAKE) --no-print-directory --jobs=2 tools-quietly binaries
+	@cargo build --quiet --package tools
+	@$(MAKE) --no-print-directory --jobs=2 go-programs rust-programs
 
-tools-quietly:
+go-programs:
 	@$(TARGET)/tools > /dev/null
 
-binaries:
-	@cargo build -p postern -p cluster
+rust-programs:
+	@cargo build --package postern --package cluster

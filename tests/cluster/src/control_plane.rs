@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use nix::unistd::Pid;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
@@ -119,6 +120,11 @@ pub(crate) async fn stop(directory: &Directory) -> Result<()> {
     tokio::try_join!(managers.stop(patience), scheduler.stop(patience))?;
     Process::new(directory, KUBE_APISERVER).stop(patience).await?;
     Process::new(directory, ETCD).stop(patience).await
+}
+
+/// The process in whose network namespace a folder's cluster lives, while it runs.
+pub(crate) fn etcd_pid(directory: &Directory) -> Option<i32> {
+    Process::new(directory, ETCD).pid().map(Pid::as_raw)
 }
 
 /// A client as a kubeconfig describes it.

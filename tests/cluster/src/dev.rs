@@ -4,6 +4,7 @@ use crate::control_plane::PROCESSES;
 use crate::directory::Directory;
 use crate::endpoints::PosternEndpoints;
 use crate::install;
+use crate::interrupt::Interrupts;
 use crate::process::Process;
 use anyhow::{Context, Result, ensure};
 use std::fs::File;
@@ -26,12 +27,12 @@ pub async fn up(directory: &Directory, options: &Options) -> Result<Cluster> {
         }
         return Ok(cluster);
     }
-    let cluster = Cluster::start(directory.clone(), options).await?;
-    let furnished = furnish(&cluster, options).await;
-    if furnished.is_err() {
+    let started = Interrupts::listen()?.unless(start(directory, options)).await;
+    if !matches!(started, Ok(Some(_))) {
         cluster::stop(directory).await?;
+        directory.clear()?;
     }
-    furnished.map(|()| cluster)
+    started?.context("interrupted")
 }
 
 /// Ends the environment and removes everything but its logs.
@@ -63,14 +64,15 @@ pub(crate) fn env(cluster: &Cluster) -> [(&'static str, String); 7] {
     ]
 }
 
-async fn furnish(cluster: &Cluster, options: &Options) -> Result<()> {
+async fn start(directory: &Directory, options: &Options) -> Result<Cluster> {
+    let cluster = Cluster::start(directory.clone(), options).await?;
     install::bind_secrets(cluster.client(), "default").await?;
     if options.postern {
-        start_mirror(cluster.directory()).await?;
+        start_mirror(directory).await?;
     }
-    let lines: String = env(cluster).iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    let directory = cluster.directory();
-    directory.write(&directory.file("env"), lines)
+    let lines: String = env(&cluster).iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    directory.write(&directory.file("env"), lines)?;
+    Ok(cluster)
 }
 
 async fn start_mirror(directory: &Directory) -> Result<()> {

@@ -45,12 +45,6 @@ impl Kubectl {
         tokio::task::spawn_blocking(move || run(&mut command, &input)).await?
     }
 
-    /// As [`Self::run`], for where nothing can be awaited.
-    pub(crate) fn run_blocking(&self, arguments: &[&str]) -> Result<String> {
-        let output = run(&mut self.command(arguments), "")?;
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    }
-
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).arg("--cache-dir").arg(&self.cache).args(arguments);

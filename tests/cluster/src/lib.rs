@@ -26,6 +26,7 @@ pub mod directory;
 pub mod endpoints;
 pub mod guard;
 mod install;
+mod interrupt;
 mod kubeconfig;
 pub mod kubectl;
 pub mod namespace;

@@ -70,20 +70,20 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Result<ExitCode> {
-    prepare(&arguments.command)?;
+    prepare(&arguments)?;
     tokio::runtime::Runtime::new()?.block_on(run(arguments))
 }
 
 /// What must happen before this process may lose the network, and before it has threads.
-fn prepare(command: &Subcommands) -> Result<()> {
-    match command {
+fn prepare(arguments: &Arguments) -> Result<()> {
+    match arguments.command {
         Subcommands::Up(_) => {}
         Subcommands::Test { .. } => supervise::compile()?,
         Subcommands::Down | Subcommands::Guard | Subcommands::MirrorCa => return Ok(()),
     }
     Programs::provide()?;
     tools::flux_crds()?;
-    privilege::ensure_network_admin()?;
+    privilege::ensure_network_admin(&Directory::at(&arguments.dir)?)?;
     privilege::raise_loopback()
 }
 
@@ -109,5 +109,10 @@ async fn start(directory: &Directory, options: &Options) -> Result<()> {
     eprintln!("up after {:.1} s; next:", began.elapsed().as_secs_f32());
     eprintln!("  export KUBECONFIG={folder}/kubeconfig PATH={folder}/bin:$PATH");
     eprintln!("  kubectl get externalsources --all-namespaces");
+    if privilege::is_inside() {
+        eprintln!(
+            "without root, its addresses exist in a network namespace of their own; kubectl enters it by itself"
+        );
+    }
     Ok(())
 }

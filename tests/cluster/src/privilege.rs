@@ -1,27 +1,28 @@
 //! Bridges need `CAP_NET_ADMIN`. Who lacks it gets a user and network namespace of their own, where the kernel allows.
+use crate::control_plane;
 use crate::directory::Directory;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Says that this process was already put into its own namespaces.
+/// Says that this process was already put into namespaces that are not its user's first.
 const INSIDE: &str = "POSTERN_OWN_NAMESPACES";
 const CAP_NET_ADMIN: u32 = 12;
-const NAMESPACES: [&str; 3] = ["--user", "--map-root-user", "--net"];
 
 /// Whether this process lives in namespaces that [`ensure_network_admin`] made.
 pub fn is_inside() -> bool {
     std::env::var_os(INSIDE).is_some()
 }
 
-/// Returns if this process may create a bridge; else replaces it by itself inside namespaces where it may.
+/// Returns if this process may create a bridge; else replaces it by itself inside namespaces where it may: those of the
+/// cluster that runs in this folder, or new ones.
 ///
 /// # Errors
 /// The kernel does not allow unprivileged namespaces; the message says what to do.
-pub fn ensure_network_admin() -> Result<()> {
+pub fn ensure_network_admin(directory: &Directory) -> Result<()> {
     if is_network_admin()? {
         return Ok(());
     }
@@ -29,16 +30,13 @@ pub fn ensure_network_admin() -> Result<()> {
         !is_inside(),
         "a network namespace of its own does not allow to create a bridge: run this as root"
     );
-    let allowed = unshare().arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !allowed {
-        bail!(
-            "creating a network bridge needs root, and this kernel gives users no namespaces of their own: run this as \
-             root, or set sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0"
-        );
-    }
+    let mut entrance = match control_plane::etcd_pid(directory) {
+        Some(pid) => enter(pid),
+        None => unshare()?,
+    };
     let program = std::env::current_exe().context("this program cannot find itself")?;
-    let error = unshare().arg(program).args(std::env::args_os().skip(1)).env(INSIDE, "1").exec();
-    Err(error).context("failed to run unshare")
+    let error = entrance.arg(program).args(std::env::args_os().skip(1)).env(INSIDE, "1").exec();
+    Err(error).context("failed to enter a network namespace: install util-linux")
 }
 
 /// In a new network namespace even loopback is down.
@@ -67,9 +65,26 @@ pub(crate) fn write_entrance(directory: &Directory, program: &Path, script: &Pat
         .context("failed to make a script executable")
 }
 
-fn unshare() -> Command {
-    let mut command = Command::new("unshare");
-    command.args(NAMESPACES).arg("--");
+/// Runs what is appended in new namespaces.
+fn unshare() -> Result<Command> {
+    let command = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--net", "--"]);
+        command
+    };
+    let allowed = command().arg("true").stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    ensure!(
+        allowed,
+        "creating a network bridge needs root, and this kernel gives users no namespaces of their own: run this as root, \
+         or set sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0"
+    );
+    Ok(command())
+}
+
+/// Runs what is appended in the namespaces of a running process.
+fn enter(pid: i32) -> Command {
+    let mut command = Command::new("nsenter");
+    command.args(["--user", "--net", "--preserve-credentials", "--target", &pid.to_string(), "--"]);
     command
 }
 

@@ -115,8 +115,8 @@ impl Suite {
         })
     }
 
-    /// A namespace of this test's own, in which Postern may read Secrets. It goes when dropped; a test that panics with
-    /// it in hand prints what happened there. `KEEP=1` keeps it.
+    /// A namespace of this test's own, in which Postern may read Secrets. It goes when dropped, and a test that failed
+    /// then shows what happened in it. `KEEP=1` keeps it.
     ///
     /// # Errors
     /// kube-apiserver refuses it.

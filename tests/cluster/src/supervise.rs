@@ -4,20 +4,18 @@ use crate::cluster::{self, Cluster, Options};
 use crate::dev;
 use crate::directory::Directory;
 use crate::guard::Guard;
+use crate::interrupt::{EXIT_CODE, Interrupts};
 use crate::process::Process;
 use crate::suite::{CLUSTER_DIR, KUBECONFIG, RUN_DIR};
 use anyhow::{Context, Result, ensure};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Child, Command, ExitStatus};
-use tokio::signal::unix::{SignalKind, signal};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
 
 /// The recorded name of the child.
 pub(crate) const SUITE: &str = "suite";
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-/// What a shell reports for a program that Ctrl-C ended.
-const INTERRUPTED: u8 = 130;
 /// Tests wait far more than they compute.
 const TESTS_AT_ONCE: &str = "8";
 
@@ -51,7 +49,7 @@ pub async fn test(arguments: &[String]) -> Result<u8> {
     }
     guard.dismiss()?;
     match (&code, keep) {
-        (Ok(0), false) => run.remove()?,
+        (Ok(0 | EXIT_CODE), false) => run.remove()?,
         _ => eprintln!("logs lie in {}", run.path().display()),
     }
     code
@@ -66,6 +64,7 @@ pub(crate) async fn end(run: &Directory) -> Result<()> {
 }
 
 async fn run_suite(run: &Directory, arguments: &[String]) -> Result<u8> {
+    let mut interrupts = Interrupts::listen()?;
     let mut command = cargo_test();
     command.arg("--").args(arguments).process_group(0);
     command.env("POSTERN_TEST_SKIPPED", run.file("skipped"));
@@ -73,44 +72,34 @@ async fn run_suite(run: &Directory, arguments: &[String]) -> Result<u8> {
         command.env("RUST_TEST_THREADS", TESTS_AT_ONCE);
     }
     if std::env::var_os(KUBECONFIG).is_none() {
-        let Some(cluster) = unless_interrupted(start(run)).await? else { return Ok(INTERRUPTED) };
+        let Some(cluster) = interrupts.unless(start(run)).await? else { return Ok(EXIT_CODE) };
         command.env(CLUSTER_DIR, cluster.directory().path()).env(RUN_DIR, run.path());
         command.envs(dev::env(&cluster));
     }
     let child = command.spawn().context("failed to run cargo")?;
     Process::new(run, SUITE).record(Pid::from_raw(child.id().try_into()?))?;
-    let status = finish(child).await?;
-    Ok(u8::try_from(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))).unwrap_or(1))
+    finish(child, &mut interrupts).await
 }
 
 async fn start(run: &Directory) -> Result<Cluster> {
     Cluster::start(Directory::at(run.file("cluster"))?, &Options::default()).await
 }
 
-/// Nothing if a signal came first. What was half started then is ended with the rest of the run.
-async fn unless_interrupted<T>(work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        done = work => done.map(Some),
-        _ = interrupt.recv() => Ok(None),
-        _ = terminate.recv() => Ok(None),
-    }
-}
-
 /// Waits for the child; a signal that would end us is passed on to it and to everything that it started.
-async fn finish(mut child: Child) -> Result<ExitStatus> {
+async fn finish(mut child: Child, interrupts: &mut Interrupts) -> Result<u8> {
     let group = Pid::from_raw(child.id().try_into()?);
     let mut finished = tokio::task::spawn_blocking(move || child.wait());
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut impatience = 0;
+    let mut interrupted = false;
     loop {
         tokio::select! {
-            status = &mut finished => return Ok(status??),
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            status = &mut finished => {
+                let code = status??.code().and_then(|code| u8::try_from(code).ok());
+                return Ok(if interrupted { EXIT_CODE } else { code.unwrap_or(1) });
+            }
+            () = interrupts.next() => {}
         }
-        impatience += 1;
-        let signal = if impatience == 1 { Signal::SIGTERM } else { Signal::SIGKILL };
+        let signal = if interrupted { Signal::SIGKILL } else { Signal::SIGTERM };
+        interrupted = true;
         let _gone_is_fine = killpg(group, signal);
     }
 }

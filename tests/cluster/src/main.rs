@@ -78,7 +78,12 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
 fn prepare(arguments: &Arguments) -> Result<()> {
     match arguments.command {
         Subcommands::Up(_) => {}
-        Subcommands::Test { .. } => supervise::compile()?,
+        Subcommands::Test { .. } => {
+            supervise::compile()?;
+            if supervise::is_elsewhere() {
+                return Ok(());
+            }
+        }
         Subcommands::Down | Subcommands::Guard | Subcommands::MirrorCa => return Ok(()),
     }
     Programs::provide()?;

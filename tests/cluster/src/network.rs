@@ -203,4 +203,23 @@ mod tests {
         let narrow = "10.201.0.0/16".parse().expect("range");
         assert!(overlap(&Network { slot: 0 }.hosts(), &narrow));
     }
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over() {
+        let local = Ipv4Addr::LOCALHOST;
+        let first = free_port(local, 21_000).unwrap();
+        let _taken = TcpListener::bind(first).unwrap();
+        assert!(free_port(local, first.port()).unwrap().port() > first.port());
+    }
+
+    #[test]
+    fn only_an_owner_that_is_there_and_has_no_process_left_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::at(folder.path()).unwrap();
+        assert!(is_abandoned(folder.path()).unwrap());
+        directory.create().unwrap();
+        Process::new(&directory, "builder").record(nix::unistd::Pid::this()).unwrap();
+        assert!(!is_abandoned(folder.path()).unwrap());
+        assert!(!is_abandoned(&folder.path().join("elsewhere")).unwrap());
+    }
 }

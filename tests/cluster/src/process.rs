@@ -174,11 +174,52 @@ impl Start {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_process_is_known_by_its_id_and_its_start() {
-        let me = Start::of(Pid::this()).expect("this process runs");
-        assert_eq!(Start::of(Pid::this()), Some(me));
-        assert_ne!(Start::of(Pid::this()), Start::of(Pid::from_raw(1)));
-        assert_eq!(Start::of(Pid::from_raw(i32::MAX)), None);
+    fn sleeper(directory: &Directory) -> Process<'_> {
+        directory.create().unwrap();
+        let process = Process::new(directory, "sleeper");
+        process.start(Command::new("sleep").arg("60")).unwrap();
+        process
+    }
+
+    #[tokio::test]
+    async fn what_was_started_can_be_ended_by_its_record_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::at(folder.path()).unwrap();
+        let pid = sleeper(&directory).pid().expect("it runs");
+        assert_eq!(fs::read_to_string(directory.file("pids/sleeper.pid")).unwrap(), format!("{pid}\n"));
+        let found_again = Process::new(&directory, "sleeper");
+        found_again.stop(Duration::from_secs(5)).await.unwrap();
+        assert_eq!(Start::of(pid), None);
+        assert_eq!(Process::recorded(&directory), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_process_that_got_the_id_of_one_of_ours_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::at(folder.path()).unwrap();
+        let process = sleeper(&directory);
+        let pid = process.pid().expect("it runs");
+        let true_start = fs::read_to_string(process.start_file()).unwrap();
+        fs::write(process.start_file(), "another boot 1").unwrap();
+        assert_eq!(process.pid(), None);
+        process.stop(Duration::from_secs(5)).await.unwrap();
+        assert!(Start::of(pid).is_some(), "it was not ours, and still runs");
+
+        fs::write(process.pid_file(), pid.to_string()).unwrap();
+        fs::write(process.start_file(), true_start).unwrap();
+        process.kill().await.unwrap();
+        assert_eq!(Start::of(pid), None);
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_early_is_reported_with_the_end_of_its_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::at(folder.path()).unwrap();
+        directory.create().unwrap();
+        let process = Process::new(&directory, "hasty");
+        let started = process.start(Command::new("sh").args(["-c", "echo no such flag; exit 2"]));
+        let waited = process.until_ready(Duration::from_secs(5), async || false).await;
+        let told = started.and(waited).expect_err("it ended");
+        assert!(format!("{told:#}").contains("no such flag"), "{told:#}");
     }
 }

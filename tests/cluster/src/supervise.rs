@@ -29,6 +29,11 @@ pub fn compile() -> Result<()> {
     Ok(())
 }
 
+/// Whether the suite runs against a cluster that is not ours: then nothing is started, and nothing built for it.
+pub fn is_elsewhere() -> bool {
+    std::env::var_os(KUBECONFIG).is_some()
+}
+
 /// Runs the suite with these arguments for its test program; the code is what to exit with.
 ///
 /// # Errors
@@ -71,7 +76,7 @@ async fn run_suite(run: &Directory, arguments: &[String]) -> Result<u8> {
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         command.env("RUST_TEST_THREADS", TESTS_AT_ONCE);
     }
-    if std::env::var_os(KUBECONFIG).is_none() {
+    if !is_elsewhere() {
         let Some(cluster) = interrupts.unless(start(run)).await? else { return Ok(EXIT_CODE) };
         command.env(CLUSTER_DIR, cluster.directory().path()).env(RUN_DIR, run.path());
         command.envs(dev::env(&cluster));

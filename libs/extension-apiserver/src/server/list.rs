@@ -9,9 +9,13 @@ use crate::object::{Item, Key, Object, Version};
 use crate::query::{ListOptions, VersionMatch};
 use crate::status::Status;
 use futures::FutureExt;
+use http::StatusCode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use std::sync::Arc;
 use token::Token;
+
+const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can \
+    start a new list without the continue parameter.";
 
 pub(super) fn list<R: List>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {
     let (resource, form) = (Arc::clone(resource), Arc::clone(form));
@@ -37,12 +41,13 @@ pub(super) fn selection(call: &Call, options: &ListOptions) -> Selection {
     }
 }
 
-/// Which state a client asks for.
+/// Which state a client asks for. A page at a version means that very version, even if nobody says so.
 pub(super) fn at(options: &ListOptions) -> At {
     match (options.version, options.version_match) {
         (None, _) => At::Newest,
         (Some(version), Some(VersionMatch::Exact)) => At::Exactly(version),
         (Some(Version(0)), _) => At::Any,
+        (Some(version), None) if options.limit > 0 => At::Exactly(version),
         (Some(version), _) => At::NotOlderThan(version),
     }
 }
@@ -66,9 +71,15 @@ async fn page<R: List>(resource: &R, call: &Call, options: &ListOptions) -> Resu
     if token.is_some() && options.version.is_some_and(|version| version.0 > 0) {
         return Err(Status::bad_request("specifying resource version is not allowed when using continue"));
     }
-    let at = token.as_ref().map_or_else(|| at(options), |token| At::Exactly(token.version));
-    let snapshot = resource.list(call, &selection, at).await?;
-    Ok(cut(snapshot, &selection, token.map(|token| token.after), options.limit))
+    let Some(token) = token else {
+        let snapshot = resource.list(call, &selection, at(options)).await?;
+        return Ok(cut(snapshot, &selection, None, options.limit));
+    };
+    let listed = resource.list(call, &selection, At::Exactly(token.version)).await;
+    let is_expired = |status: &Status| status.code() == StatusCode::GONE;
+    let snapshot = listed
+        .map_err(|status| if is_expired(&status) { Status::expired(CONTINUE_EXPIRED) } else { status })?;
+    Ok(cut(snapshot, &selection, Some(token.after), options.limit))
 }
 
 fn cut<T: Object>(snapshot: Snapshot<T>, selection: &Selection, after: Option<Key>, limit: usize) -> Page<T> {

@@ -30,7 +30,7 @@ impl Token {
     }
 
     pub(super) fn decode(text: &str) -> Result<Self, Status> {
-        let refused = || Status::bad_request("continue key is not valid");
+        let refused = || Status::bad_request("invalid continue token: continue key is not valid");
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused())?;
         let wire: Wire = serde_json::from_slice(&bytes).map_err(|_| refused())?;
         let start = wire.start.strip_suffix('\0').filter(|_| wire.v == FORM && wire.rv > 0);

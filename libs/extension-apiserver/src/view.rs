@@ -1,0 +1,173 @@
+//! A view: virtual objects computed from objects that live in kube-apiserver, served with get, list and watch.
+//!
+//! Whoever watches the backing objects feeds the view: [`View::replace`] after each list, then [`View::apply`] and
+//! [`View::remove`] for each write. The view finds out what changed, keeps a window of changes, and gives every change a
+//! version. All replicas that see the same writes give the same versions, so a watch may go on at any of them:
+//!
+//! - [`View::mirrored`]: one object for each backing object at most, with its very version;
+//! - [`View::derived`]: several, so one write may be several changes. The version of a change is *backing version × 1024
+//!   + position within that write*; a list or bookmark that includes the whole write has position 1023.
+//!
+//! A version outside the window is answered with 410, as kube-apiserver does; clients then list again.
+mod changes;
+mod numbering;
+mod state;
+
+use crate::api::{At, Call, Changes, Get, List, Resource, Selection, Snapshot, Watch};
+use crate::object::{Item, Key, Object, Version};
+use crate::status::Status;
+use numbering::Numbering;
+use state::State;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Changes that are kept for watches and pages to continue from.
+const WINDOW: usize = 4096;
+
+/// How long a request waits for a version that another replica has seen already.
+const CATCH_UP: Duration = Duration::from_secs(3);
+
+/// Seconds after which to try again when the backing objects have not been read yet.
+const UNREAD_RETRY: u32 = 1;
+
+/// Virtual objects computed from objects in kube-apiserver. Clones share their content.
+pub struct View<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    state: RwLock<State<T>>,
+    /// Told after each change of `state`; whoever waits for one subscribes.
+    changed: watch::Sender<()>,
+}
+
+impl<T: Object> View<T> {
+    /// A view with any number of objects for each backing object.
+    pub fn derived() -> Self {
+        Self::new(Numbering::DERIVED, WINDOW)
+    }
+
+    /// A view with at most one object for each backing object, under the backing versions themselves.
+    pub fn mirrored() -> Self {
+        Self::new(Numbering::MIRRORED, WINDOW)
+    }
+
+    /// Keeps this many changes instead of 4,096. To be called before the view is fed.
+    #[must_use]
+    pub fn with_window(self, changes: usize) -> Self {
+        self.write().resize_window(changes);
+        self
+    }
+
+    fn new(numbering: Numbering, window: usize) -> Self {
+        let state = RwLock::new(State::new(numbering, window));
+        Self(Arc::new(Shared { state, changed: watch::Sender::new(()) }))
+    }
+
+    /// Takes the result of a list at a backing version: every backing object's key with its virtual objects.
+    ///
+    /// `metadata.resourceVersion` of an object is read as the version of its backing object, and replaced by the view's
+    /// own. What happened since the previous list is unknown, so open watches end, and their clients list again.
+    pub fn replace(&self, version: Version, objects: impl IntoIterator<Item = (Key, Vec<T>)>) {
+        self.write().replace(version, objects);
+        self.0.changed.send_replace(());
+    }
+
+    /// Takes a write to one backing object: its version, and all virtual objects that follow from it now.
+    pub fn apply(&self, version: Version, backing: &Key, objects: Vec<T>) {
+        self.write().apply(version, backing, objects);
+        self.0.changed.send_replace(());
+    }
+
+    /// Takes the deletion of a backing object.
+    pub fn remove(&self, version: Version, backing: &Key) {
+        self.apply(version, backing, Vec::new());
+    }
+
+    /// Takes a bookmark: up to this version nothing else happened.
+    pub fn advance(&self, version: Version) {
+        self.write().advance(version);
+        self.0.changed.send_replace(());
+    }
+
+    /// Whether the backing objects have been read.
+    pub fn is_ready(&self) -> bool {
+        self.read().version().is_some()
+    }
+
+    /// One object, as it is now.
+    pub fn object(&self, key: &Key) -> Option<Item<T>> {
+        self.read().get(key)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State<T>> {
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State<T>> {
+        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, though not for long, until the view has seen a version.
+    async fn reach(&self, wanted: Version) -> Result<(), Status> {
+        let mut changed = self.0.changed.subscribe();
+        let is_reached = || self.read().version().is_some_and(|version| version >= wanted);
+        let waited = timeout(CATCH_UP, async { while !is_reached() && changed.changed().await.is_ok() {} });
+        // Either way, what counts is where the view stands now.
+        let _ = waited.await;
+        match self.read().version() {
+            None => Err(unread()),
+            Some(version) if version < wanted => Err(Status::too_large_version(wanted.0, version.0)),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl<T> Clone for View<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Object> Resource for View<T> {
+    type Object = T;
+}
+
+impl<T: Object> Get for View<T> {
+    async fn get(&self, call: &Call, key: &Key) -> Result<Item<T>, Status> {
+        self.reach(call.query.minimum_version()?.unwrap_or_default()).await?;
+        self.object(key).ok_or_else(|| call.not_found())
+    }
+}
+
+impl<T: Object> List for View<T> {
+    async fn list(&self, _: &Call, selection: &Selection, at: At) -> Result<Snapshot<T>, Status> {
+        let namespace = &selection.namespace;
+        let wanted = match at {
+            At::Newest | At::Any => Version::default(),
+            At::NotOlderThan(version) | At::Exactly(version) => version,
+        };
+        self.reach(wanted).await?;
+        let state = self.read();
+        match at {
+            At::Exactly(version) => state.snapshot_at(version, namespace),
+            _ => state.snapshot(namespace).ok_or_else(unread),
+        }
+    }
+}
+
+impl<T: Object> Watch for View<T> {
+    async fn watch(&self, _: &Call, _: &Selection, from: Version) -> Result<Changes<T>, Status> {
+        changes::after(self, from)
+    }
+}
+
+fn unread() -> Status {
+    Status::unavailable(
+        "the objects behind this resource have not been read yet, please try again",
+        UNREAD_RETRY,
+    )
+}
+
+#[cfg(test)]
+mod tests;

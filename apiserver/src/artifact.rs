@@ -1,9 +1,11 @@
 //! `Artifact`: one stored revision of a source as an object. Derived from the source's status, kept nowhere.
 use crds::{ExternalSource, external_source::StoredRevision, names};
+use extension_apiserver::{object::Object, table::Column};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 use uuid::Uuid;
 
 /// The label that names the source, in a form that labels allow.
@@ -11,13 +13,21 @@ pub const SOURCE_LABEL: &str = "postern.dev/source";
 /// The label that names the digest, in a form that labels allow.
 pub const DIGEST_LABEL: &str = "postern.dev/digest";
 
-/// One stored revision of an ExternalSource. Nothing of it lies in etcd: it is answered from the source's status.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+/// One stored revision of an ExternalSource.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[kube(
+    group = "subresources.postern.dev",
+    version = "v1alpha1",
+    kind = "Artifact",
+    plural = "artifacts",
+    singular = "artifact",
+    namespaced,
+    no_spec,
+    derive = "PartialEq",
+    doc = "Artifact is one stored revision of an ExternalSource. Nothing of it lies in etcd: it is answered from the status of its source. Its name is the source's, followed by 12 digits of the digest; its labels are the source's, with `postern.dev/source` and `postern.dev/digest`."
+)]
 #[serde(rename_all = "camelCase")]
-pub struct Artifact {
-    /// Name, labels and times. The name is the source's, followed by 12 digits of the digest; the labels are the
-    /// source's, with `postern.dev/source` and `postern.dev/digest`.
-    pub metadata: ObjectMeta,
+pub struct Revision {
     /// The ExternalSource that it was made from.
     pub source: Source,
     /// The revision, `latest@sha256:` and the digest.
@@ -34,6 +44,38 @@ pub struct Artifact {
     /// When it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_time: Option<Time>,
+}
+
+impl Object for Artifact {
+    const CATEGORIES: &'static [&'static str] = &["postern"];
+    const SELECTABLE_FIELDS: &'static [&'static str] = &["source", "revision"];
+
+    fn selectable_field(&self, path: &str) -> Cow<'_, str> {
+        match path {
+            "source" => Cow::Borrowed(&self.spec.source.name),
+            "revision" => Cow::Borrowed(&self.spec.revision),
+            _ => Cow::Borrowed(""),
+        }
+    }
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::name(),
+            Column::text("Source", "The ExternalSource that it was made from.", |a: &Self| {
+                a.spec.source.name.clone()
+            }),
+            Column::text("Revision", "The revision, cut to 12 digits.", |a: &Self| {
+                format!("latest@sha256:{}", short(hex(&a.spec.digest)))
+            }),
+            Column::text("Size", "The size of the archive.", |a: &Self| {
+                a.spec.size.map_or_else(String::new, size)
+            }),
+            Column::boolean("Current", "Whether it is published now.", |a: &Self| a.spec.current),
+            Column::age(),
+            Column::text("Digest", "The digest of the archive.", |a: &Self| a.spec.digest.clone()).wide(),
+            Column::text("URL", "Where Flux fetches it.", |a: &Self| a.spec.url.clone()).wide(),
+        ]
+    }
 }
 
 /// The ExternalSource that an artifact was made from.
@@ -54,28 +96,30 @@ pub fn of(source: &ExternalSource) -> Vec<Artifact> {
 
 /// The revision that is published now.
 pub fn current_of(source: &ExternalSource) -> Option<Artifact> {
-    of(source).into_iter().find(|artifact| artifact.current)
+    of(source).into_iter().find(|artifact| artifact.spec.current)
 }
 
 fn one(source: &ExternalSource, stored: &StoredRevision) -> Artifact {
     let published = source.status.as_ref().and_then(|status| status.artifact.as_ref());
     let name = source.metadata.name.clone().unwrap_or_default();
     let uid = source.metadata.uid.clone().unwrap_or_default();
-    let hex = stored.digest.strip_prefix("sha256:").unwrap_or(&stored.digest);
+    let hex = hex(&stored.digest);
     // The path of a blob ends in its digest, so the address of an older one differs only there.
     let url = published.map_or_else(String::new, |current| match current.digest.strip_prefix("sha256:") {
         Some(now) => current.url.replace(now, hex),
         None => current.url.clone(),
     });
-    Artifact {
-        metadata: ObjectMeta {
-            name: Some(name_of(&name, hex)),
-            namespace: source.metadata.namespace.clone(),
-            uid: Some(uid_of(&uid, &stored.digest).to_string()),
-            creation_timestamp: stored.last_update_time.clone(),
-            labels: Some(labels_of(source, &name, &stored.digest)),
-            ..ObjectMeta::default()
-        },
+    let metadata = ObjectMeta {
+        name: Some(name_of(&name, hex)),
+        namespace: source.metadata.namespace.clone(),
+        uid: Some(uid_of(&uid, &stored.digest).to_string()),
+        // The view makes its own versions of this one.
+        resource_version: source.metadata.resource_version.clone(),
+        creation_timestamp: stored.last_update_time.clone(),
+        labels: Some(labels_of(source, &name, &stored.digest)),
+        ..ObjectMeta::default()
+    };
+    let spec = Revision {
         current: published.is_some_and(|current| current.revision == stored.revision),
         source: Source { name, uid },
         revision: stored.revision.clone(),
@@ -83,7 +127,8 @@ fn one(source: &ExternalSource, stored: &StoredRevision) -> Artifact {
         size: stored.size,
         url,
         last_update_time: stored.last_update_time.clone(),
-    }
+    };
+    Artifact { metadata, spec }
 }
 
 /// `<source>-<12 digits>`. A name beyond 200 characters is cut, and a hash of all of it keeps it apart from others.
@@ -137,16 +182,15 @@ pub enum Missing {
 pub fn find(source: &ExternalSource, wanted: Option<&str>) -> Result<Artifact, Missing> {
     let stored = of(source);
     let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else {
-        return stored.into_iter().find(|artifact| artifact.current).ok_or(Missing::NothingStored);
+        return stored.into_iter().find(|artifact| artifact.spec.current).ok_or(Missing::NothingStored);
     };
     let digits = digits_of(wanted).ok_or(Missing::Malformed)?;
-    let hex = |artifact: &Artifact| artifact.digest.trim_start_matches("sha256:").to_owned();
-    let mut found = stored.iter().filter(|artifact| hex(artifact).starts_with(&digits));
+    let mut found = stored.iter().filter(|artifact| hex(&artifact.spec.digest).starts_with(&digits));
     match (found.next(), found.next()) {
         (Some(artifact), None) => Ok(artifact.clone()),
         (Some(_), Some(_)) => Err(Missing::Ambiguous),
         (None, _) => {
-            let kept = stored.iter().map(|artifact| short(&hex(artifact))).collect();
+            let kept = stored.iter().map(|artifact| short(hex(&artifact.spec.digest))).collect();
             Err(Missing::Unknown { digits: digits.clone(), kept })
         }
     }
@@ -159,6 +203,26 @@ fn digits_of(wanted: &str) -> Option<String> {
     let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
     let enough = if full { digits.len() == 64 } else { (12..=64).contains(&digits.len()) };
     (enough && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_ascii_lowercase())
+}
+
+fn hex(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
+}
+
+/// A size for people: `512 B`, `10.0 KiB`, `3.4 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+fn size(bytes: i64) -> String {
+    const UNITS: [&str; 3] = ["KiB", "MiB", "GiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut amount = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while amount >= 1024.0 && unit + 1 < UNITS.len() {
+        amount /= 1024.0;
+        unit += 1;
+    }
+    format!("{amount:.1} {}", UNITS[unit])
 }
 
 fn short(hex: &str) -> String {

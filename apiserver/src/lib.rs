@@ -1,2 +1,101 @@
-//! Answers kubectl: artifact and content of a source, and the artifacts view.
+//! Answers kubectl: artifact and content of a source, and the artifacts view; and Flux: the plain artifact listener.
+//!
+//! It imports `extension-apiserver` for the contract, `artifacts` for the store, and `crds` for the types. Start with
+//! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content is answered
+//! from memory: `feed` keeps [`sources`] current, and the views follow from them.
 pub mod artifact;
+pub mod artifact_listener;
+mod download;
+mod feed;
+mod resources;
+pub mod source_view;
+mod sources;
+
+pub use artifact_listener::ArtifactListener;
+
+use artifacts::Store;
+use extension_apiserver::{
+    access::{Authenticate, Authorize},
+    server::{BuildError, Server},
+};
+use kube::{Api, Client};
+use resources::{artifact::CurrentArtifact, content::Content};
+use sources::Sources;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// What the role needs.
+pub struct Config<N, Z> {
+    /// Lists and watches sources; retries as kube's clients do.
+    pub client: Client,
+    /// Where artifacts are kept.
+    pub store: Arc<dyn Store>,
+    /// Who is asking.
+    pub authenticator: N,
+    /// Whether they may.
+    pub authorizer: Z,
+}
+
+/// The aggregated API, and the task that keeps it current.
+pub struct Apiserver {
+    /// Answers requests; 503 until the sources are known.
+    pub server: Server,
+    client: Client,
+    sources: Sources,
+    shutdown: CancellationToken,
+}
+
+impl Apiserver {
+    /// Registers every resource. Watches end at `shutdown`.
+    ///
+    /// # Errors
+    /// Resources that contradict each other, which the tests of this crate exclude.
+    pub fn new<N: Authenticate, Z: Authorize>(
+        config: Config<N, Z>,
+        shutdown: CancellationToken,
+    ) -> Result<Self, BuildError> {
+        let sources = Sources::new();
+        let access = (config.authenticator, config.authorizer);
+        let server = server(&sources, config.store, access, shutdown.clone())?;
+        Ok(Self { server, client: config.client, sources, shutdown })
+    }
+
+    /// Whether the sources are known.
+    pub fn is_ready(&self) -> bool {
+        self.sources.is_ready()
+    }
+
+    /// Keeps the sources current until `shutdown`.
+    pub async fn feed(&self) {
+        feed::run(Api::all(self.client.clone()), self.sources.clone(), self.shutdown.clone()).await;
+    }
+}
+
+/// The table of resources.
+fn server<N: Authenticate, Z: Authorize>(
+    sources: &Sources,
+    store: Arc<dyn Store>,
+    (authenticator, authorizer): (N, Z),
+    shutdown: CancellationToken,
+) -> Result<Server, BuildError> {
+    let known = sources.clone();
+    let current = CurrentArtifact { sources: sources.clone() };
+    let content = Content { sources: sources.clone(), store };
+    Server::builder()
+        .authenticator(authenticator)
+        .authorizer(authorizer)
+        .ready_when("sources", move || known.is_ready())
+        .shutdown(shutdown)
+        .resource(sources.views.clone(), |verbs| {
+            verbs
+                .get()
+                .watch()
+                .subresource(current, |verbs| verbs.get())
+                .subresource(content, |verbs| verbs.get_raw())
+        })
+        .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())
+        .build()
+}
+
+#[cfg(test)]
+mod tests;

@@ -35,9 +35,9 @@ fn source() -> ExternalSource {
 #[test]
 fn every_stored_revision_is_an_object_and_one_is_current() {
     let artifacts = of(&source());
-    let shown: Vec<_> = artifacts.iter().map(|a| (a.metadata.name.as_deref(), a.current)).collect();
+    let shown: Vec<_> = artifacts.iter().map(|a| (a.metadata.name.as_deref(), a.spec.current)).collect();
     assert_eq!(shown, [(Some("podinfo-aaaaaaaaaaaa"), true), (Some("podinfo-aaaaaaaaaaaa"), false)]);
-    assert!(artifacts[1].url.ends_with(&format!("/{OLD}.tar.gz")), "{}", artifacts[1].url);
+    assert!(artifacts[1].spec.url.ends_with(&format!("/{OLD}.tar.gz")), "{}", artifacts[1].spec.url);
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn a_revision_is_found_by_every_spelling() {
     for wanted in
         [format!("latest@sha256:{OLD}"), format!("sha256:{OLD}"), OLD[..13].to_owned(), OLD.to_uppercase()]
     {
-        assert_eq!(find(&source(), Some(&wanted)).expect(&wanted).digest, format!("sha256:{OLD}"));
+        assert_eq!(find(&source(), Some(&wanted)).expect(&wanted).spec.digest, format!("sha256:{OLD}"));
     }
-    assert!(find(&source(), None).expect("the current one").current);
+    assert!(find(&source(), None).expect("the current one").spec.current);
 }
 
 #[test]
@@ -90,4 +90,10 @@ fn what_cannot_be_found_says_why() {
     let mut empty = source();
     empty.status = None;
     assert_eq!(find(&empty, None), Err(Missing::NothingStored));
+}
+
+#[test]
+fn sizes_are_for_people() {
+    let shown = [0, 1023, 1024, 10 * 1024 * 1024, 5 << 30].map(size);
+    assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "10.0 MiB", "5.0 GiB"]);
 }

@@ -1,0 +1,138 @@
+//! Lists and watches sources, for as long as the program runs, and hands every version on.
+//!
+//! Not kube-runtime's `watcher`, which hides the versions of lists and bookmarks: the versions of the views are made of
+//! them, so that every replica gives the same.
+use crate::sources::Sources;
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use crds::ExternalSource;
+use extension_apiserver::object::{Key, Version};
+use futures::TryStreamExt;
+use kube::{
+    Api, ResourceExt,
+    api::{ListParams, WatchEvent, WatchParams},
+    core::DeserializeGuard,
+};
+use std::{pin::pin, time::Duration};
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+type Guarded = DeserializeGuard<ExternalSource>;
+
+const PAGE: u32 = 500;
+/// A watch is ended by kube-apiserver after this, or by us a little later if it forgets.
+const WATCH_SECONDS: u32 = 290;
+/// A watch that lived so long shows that things work, and the next failure is a first one again.
+const HEALTHY: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Error)]
+enum Ended {
+    #[error("failed to list externalsources")]
+    List(#[source] kube::Error),
+    #[error("failed to watch externalsources")]
+    Watch(#[source] kube::Error),
+    #[error("kube-apiserver gave {0:?} as a resource version, which is no number")]
+    Version(String),
+    #[error("the watch ended silently")]
+    Silent,
+}
+
+/// Feeds `sources` until `shutdown`. Errors are logged, and tried again with growing pauses.
+pub(crate) async fn run(api: Api<Guarded>, sources: Sources, shutdown: CancellationToken) {
+    let _stopped = shutdown.run_until_cancelled(forever(&api, &sources)).await;
+}
+
+async fn forever(api: &Api<Guarded>, sources: &Sources) {
+    let mut pauses = pauses();
+    loop {
+        let started = Instant::now();
+        let ended = list_and_watch(api, sources).await;
+        if started.elapsed() > HEALTHY {
+            pauses = self::pauses();
+        }
+        match ended {
+            Ok(()) => debug!("the window of the watch is over, listing again"),
+            Err(error) => warn!(error = %artifacts::Chain(&error), "lost sight of externalsources"),
+        }
+        sleep(pauses.next().unwrap_or(Duration::from_secs(30))).await;
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    let growing = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100));
+    growing.with_max_delay(Duration::from_secs(30)).without_max_times().with_jitter().build()
+}
+
+/// Returns when the version to go on from is too old.
+async fn list_and_watch(api: &Api<Guarded>, sources: &Sources) -> Result<(), Ended> {
+    let mut version = list(api, sources).await?;
+    loop {
+        match watch(api, sources, &version).await? {
+            Some(newer) => version = newer,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Lists everything page by page; the version of the first page is that of all.
+async fn list(api: &Api<Guarded>, sources: &Sources) -> Result<String, Ended> {
+    let mut found = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    loop {
+        let page = api.list(&params).await.map_err(Ended::List)?;
+        found.extend(page.items.into_iter().map(decoded));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => {
+                let version = page.metadata.resource_version.unwrap_or_default();
+                sources.replace(number(&version)?, found);
+                return Ok(version);
+            }
+        }
+    }
+}
+
+/// Follows one watch to its end; returns the version to go on from, or nothing if that is gone (410).
+async fn watch(api: &Api<Guarded>, sources: &Sources, from: &str) -> Result<Option<String>, Ended> {
+    let mut last = from.to_owned();
+    let params = WatchParams::default().timeout(WATCH_SECONDS);
+    let mut events = pin!(api.watch(&params, from).await.map_err(Ended::Watch)?);
+    let patience = Duration::from_secs(u64::from(WATCH_SECONDS) + 10);
+    while let Some(event) = timeout(patience, events.try_next()).await.map_err(|_| Ended::Silent)?.transpose()
+    {
+        let seen = match event.map_err(Ended::Watch)? {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                let version = object.resource_version().unwrap_or_default();
+                sources.apply(number(&version)?, decoded(object));
+                version
+            }
+            WatchEvent::Deleted(object) => {
+                let version = object.resource_version().unwrap_or_default();
+                sources.remove(number(&version)?, &Key::of(&object));
+                version
+            }
+            WatchEvent::Bookmark(bookmark) => {
+                sources.advance(number(&bookmark.metadata.resource_version)?);
+                bookmark.metadata.resource_version
+            }
+            WatchEvent::Error(status) if status.code == 410 => return Ok(None),
+            WatchEvent::Error(status) => return Err(Ended::Watch(kube::Error::Api(status))),
+        };
+        last = seen;
+    }
+    Ok(Some(last))
+}
+
+/// A source that this version cannot read has a name all the same, and no artifacts.
+fn decoded(guard: Guarded) -> ExternalSource {
+    guard.0.unwrap_or_else(|invalid| {
+        let mut source = ExternalSource::new("", crds::ExternalSourceSpec::default());
+        source.metadata = invalid.metadata;
+        source
+    })
+}
+
+fn number(version: &str) -> Result<Version, Ended> {
+    version.parse().map(Version).map_err(|_| Ended::Version(version.to_owned()))
+}

@@ -1,0 +1,177 @@
+//! The sources of the cluster as this replica knows them, and the views that follow from them.
+use crate::{
+    artifact::{self, Artifact},
+    source_view::{self, SourceView},
+};
+use crds::ExternalSource;
+use extension_apiserver::{
+    object::{Key, Version},
+    view::View,
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, PoisonError, RwLock},
+};
+
+/// How many digests of removed revisions are remembered for each source.
+const REMEMBERED: usize = 100;
+
+/// Everything that is served follows from this. Clones share their content.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    known: Arc<RwLock<HashMap<Key, Known>>>,
+    pub(crate) views: View<SourceView>,
+    pub(crate) artifacts: View<Artifact>,
+}
+
+struct Known {
+    source: Arc<ExternalSource>,
+    /// Digests that left the history while this replica watched, newest last.
+    removed: VecDeque<String>,
+}
+
+impl Sources {
+    pub(crate) fn new() -> Self {
+        Self { known: Arc::default(), views: View::mirrored(), artifacts: View::derived() }
+    }
+
+    /// Takes the result of a list.
+    pub(crate) fn replace(&self, version: Version, sources: Vec<ExternalSource>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *known);
+        for source in sources {
+            let key = Key::of(&source);
+            let now = Known::after(before.remove(&key), source);
+            known.insert(key, now);
+        }
+        let derived = known.iter().map(|(key, known)| (key.clone(), artifact::of(&known.source)));
+        self.artifacts.replace(version, derived);
+        let views = known.iter().map(|(key, known)| (key.clone(), vec![source_view::of(&known.source)]));
+        self.views.replace(version, views);
+    }
+
+    /// Takes a write to one source.
+    pub(crate) fn apply(&self, version: Version, source: ExternalSource) {
+        let key = Key::of(&source);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let now = Known::after(known.remove(&key), source);
+        // The views change while the lock is held, so that nobody sees them ahead of what they follow from.
+        self.artifacts.apply(version, &key, artifact::of(&now.source));
+        self.views.apply(version, &key, vec![source_view::of(&now.source)]);
+        known.insert(key, now);
+    }
+
+    /// Takes the deletion of a source.
+    pub(crate) fn remove(&self, version: Version, key: &Key) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.remove(key);
+        self.artifacts.remove(version, key);
+        self.views.remove(version, key);
+    }
+
+    /// Takes a bookmark.
+    pub(crate) fn advance(&self, version: Version) {
+        self.artifacts.advance(version);
+        self.views.advance(version);
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.views.is_ready() && self.artifacts.is_ready()
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<Arc<ExternalSource>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).map(|known| known.source.clone())
+    }
+
+    /// Whether a revision whose digest begins with these digits was stored once, as far as this replica remembers.
+    pub(crate) fn was_removed(&self, key: &Key, digits: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let begins = |digest: &String| digest.trim_start_matches("sha256:").starts_with(digits);
+        known.get(key).is_some_and(|known| known.removed.iter().any(begins))
+    }
+}
+
+impl Known {
+    fn after(before: Option<Self>, source: ExternalSource) -> Self {
+        let mut removed = VecDeque::new();
+        // A source that was made anew has nothing in common with the one before it.
+        if let Some(before) = before.filter(|before| before.source.metadata.uid == source.metadata.uid) {
+            let now = digests(&source);
+            removed = before.removed;
+            removed.extend(digests(&before.source).into_iter().filter(|digest| !now.contains(digest)));
+            removed.retain(|digest| !now.contains(digest));
+            removed.drain(..removed.len().saturating_sub(REMEMBERED));
+        }
+        Self { source: Arc::new(slim(source)), removed }
+    }
+}
+
+fn digests(source: &ExternalSource) -> Vec<String> {
+    let history = source.status.iter().flat_map(|status| &status.history);
+    history.map(|stored| stored.digest.clone()).collect()
+}
+
+/// What nobody asks for here takes no memory.
+fn slim(mut source: ExternalSource) -> ExternalSource {
+    source.metadata.managed_fields = None;
+    source.metadata.annotations = None;
+    source.spec = crds::ExternalSourceSpec::default();
+    source
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crds::external_source::{ExternalSourceStatus, StoredRevision};
+
+    fn source(version: &str, digits: &[&str]) -> ExternalSource {
+        let mut source = ExternalSource::new("one", crds::ExternalSourceSpec::default());
+        source.metadata.namespace = Some("default".into());
+        source.metadata.uid = Some("u".into());
+        source.metadata.resource_version = Some(version.into());
+        let stored = |digit: &&str| {
+            let digest = format!("sha256:{}", digit.repeat(64));
+            StoredRevision { revision: format!("latest@{digest}"), digest, ..StoredRevision::default() }
+        };
+        let history = digits.iter().map(stored).collect();
+        source.status = Some(ExternalSourceStatus { history, ..ExternalSourceStatus::default() });
+        source
+    }
+
+    fn key() -> Key {
+        Key { namespace: "default".into(), name: "one".into() }
+    }
+
+    #[test]
+    fn a_revision_that_left_the_history_is_remembered() {
+        let sources = Sources::new();
+        sources.replace(Version(1), vec![source("1", &["a"])]);
+        sources.apply(Version(2), source("2", &["b"]));
+        assert!(sources.was_removed(&key(), &"a".repeat(12)));
+        assert!(!sources.was_removed(&key(), &"b".repeat(12)));
+        sources.replace(Version(3), vec![source("3", &["a"])]);
+        assert!(!sources.was_removed(&key(), &"a".repeat(12)), "it is back");
+    }
+
+    #[test]
+    fn a_source_made_anew_has_no_past() {
+        let sources = Sources::new();
+        sources.replace(Version(1), vec![source("1", &["a"])]);
+        let mut anew = source("2", &[]);
+        anew.metadata.uid = Some("v".into());
+        sources.apply(Version(2), anew);
+        assert!(!sources.was_removed(&key(), &"a".repeat(12)));
+    }
+
+    #[test]
+    fn nothing_is_ready_before_the_first_list() {
+        let sources = Sources::new();
+        assert!(!sources.is_ready());
+        sources.replace(Version(1), Vec::new());
+        assert!(sources.is_ready());
+        sources.apply(Version(2), source("2", &["a"]));
+        sources.remove(Version(3), &key());
+        assert!(sources.get(&key()).is_none());
+    }
+}

@@ -1,0 +1,211 @@
+//! The whole role in process: requests in, responses out, a real store behind it.
+use super::*;
+use artifacts::{BlobKey, Digest, SourceKey};
+use bytes::Bytes;
+use crds::{
+    ExternalSource,
+    external_source::{self, ExternalSourceStatus, StoredRevision},
+};
+use extension_apiserver::{
+    access::{Decision, UserInfo},
+    object::Version,
+    request::RequestInfo,
+    serve::Body,
+    status::Status,
+};
+use http::{Request, Response, StatusCode, header, request::Parts};
+use http_body_util::{BodyExt, Empty};
+use serde_json::{Value, json};
+
+const ROOT: &str = "/apis/subresources.postern.dev/v1alpha1/namespaces/default";
+
+struct Role {
+    server: Server,
+    sources: Sources,
+    store: Arc<dyn Store>,
+}
+
+impl Role {
+    /// Everybody may do everything; nothing is known yet.
+    fn new() -> Self {
+        let sources = Sources::new();
+        let store = artifacts::store::open(&"memory://".parse().expect("url")).expect("memory");
+        let anybody = |_: &mut Parts| -> Result<UserInfo, Status> { Ok(UserInfo::default()) };
+        let anything = |_: &UserInfo, _: &RequestInfo| Decision::Allow;
+        let access = (anybody, anything);
+        let server = server(&sources, store.clone(), access, CancellationToken::new()).expect("registers");
+        Self { server, sources, store }
+    }
+
+    async fn put(&self, bytes: &'static [u8]) -> Digest {
+        let key =
+            BlobKey { source: SourceKey::new("default", "one").expect("names"), digest: Digest::of(bytes) };
+        let mut upload = self.store.begin().await.expect("memory");
+        upload.write(Bytes::from_static(bytes)).await.expect("memory");
+        upload.commit(key).await.expect("memory").key.digest
+    }
+
+    async fn get(&self, path: &str) -> Response<Body> {
+        self.ask(Request::get(format!("{ROOT}/{path}"))).await
+    }
+
+    async fn ask(&self, request: http::request::Builder) -> Response<Body> {
+        self.server.handle(request.body(Empty::<Bytes>::new()).expect("request")).await
+    }
+}
+
+async fn body(response: Response<Body>) -> Bytes {
+    response.into_body().collect().await.expect("body").to_bytes()
+}
+
+async fn json(response: Response<Body>) -> Value {
+    serde_json::from_slice(&body(response).await).expect("json")
+}
+
+/// A source whose history holds these digests, the first of them current.
+fn source(version: &str, digests: &[Digest]) -> ExternalSource {
+    let mut source = ExternalSource::new("one", crds::ExternalSourceSpec::default());
+    source.metadata.namespace = Some("default".into());
+    source.metadata.uid = Some("8c0b8d43-0c4a-4d54-9a57-0d5f6f6d2f0e".into());
+    source.metadata.resource_version = Some(version.into());
+    let revision = |digest: &Digest| format!("latest@{digest}");
+    let stored = |digest: &Digest| StoredRevision {
+        revision: revision(digest),
+        digest: digest.to_string(),
+        size: Some(5),
+        last_update_time: None,
+    };
+    source.status = Some(ExternalSourceStatus {
+        artifact: digests.first().map(|digest| external_source::Artifact {
+            url: format!("http://postern/externalsource/default/one/{}.tar.gz", digest.hex()),
+            revision: revision(digest),
+            digest: digest.to_string(),
+            ..external_source::Artifact::default()
+        }),
+        history: digests.iter().map(stored).collect(),
+        ..ExternalSourceStatus::default()
+    });
+    source
+}
+
+/// One source with two stored revisions.
+async fn role() -> (Role, [Digest; 2]) {
+    let role = Role::new();
+    let digests = [role.put(b"newer").await, role.put(b"older").await];
+    role.sources.replace(Version(7), vec![source("7", &digests)]);
+    (role, digests)
+}
+
+#[tokio::test]
+async fn nothing_is_answered_before_the_sources_are_known() {
+    let role = Role::new();
+    assert_eq!(role.get("externalsources").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn the_artifact_is_what_is_published_now() {
+    let (role, [current, _]) = role().await;
+    let artifact = json(role.get("externalsources/one/artifact").await).await;
+    assert_eq!(artifact["kind"], "Artifact");
+    assert_eq!(artifact["revision"], format!("latest@{current}"));
+    assert_eq!(artifact["current"], true);
+    assert_eq!(artifact["source"]["name"], "one");
+    assert_eq!(role.get("externalsources/two/artifact").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_source_without_artifact_says_where_to_look() {
+    let role = Role::new();
+    role.sources.replace(Version(1), vec![source("1", &[])]);
+    let response = role.get("externalsources/one/artifact").await;
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    let message = json(response).await["message"].as_str().expect("message").to_owned();
+    assert!(message.contains("kubectl describe externalsource one"), "{message}");
+}
+
+#[tokio::test]
+async fn the_view_carries_the_identity_of_its_source_and_nothing_else() {
+    let (role, _) = role().await;
+    let view = json(role.get("externalsources/one").await).await;
+    let expected = json!({
+        "apiVersion": "subresources.postern.dev/v1alpha1",
+        "kind": "ExternalSource",
+        "metadata": {
+            "name": "one",
+            "namespace": "default",
+            "uid": "8c0b8d43-0c4a-4d54-9a57-0d5f6f6d2f0e",
+            "resourceVersion": "7",
+        },
+    });
+    assert_eq!(view, expected);
+}
+
+#[tokio::test]
+async fn every_stored_revision_is_listed_and_selectable() {
+    let (role, [current, older]) = role().await;
+    let list = json(role.get("artifacts").await).await;
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
+    for selector in [
+        format!("fieldSelector=revision%3Dlatest@{older}"),
+        format!("labelSelector=postern.dev/digest%3D{}", crds::names::label_value(&older.to_string())),
+    ] {
+        let list = json(role.get(&format!("artifacts?{selector}")).await).await;
+        assert_eq!(list["items"][0]["digest"], older.to_string(), "{selector}");
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{selector}");
+    }
+    let none = json(role.get("artifacts?fieldSelector=source%3Dtwo").await).await;
+    assert_eq!(none["items"], json!([]));
+    let name = format!("artifacts/one-{}", &current.hex()[..12]);
+    assert_eq!(json(role.get(&name).await).await["digest"], current.to_string());
+}
+
+#[tokio::test]
+async fn content_is_the_exact_blob_with_its_digest_as_tag() {
+    let (role, [current, older]) = role().await;
+    let response = role.get("externalsources/one/content").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/gzip");
+    assert_eq!(response.headers()[header::ETAG], format!("\"{current}\""));
+    assert_eq!(response.headers()[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+    assert!(!response.headers().contains_key(header::CONTENT_ENCODING));
+    assert_eq!(body(response).await, "newer");
+    let older = role.get(&format!("externalsources/one/content?revision={}", &older.hex()[..12])).await;
+    assert_eq!(body(older).await, "older");
+}
+
+#[tokio::test]
+async fn content_can_be_read_in_parts_and_conditionally() {
+    let (role, [current, _]) = role().await;
+    let ask =
+        |name, value: String| Request::get(format!("{ROOT}/externalsources/one/content")).header(name, value);
+    let part = role.ask(ask(header::RANGE, "bytes=1-3".into())).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.headers()[header::CONTENT_RANGE], "bytes 1-3/5");
+    assert_eq!(body(part).await, "ewe");
+    let beyond = role.ask(ask(header::RANGE, "bytes=9-".into())).await;
+    assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    let known = role.ask(ask(header::IF_NONE_MATCH, format!("\"{current}\""))).await;
+    assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+}
+
+#[tokio::test]
+async fn a_revision_that_is_not_there_says_what_is() {
+    let (role, [current, older]) = role().await;
+    let unknown = role.get(&format!("externalsources/one/content?revision={}", "0".repeat(64))).await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    role.sources.apply(Version(8), source("8", &[current]));
+    let gone = role.get(&format!("externalsources/one/content?revision={older}")).await;
+    assert_eq!(gone.status(), StatusCode::GONE);
+    let message = json(gone).await["message"].as_str().expect("message").to_owned();
+    assert!(message.contains(&current.hex()[..12]), "{message}");
+    let malformed = role.get("externalsources/one/content?revision=latest").await;
+    assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_blob_that_is_missing_is_an_error_and_no_bytes() {
+    let role = Role::new();
+    role.sources.replace(Version(1), vec![source("1", &[Digest::of(b"never stored")])]);
+    let response = role.get("externalsources/one/content").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}

@@ -18,7 +18,7 @@ up: programs ## Start a real control plane with Postern in .dev (DEV_DIR=, POSTE
 	@$(TARGET)/cluster up
 
 down: ## End what demo or up started; its logs stay
-	@cargo build --quiet --package cluster
+	@test -x $(TARGET)/cluster || cargo build --quiet --package cluster
 	@$(TARGET)/cluster down
 
 test: test-unit programs ## Run every test, on a real control plane of its own (ARGS=part-of-a-name, KEEP=1)

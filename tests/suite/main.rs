@@ -3,7 +3,11 @@
 //! `make test` starts the control plane and runs this binary as its child; the classes are in the names: `admit_`
 //! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
 //! survive. A file a class and kind.
+mod admit_external_source;
+mod e2e_control_plane;
 mod layers;
 mod orphans;
 mod purity;
+mod sources;
 mod tree;
+mod upstream;

@@ -2,7 +2,7 @@
 //!
 //! Sentences name the host and the status code. They never hold a body, a path, a query, a header or a value of a
 //! Secret, and neither does `Debug`.
-use crate::{Digest, StoreError, egress::Refused};
+use crate::{Digest, StoreError, egress::Refused, pack::PackError};
 use crds::reasons;
 use http::StatusCode;
 use std::{error::Error as StdError, fmt, io, time::Duration};
@@ -63,7 +63,7 @@ pub enum Error {
     },
 
     /// The name has no address, or no name server answered.
-    #[error("the name of {host} cannot be resolved")]
+    #[error("no address found for {host}")]
     NameNotResolved {
         /// The host in question.
         host: String,
@@ -176,6 +176,10 @@ pub enum Error {
     #[error("packing the artifact failed unexpectedly")]
     PackerDied(#[source] BoxError),
 
+    /// The archive could not be made.
+    #[error(transparent)]
+    Pack(PackError),
+
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
@@ -214,6 +218,7 @@ impl Error {
             Self::NotSpooled(source) if source.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::NoClient(_) | Self::PackerDied(_) => reasons::INTERNAL_ERROR,
+            Self::Pack(error) => error.reason(),
             Self::Store(error) => error.reason(),
         }
     }
@@ -240,6 +245,7 @@ impl Error {
             | Self::NotSpooled(_)
             | Self::NoClient(_)
             | Self::PackerDied(_)
+            | Self::Pack(_)
             | Self::Store(_) => Retry::Soon,
         }
     }
@@ -333,6 +339,6 @@ mod tests {
     fn a_chain_names_each_cause_once() {
         let error =
             Error::NameNotResolved { host: "example.com".into(), source: io::Error::other("no such name") };
-        assert_eq!(Chain(&error).to_string(), "the name of example.com cannot be resolved: no such name");
+        assert_eq!(Chain(&error).to_string(), "no address found for example.com: no such name");
     }
 }

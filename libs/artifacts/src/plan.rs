@@ -6,7 +6,7 @@ mod ca_bundle;
 mod headers;
 mod inputs;
 
-use crate::{Digest, Error};
+use crate::{Digest, EntryPath, Error};
 use bytes::Bytes;
 use crds::{
     ExternalSourceSpec, duration,
@@ -53,7 +53,7 @@ pub struct Plan {
     pub(crate) expected: Expected,
     pub(crate) unpack: Unpack,
     /// `destinationPath` without empty and `.` steps; `None` if nothing is left of it.
-    pub(crate) destination: Option<String>,
+    pub(crate) destination: Option<EntryPath>,
     inputs: Digest,
 }
 
@@ -97,7 +97,7 @@ impl Plan {
             follow_redirects: http.follow_redirects.unwrap_or(true),
             expected: Expected::new(http),
             unpack: http.unpack.unwrap_or_default(),
-            inputs: inputs::digest(http, secrets, destination.as_deref()),
+            inputs: inputs::digest(http, secrets, destination.as_ref()),
             destination,
         })
     }
@@ -155,10 +155,13 @@ fn given<'a>(secret: Option<&'a ReferencedSecret>, name: &str) -> Result<&'a Ref
     secret.ok_or_else(|| Error::SecretNotFound { secret: name.to_owned() })
 }
 
-/// Drops the steps of a path that lead nowhere. The rules refused those that lead out.
-fn normalized(path: &str) -> Option<String> {
+/// Drops the steps of a path that lead nowhere.
+fn normalized(path: &str) -> Option<EntryPath> {
     let steps: Vec<&str> = path.split('/').filter(|step| !matches!(*step, "" | ".")).collect();
-    (!steps.is_empty()).then(|| steps.join("/"))
+    let path = (!steps.is_empty()).then(|| steps.join("/"))?;
+    Some(
+        EntryPath::new(path).expect("the rules refused `..`, control characters, backslashes and long paths"),
+    )
 }
 
 #[cfg(test)]

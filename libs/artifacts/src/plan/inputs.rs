@@ -3,12 +3,13 @@
 //! Every field is written with its name and its length, so that no two different inputs have the same bytes.
 //! Secrets enter by name and version: their values leave no trace, not even a hash that could be guessed against.
 use super::{ReferencedSecret, Secrets};
-use crate::{Digest, Hasher};
+use crate::{Digest, EntryPath, Hasher, pack::PACKER_VERSION};
 use crds::external_source::{HttpGenerator, Unpack};
 
 /// The digest for a source.
-pub(super) fn digest(http: &HttpGenerator, secrets: &Secrets, destination: Option<&str>) -> Digest {
+pub(super) fn digest(http: &HttpGenerator, secrets: &Secrets, destination: Option<&EntryPath>) -> Digest {
     let mut inputs = Inputs(Hasher::new());
+    inputs.text("packer", &PACKER_VERSION.to_string());
     inputs.text("url", &http.url);
     inputs.text("method", &http.method);
     inputs.optional("body", http.body.as_deref());
@@ -22,7 +23,7 @@ pub(super) fn digest(http: &HttpGenerator, secrets: &Secrets, destination: Optio
     inputs.list("expectedContentType", http.expected_content_type.iter().flatten());
     inputs.optional("sha256", http.sha256.as_deref());
     inputs.text("unpack", unpack(http.unpack.unwrap_or_default()));
-    inputs.optional("destinationPath", destination);
+    inputs.optional("destinationPath", destination.map(EntryPath::as_str));
     inputs.0.finish()
 }
 

@@ -5,6 +5,7 @@ use crds::{
     external_source::{Generator, SecretKeyReference, SecretReference},
     rules,
 };
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
 
 const CANARY: &str = "canary-7f3a";
@@ -182,7 +183,19 @@ fn a_path_keeps_only_steps_that_lead_somewhere() {
         (".hidden", Some(".hidden")),
     ] {
         let spec = ExternalSourceSpec { destination_path: Some(path.into()), ..spec() };
-        assert_eq!(plan(&spec, &Secrets::default()).expect("good").destination.as_deref(), kept, "{path:?}");
+        let destination = plan(&spec, &Secrets::default()).expect("good").destination;
+        assert_eq!(destination.as_ref().map(EntryPath::as_str), kept, "{path:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_path_that_the_rules_accept_is_a_path_in_the_archive(path in r"[a./ \\x00\pL]{0,40}|.{0,300}") {
+        let spec = ExternalSourceSpec { destination_path: Some(path), ..spec() };
+        if let Ok(checked) = rules::check(&spec) {
+            let plan = Plan::new(checked, &Secrets::default()).expect("no Secret is needed");
+            prop_assert!(plan.destination.is_none_or(|path| !path.as_str().is_empty()));
+        }
     }
 }
 

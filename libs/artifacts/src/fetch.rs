@@ -1,0 +1,166 @@
+//! One answer from a source: through the guard, along redirects, judged, its body still to be read.
+//!
+//! Start with [`Fetcher::fetch`]. What can be decided without a socket lies in files of its own: [`redirect`] (where
+//! the next request goes and what it carries), [`answer`] (does it carry data), [`pause`] (how long to stay away),
+//! [`failure`] (what an error means). [`resolver`] is the guard, [`client`] all that needs it, [`body`] the stream.
+mod answer;
+mod body;
+mod client;
+mod failure;
+mod pause;
+mod redirect;
+mod resolver;
+
+pub(crate) use body::{Body, Head};
+
+use crate::{Error, egress::EgressPolicy, plan::Plan};
+use answer::Answer;
+use body::Bounds;
+use client::Clients;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use redirect::Hop;
+use reqwest::{Client, Request, Response};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// What makes a request conditional: remembered from the last answer that carried data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// Its `ETag`, as the server wrote it.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`, as the server wrote it.
+    pub last_modified: Option<String>,
+}
+
+/// Fetches. Holds the connections that sources share.
+pub(crate) struct Fetcher {
+    policy: Arc<EgressPolicy>,
+    clients: Clients,
+    largest_body: u64,
+}
+
+/// What a source answered.
+#[expect(clippy::large_enum_variant, reason = "there is one a pass, and it is taken apart at once")]
+pub(crate) enum Reply {
+    /// The bytes that were stored are still the newest.
+    NotModified { pause: Option<Duration> },
+    /// An answer that carries data.
+    Data(Head, Body),
+}
+
+impl Fetcher {
+    pub(crate) fn new(policy: EgressPolicy, largest_body: u64) -> Result<Self, Error> {
+        let policy = Arc::new(policy);
+        Ok(Self { clients: Clients::new(Arc::clone(&policy))?, policy, largest_body })
+    }
+
+    /// Sends the request, and those that redirects ask for. `spec.timeout` counts from here to the last byte of the
+    /// body.
+    pub(crate) async fn fetch(&self, plan: &Plan, validators: Option<&Validators>) -> Result<Reply, Error> {
+        let bounds = Bounds {
+            deadline: Instant::now() + plan.timeout,
+            timeout: plan.timeout,
+            largest: self.largest_body,
+        };
+        let client = self.clients.trusting(&plan.trust)?;
+        let conditions = validators.map(conditions).unwrap_or_default();
+        let pass = Pass { policy: &self.policy, plan, client, conditions, bounds };
+        pass.run().await
+    }
+}
+
+/// One fetch: its requests differ only in where they go.
+struct Pass<'a> {
+    policy: &'a EgressPolicy,
+    plan: &'a Plan,
+    client: Client,
+    conditions: HeaderMap,
+    bounds: Bounds,
+}
+
+impl Pass<'_> {
+    async fn run(&self) -> Result<Reply, Error> {
+        let mut hop = Hop::first(self.plan);
+        loop {
+            let response = self.send(&hop).await?;
+            let Some(location) = self.redirected(&response) else {
+                return self.judge(&hop, response);
+            };
+            let host = hop.host();
+            hop = hop
+                .follow(response.status(), location.as_bytes())
+                .map_err(|problem| Error::RedirectRefused { host, problem })?;
+        }
+    }
+
+    async fn send(&self, hop: &Hop) -> Result<Response, Error> {
+        let host = hop.host();
+        resolver::check_literal(self.policy, &hop.url)
+            .map_err(|refused| Error::AddressRefused { host: host.clone(), refused })?;
+        let Bounds { deadline, timeout, .. } = self.bounds;
+        match timeout_at(deadline, self.client.execute(self.request(hop))).await {
+            Err(_) => Err(Error::TimedOut { host, timeout }),
+            Ok(answer) => answer.map_err(|error| failure::of_request(error, host)),
+        }
+    }
+
+    fn request(&self, hop: &Hop) -> Request {
+        let mut request = Request::new(hop.method.clone(), hop.url.clone());
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        // The bytes are wanted as they are: digests, lengths and limits are about those.
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers.extend(hop.headers.clone());
+        if may_be_conditional(hop) {
+            headers.extend(self.conditions.clone());
+        }
+        *request.body_mut() = hop.body.clone().map(reqwest::Body::from);
+        request
+    }
+
+    /// Where the answer sends us, if we go along. A code that the spec lists as data is data.
+    fn redirected<'r>(&self, response: &'r Response) -> Option<&'r HeaderValue> {
+        let status = response.status();
+        let listed = self.plan.expected.statuses.as_deref().unwrap_or_default();
+        if !self.plan.follow_redirects || listed.contains(&status.as_u16()) || !redirect::is_redirect(status)
+        {
+            return None;
+        }
+        response.headers().get(header::LOCATION)
+    }
+
+    fn judge(&self, hop: &Hop, response: Response) -> Result<Reply, Error> {
+        let (now, host) = (Timestamp::now(), hop.host());
+        let pause = pause::asked(response.headers(), now).duration;
+        let asked = may_be_conditional(hop) && !self.conditions.is_empty();
+        if asked && response.status() == StatusCode::NOT_MODIFIED {
+            return Ok(Reply::NotModified { pause });
+        }
+        let answer = Answer { host: &host, status: response.status(), headers: response.headers() };
+        answer.check(&self.plan.expected, now)?;
+        let head = Head {
+            content_type: answer.content_type(),
+            validators: answer.validators(),
+            pause,
+            length: response.content_length(),
+        };
+        let body = Body::new(host, response, self.bounds, self.plan.expected.sha256)?;
+        Ok(Reply::Data(head, body))
+    }
+}
+
+/// Only these methods know 304; for others a condition that fails is an error.
+fn may_be_conditional(hop: &Hop) -> bool {
+    matches!(hop.method, Method::GET | Method::HEAD)
+}
+
+/// `If-Modified-Since` only where there is no ETag: servers that know both may otherwise answer by the worse.
+fn conditions(validators: &Validators) -> HeaderMap {
+    let (name, validator) = match validators {
+        Validators { etag: Some(etag), .. } => (header::IF_NONE_MATCH, etag),
+        Validators { last_modified: Some(time), .. } => (header::IF_MODIFIED_SINCE, time),
+        _ => return HeaderMap::new(),
+    };
+    HeaderValue::from_str(validator).map(|value| [(name, value)].into_iter().collect()).unwrap_or_default()
+}

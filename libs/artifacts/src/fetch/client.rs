@@ -1,0 +1,75 @@
+//! HTTP clients: one for each way to trust, all behind the same guard.
+use super::resolver::Guard;
+use crate::{Error, egress::EgressPolicy, plan::Trust};
+use reqwest::{Certificate, Client, ClientBuilder, redirect::Policy};
+use rustls_pki_types::CertificateDer;
+use std::{sync::Arc, time::Duration};
+use tracing::warn;
+
+const USER_AGENT: &str = concat!("postern/", env!("CARGO_PKG_VERSION"));
+
+/// Shared among the addresses of a name, so that a dead one leaves time for the others.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sources are looked at once a minute or less often: most connections would only be kept to find them closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+const IDLE_PER_HOST: usize = 4;
+
+/// Makes clients, and keeps those that many sources share.
+pub(super) struct Clients {
+    policy: Arc<EgressPolicy>,
+    system: Client,
+    anybody: Client,
+}
+
+impl Clients {
+    pub(super) fn new(policy: Arc<EgressPolicy>) -> Result<Self, Error> {
+        let system = system(&policy)?;
+        let anybody = built(builder(&policy).tls_danger_accept_invalid_certs(true))?;
+        Ok(Self { policy, system, anybody })
+    }
+
+    /// The client for a way to trust. One with a bundle lives for one pass: its connections must not serve another
+    /// source, which trusts others.
+    pub(super) fn trusting(&self, trust: &Trust) -> Result<Client, Error> {
+        match trust {
+            Trust::System => Ok(self.system.clone()),
+            Trust::Anybody => Ok(self.anybody.clone()),
+            Trust::Bundle(authorities) => built(
+                builder(&self.policy).tls_certs_only(certificates(authorities)?).pool_max_idle_per_host(0),
+            ),
+        }
+    }
+}
+
+/// An image without a list of authorities can still fetch over http, and over https with a bundle: trusting nobody
+/// keeps that working and fails where trust is needed.
+fn system(policy: &Arc<EgressPolicy>) -> Result<Client, Error> {
+    built(builder(policy)).or_else(|error| {
+        warn!(error = %crate::Chain(&error), "no system certificates, https needs caBundleSecretRef");
+        built(builder(policy).tls_certs_only([]))
+    })
+}
+
+/// What every client has in common. Redirects are followed by hand, so that each is checked; proxies of the
+/// environment are not asked, since they would connect to what the guard never sees.
+fn builder(policy: &Arc<EgressPolicy>) -> ClientBuilder {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .dns_resolver(Guard::new(Arc::clone(policy)))
+        .no_proxy()
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, Error> {
+    builder.build().map_err(|error| Error::NoClient(error.into()))
+}
+
+fn certificates(authorities: &[CertificateDer<'static>]) -> Result<Vec<Certificate>, Error> {
+    let read = |der: &CertificateDer<'_>| Certificate::from_der(der);
+    authorities.iter().map(read).collect::<Result<_, _>>().map_err(|error| Error::NoClient(error.into()))
+}

@@ -1,0 +1,94 @@
+//! What a failed request or body means. reqwest wraps causes several deep; the one that matters is searched for.
+use super::resolver::NotResolved;
+use crate::{Error, egress::Refused, error::BoxError};
+use rustls::{AlertDescription, CertificateError};
+use std::{error::Error as StdError, io};
+
+/// Why there is no answer.
+pub(super) fn of_request(error: reqwest::Error, host: String) -> Error {
+    if let Some(refused) = find::<Refused>(&error).cloned() {
+        return Error::AddressRefused { host, refused };
+    }
+    if let Some(NotResolved(lookup)) = find::<NotResolved>(&error) {
+        let source = io::Error::new(lookup.kind(), lookup.to_string());
+        return Error::NameNotResolved { host, source };
+    }
+    if let Some(problem) = find::<rustls::Error>(&error).map(tls_problem) {
+        return Error::TlsFailed { host, problem, source: anonymous(error) };
+    }
+    let problem = match find::<io::Error>(&error) {
+        Some(io) => io_problem(io),
+        None if error.is_timeout() => "connection timed out",
+        None => "it broke the connection or does not speak HTTP",
+    };
+    Error::ConnectionFailed { host, problem, source: anonymous(error) }
+}
+
+/// Why a body ended early.
+pub(super) fn of_body(error: reqwest::Error, host: String) -> Error {
+    Error::Truncated { host, source: anonymous(error) }
+}
+
+/// reqwest's errors print the whole URL, whose query may be secret.
+fn anonymous(error: reqwest::Error) -> BoxError {
+    error.without_url().into()
+}
+
+/// The first cause of type `T`. An `io::Error` leaves the error inside it out of its own chain.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(found) = cause.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let inside = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inside {
+            Some(inside) => Some(inside),
+            None => cause.source(),
+        };
+    }
+    None
+}
+
+fn io_problem(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => "connection reset",
+        io::ErrorKind::HostUnreachable => "no route to the host",
+        io::ErrorKind::NetworkUnreachable => "network unreachable",
+        io::ErrorKind::TimedOut => "connection timed out",
+        io::ErrorKind::UnexpectedEof => "connection closed before an answer",
+        _ => "connection failed",
+    }
+}
+
+fn tls_problem(error: &rustls::Error) -> &'static str {
+    match error {
+        rustls::Error::InvalidCertificate(problem) => certificate_problem(problem),
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
+        ) => "it asks for a client certificate",
+        rustls::Error::AlertReceived(_) => "it refused the handshake",
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS on this port",
+        rustls::Error::PeerIncompatible(_) => "it offers no TLS 1.2 or 1.3 with a cipher that is still safe",
+        _ => "the handshake failed",
+    }
+}
+
+fn certificate_problem(problem: &CertificateError) -> &'static str {
+    match problem {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        // A bad signature is what an authority of the same name but another key leaves.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "its certificate is signed by an unknown authority"
+        }
+        CertificateError::Revoked => "its certificate is revoked",
+        _ => "its certificate is not valid",
+    }
+}

@@ -1,0 +1,216 @@
+//! Fetch, pack and store as one stream: while one piece is received, the one before it is packed and the one before
+//! that is stored.
+//!
+//! Two threads work at most: the async side moves bytes between network and store, one blocking thread computes
+//! ([`assemble`]); [`pipe`] joins them and holds a few pieces each way, so memory does not grow with the body.
+//! Nothing is visible in the store before everything about the body is known to be right, and a pass that is dropped
+//! half-way leaves nothing behind.
+mod assemble;
+mod pipe;
+mod spool;
+
+pub use crate::fetch::Validators;
+
+use crate::{
+    BlobInfo, BlobKey, Digest, Error, SourceKey, Store, Upload,
+    egress::EgressPolicy,
+    fetch::{Body, Fetcher, Head, Reply},
+    plan::Plan,
+};
+use assemble::{Assembled, Assembly};
+use bytes::Bytes;
+use pipe::Feed;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, task::spawn_blocking};
+
+/// What no source may exceed.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The largest body, in bytes.
+    pub max_artifact_size: u64,
+    /// The most that an archive may unpack to, in bytes.
+    pub max_unpacked_size: u64,
+}
+
+/// The artifact that status knows, and whose blob exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The digest of the blob.
+    pub digest: Digest,
+    /// The digest of its tar, before compression, if status knows it.
+    pub tar_digest: Option<Digest>,
+}
+
+/// One pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// What to do.
+    pub plan: &'a Plan,
+    /// Whose artifact it is.
+    pub source: &'a SourceKey,
+    /// What the last answer can be recognized by. Give them only while the inputs of the plan are the same as then;
+    /// without `stored` they are not sent, since an answer of "not modified" would leave nothing to publish.
+    pub validators: Option<&'a Validators>,
+    /// What is published now.
+    pub stored: Option<&'a Stored>,
+}
+
+/// How a pass ended well.
+#[expect(clippy::large_enum_variant, reason = "there is one a pass, and it is taken apart at once")]
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The source says that nothing changed since.
+    NotModified {
+        /// How long it asks to be left alone.
+        pause: Option<Duration>,
+    },
+    /// The source sent data.
+    Fetched(Fetched),
+}
+
+/// What became of the data.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// The blob that holds it.
+    pub blob: BlobInfo,
+    /// The digest of the archive before compression.
+    pub tar_digest: Digest,
+    /// The digest of the body as received.
+    pub content_digest: Digest,
+    /// The media type that the source gave, without parameters.
+    pub content_type: Option<String>,
+    /// What the next request can be made conditional with.
+    pub validators: Validators,
+    /// How many links of an unpacked archive were left out.
+    pub skipped_links: u64,
+    /// Whether this is another artifact than the stored one. An equal tar is not, whatever its compression: the
+    /// stored blob and its digest are kept.
+    pub changed: bool,
+    /// How long the source asks to be left alone.
+    pub pause: Option<Duration>,
+}
+
+/// Runs passes. Cheap to share, safe to run any number of passes at once.
+pub struct Pipeline {
+    fetcher: Fetcher,
+    store: Arc<dyn Store>,
+    limits: Limits,
+}
+
+impl Pipeline {
+    /// A pipeline that reaches what `policy` opens and writes into `store`.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub fn new(policy: EgressPolicy, store: Arc<dyn Store>, limits: Limits) -> Result<Self, Error> {
+        Ok(Self { fetcher: Fetcher::new(policy, limits.max_artifact_size)?, store, limits })
+    }
+
+    /// Where artifacts are kept.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Fetches, packs and stores.
+    ///
+    /// Dropping the future ends the pass; nothing of it stays in the store.
+    ///
+    /// # Errors
+    /// The first step that failed; what is stored already stays as it is.
+    pub async fn run(&self, request: Request<'_>) -> Result<Outcome, Error> {
+        let validators = request.validators.filter(|_| request.stored.is_some());
+        match self.fetcher.fetch(request.plan, validators).await? {
+            Reply::NotModified { pause } => Ok(Outcome::NotModified { pause }),
+            Reply::Data(head, body) => self.keep(request, head, body).await.map(Outcome::Fetched),
+        }
+    }
+
+    async fn keep(&self, request: Request<'_>, head: Head, body: Body) -> Result<Fetched, Error> {
+        let upload = self.store.begin().await.map_err(Error::Store)?;
+        let assembly = Assembly::new(request.plan, &head, self.limits);
+        let Streamed { content_digest, archive, upload } = stream(body, assembly, upload).await?;
+        let (blob, changed) = self.publish(request, &archive, upload).await?;
+        Ok(Fetched {
+            blob,
+            tar_digest: archive.tar_digest,
+            content_digest,
+            content_type: head.content_type,
+            validators: head.validators,
+            skipped_links: archive.skipped_links,
+            changed,
+            pause: head.pause,
+        })
+    }
+
+    /// Makes the upload visible, unless its tar is the stored one's. The stored blob is looked at once more: it may
+    /// have been lost while this one was on its way.
+    async fn publish(
+        &self,
+        request: Request<'_>,
+        archive: &Assembled,
+        upload: Box<dyn Upload>,
+    ) -> Result<(BlobInfo, bool), Error> {
+        let key = |digest| BlobKey { source: request.source.clone(), digest };
+        if let Some(stored) = request.stored
+            && stored.tar_digest == Some(archive.tar_digest)
+            && let Some(blob) = self.store.stat(&key(stored.digest)).await.map_err(Error::Store)?
+        {
+            upload.abort().await;
+            return Ok((blob, false));
+        }
+        let blob = upload.commit(key(archive.digest)).await.map_err(Error::Store)?;
+        let changed = request.stored.is_none_or(|stored| stored.digest != archive.digest);
+        Ok((blob, changed))
+    }
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("store", &self.store)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A body that went through, waiting to be published.
+struct Streamed {
+    content_digest: Digest,
+    archive: Assembled,
+    upload: Box<dyn Upload>,
+}
+
+/// Moves the body through the packer into the upload. The first of the three to fail ends the pass; the others notice
+/// by their pipes, too late to be asked about it.
+async fn stream(body: Body, assembly: Assembly, upload: Box<dyn Upload>) -> Result<Streamed, Error> {
+    let (feed, source) = pipe::inlet();
+    let (sink, pieces) = pipe::outlet();
+    let packing = spawn_blocking(move || assembly.run(source, sink));
+    let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
+    let (content_digest, upload, archive) =
+        tokio::try_join!(receive(body, feed), write(upload, pieces), packed)?;
+    let content_digest =
+        content_digest.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
+    Ok(Streamed { content_digest, archive, upload })
+}
+
+/// Passes the body on, and judges it at its end; `None` if the packer did not want all of it.
+async fn receive(mut body: Body, feed: Feed) -> Result<Option<Digest>, Error> {
+    while let Some(piece) = body.chunk().await? {
+        if feed.send(piece).await.is_err() {
+            return Ok(None);
+        }
+    }
+    let digest = body.finish()?;
+    Ok(feed.end().await.ok().map(|()| digest))
+}
+
+async fn write(
+    mut upload: Box<dyn Upload>,
+    mut pieces: mpsc::Receiver<Bytes>,
+) -> Result<Box<dyn Upload>, Error> {
+    while let Some(piece) = pieces.recv().await {
+        upload.write(piece).await.map_err(Error::Store)?;
+    }
+    Ok(upload)
+}

@@ -1,0 +1,87 @@
+//! Whose certificates are believed.
+use crate::{
+    server::{Answer, Identity, Seen, Server, answer},
+    world::{Case, World},
+};
+use artifacts::Retry;
+use rcgen::{CertificateParams, date_time_ymd};
+
+fn data(_: &Seen) -> Answer {
+    answer(200, &[], "data")
+}
+
+/// The failure of a source whose certificate is made like this, to a client that trusts its authority.
+async fn failure_of(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> String {
+    let identity = Identity::new(names, change);
+    let server = Server::https(&identity, data).await;
+    let error = World::new().fails(&Case::new(server.url("/data")).ca_bundle(&identity.authority_pem)).await;
+    assert_eq!((error.reason(), error.retry()), ("TLSFailed", Retry::Soon));
+    assert_eq!(server.seen().len(), 0, "no request was sent");
+    error.to_string().split_once(": ").unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn a_bundle_is_believed_by_address_and_by_name() {
+    let identity = Identity::new(&["127.0.0.1", "localhost"], |_| {});
+    let server = Server::https(&identity, data).await;
+    for url in [server.url("/data"), server.url_by_name("/data")] {
+        World::new().fetched(&Case::new(url).ca_bundle(&identity.authority_pem)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_told() {
+    let unknown = "its certificate is signed by an unknown authority";
+    let identity = Identity::new(&["127.0.0.1"], |_| {});
+    let server = Server::https(&identity, data).await;
+    let error = World::new().fails(&Case::new(server.url("/data"))).await;
+    assert_eq!(error.to_string(), format!("no secure connection to {}: {unknown}", server.host()));
+
+    let another = Identity::new(&["127.0.0.1"], |_| {});
+    let error = World::new().fails(&Case::new(server.url("/data")).ca_bundle(&another.authority_pem)).await;
+    assert!(error.to_string().ends_with(unknown), "{error}");
+
+    assert_eq!(failure_of(&["example.com"], |_| {}).await, "its certificate is for another name");
+    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    assert_eq!(failure_of(&["127.0.0.1"], expired).await, "its certificate has expired");
+    let early = |params: &mut CertificateParams| params.not_before = date_time_ymd(4000, 1, 1);
+    assert_eq!(failure_of(&["127.0.0.1"], early).await, "its certificate is not valid yet");
+}
+
+#[tokio::test]
+async fn a_server_without_tls() {
+    let server = Server::http(data).await;
+    let url = server.url("/data").replace("http:", "https:");
+    let error = World::new().fails(&Case::new(url)).await;
+    assert_eq!(error.reason(), "TLSFailed");
+    assert!(error.to_string().ends_with("it does not speak TLS on this port"), "{error}");
+}
+
+#[tokio::test]
+async fn skipping_accepts_any_certificate() {
+    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let server = Server::https(&Identity::new(&["example.com"], expired), data).await;
+    let skipping = Case::new(server.url("/data")).http(|http| http.insecure_skip_verify = Some(true));
+    World::new().fetched(&skipping).await;
+}
+
+#[tokio::test]
+async fn skipping_is_not_believed_beside_a_bundle() {
+    let server = Server::https(&Identity::new(&["127.0.0.1"], |_| {}), data).await;
+    let another = Identity::new(&["127.0.0.1"], |_| {});
+    let both = Case::new(server.url("/data"))
+        .http(|http| http.insecure_skip_verify = Some(true))
+        .ca_bundle(&another.authority_pem);
+    assert_eq!(World::new().fails(&both).await.reason(), "TLSFailed");
+}
+
+#[tokio::test]
+async fn trust_is_not_shared_between_sources() {
+    let identity = Identity::new(&["127.0.0.1"], |_| {});
+    let server = Server::https(&identity, data).await;
+    let world = World::new();
+    world.fetched(&Case::new(server.url("/data")).ca_bundle(&identity.authority_pem)).await;
+    world.fetched(&Case::new(server.url("/data")).http(|http| http.insecure_skip_verify = Some(true))).await;
+    let error = world.run(&Case::new(server.url("/data"))).await.expect_err("nobody vouches for it here");
+    assert_eq!(error.reason(), "TLSFailed");
+}

@@ -1,0 +1,155 @@
+//! A pipeline over an empty store, and the specs that tests send through it.
+use artifacts::{
+    Error, SourceKey, Store,
+    egress::EgressPolicy,
+    pipeline::{Fetched, Limits, Outcome, Pipeline, Request, Stored, Validators},
+    plan::{Plan, ReferencedSecret, Secrets},
+};
+use crds::{
+    ExternalSourceSpec,
+    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference},
+    rules,
+};
+use secrecy::SecretSlice;
+use std::{
+    io::Read,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+pub(crate) const MIB: u64 = 1024 * 1024;
+
+/// What stands between a spec and its artifact.
+pub(crate) struct World {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) source: SourceKey,
+}
+
+impl World {
+    /// Loopback is open and the limits are small.
+    pub(crate) fn new() -> Self {
+        Self::with_policy(EgressPolicy::new(
+            vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+            vec![],
+        ))
+    }
+
+    pub(crate) fn with_policy(policy: EgressPolicy) -> Self {
+        let store = artifacts::store::open(&"memory://".parse().unwrap()).unwrap();
+        let limits = Limits { max_artifact_size: 4 * MIB, max_unpacked_size: 8 * MIB };
+        let pipeline = Pipeline::new(policy, store, limits).unwrap();
+        Self { pipeline, source: SourceKey::new("default", "podinfo").unwrap() }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn Store> {
+        self.pipeline.store()
+    }
+
+    /// One pass that knows nothing of earlier ones.
+    pub(crate) async fn run(&self, case: &Case) -> Result<Outcome, Error> {
+        self.run_knowing(case, None, None).await
+    }
+
+    /// One pass that knows what an earlier one left.
+    pub(crate) async fn run_after(&self, case: &Case, earlier: &Fetched) -> Result<Outcome, Error> {
+        let stored = Stored { digest: earlier.blob.key.digest, tar_digest: Some(earlier.tar_digest) };
+        self.run_knowing(case, Some(&earlier.validators), Some(&stored)).await
+    }
+
+    pub(crate) async fn run_knowing(
+        &self,
+        case: &Case,
+        validators: Option<&Validators>,
+        stored: Option<&Stored>,
+    ) -> Result<Outcome, Error> {
+        let plan = case.plan()?;
+        self.pipeline.run(Request { plan: &plan, source: &self.source, validators, stored }).await
+    }
+
+    /// A pass that must bring data.
+    pub(crate) async fn fetched(&self, case: &Case) -> Fetched {
+        match self.run(case).await.expect("the source answers well") {
+            Outcome::Fetched(fetched) => fetched,
+            Outcome::NotModified { .. } => panic!("nothing was known before"),
+        }
+    }
+
+    /// A pass that must fail, in a bounded time and without leaving anything in the store.
+    pub(crate) async fn fails(&self, case: &Case) -> Error {
+        let started = Instant::now();
+        let error = self.run(case).await.expect_err("the source answers badly");
+        assert!(started.elapsed() < Duration::from_secs(5), "{error} took {:?}", started.elapsed());
+        assert_eq!(self.store().list(None).await.unwrap(), [], "{error}");
+        error
+    }
+
+    /// The files of a stored artifact.
+    pub(crate) async fn files(&self, fetched: &Fetched) -> Vec<(String, Vec<u8>)> {
+        use futures::TryStreamExt;
+        let blob = self.store().open(&fetched.blob.key, None).await.unwrap().expect("it was stored");
+        let bytes: Vec<bytes::Bytes> = blob.bytes.try_collect().await.unwrap();
+        let mut archive =
+            tar::Archive::new(flate2::read::GzDecoder::new(std::io::Cursor::new(bytes.concat())));
+        let file = |entry: std::io::Result<tar::Entry<'_, _>>| {
+            let mut entry: tar::Entry<'_, _> = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            (entry.path().unwrap().to_str().unwrap().to_owned(), content)
+        };
+        archive.entries().unwrap().map(file).collect()
+    }
+}
+
+/// A spec and its Secrets.
+#[derive(Clone)]
+pub(crate) struct Case {
+    pub(crate) spec: ExternalSourceSpec,
+    pub(crate) secrets: Secrets,
+}
+
+impl Case {
+    /// A GET that has two seconds.
+    pub(crate) fn new(url: impl Into<String>) -> Self {
+        let http = HttpGenerator { url: url.into(), method: "GET".into(), ..Default::default() };
+        let spec = ExternalSourceSpec {
+            interval: "1m".into(),
+            timeout: "2s".into(),
+            generator: Generator { http: Some(http), ..Default::default() },
+            ..Default::default()
+        };
+        Self { spec, secrets: Secrets::default() }
+    }
+
+    pub(crate) fn http(mut self, change: impl FnOnce(&mut HttpGenerator)) -> Self {
+        change(self.spec.generator.http.as_mut().unwrap());
+        self
+    }
+
+    pub(crate) fn timeout(mut self, timeout: &str) -> Self {
+        self.spec.timeout = timeout.into();
+        self
+    }
+
+    /// Gives it a headers Secret.
+    pub(crate) fn headers(mut self, headers: &[(&str, &str)]) -> Self {
+        self.secrets.headers = Some(secret("headers", headers));
+        self.http(|http| http.headers_secret_ref = Some(SecretReference { name: "headers".into() }))
+    }
+
+    /// Gives it a CA bundle.
+    pub(crate) fn ca_bundle(mut self, pem: &str) -> Self {
+        self.secrets.ca_bundle = Some(secret("ca", &[("ca.crt", pem)]));
+        let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
+        self.http(|http| http.ca_bundle_secret_ref = Some(reference))
+    }
+
+    pub(crate) fn plan(&self) -> Result<Plan, Error> {
+        Plan::new(rules::check(&self.spec).expect("the spec is good"), &self.secrets)
+    }
+}
+
+fn secret(name: &str, data: &[(&str, &str)]) -> ReferencedSecret {
+    let entry =
+        |(key, value): &(&str, &str)| ((*key).to_owned(), SecretSlice::from(value.as_bytes().to_vec()));
+    ReferencedSecret { name: name.into(), version: "1".into(), data: data.iter().map(entry).collect() }
+}

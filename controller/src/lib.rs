@@ -1,1 +1,88 @@
-//! .
+//! Makes the cluster match the objects: one generic loop, a folder a kind, and whatever only the leader may do.
+//!
+//! [`run`] stands by until this process leads, then runs one [`reconcile`] loop for each kind and publishes the CA
+//! bundles. Imports `artifacts`, `certs` and `crds`. Start reading at `reconcile.rs`, then `external_source.rs`.
+mod ca_bundles;
+mod config;
+mod external_source;
+mod lease;
+mod moment;
+mod reconcile;
+
+pub use config::Config;
+pub use reconcile::Metrics;
+
+use external_source::{ExternalSources, FluxArtifacts, SecretWatches};
+use futures::future::OptionFuture;
+use jiff::Timestamp;
+use kube::{Client, runtime::reflector};
+use lease::{Election, Term, fenced};
+use reconcile::{Loop, Queue};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+/// Who writes, as Kubernetes remembers it.
+pub(crate) const FIELD_MANAGER: &str = "postern-controller";
+
+/// How long passes may go on after a shutdown was asked for. What is dropped then is done again by the next leader.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs the controller until `shutdown`, as the leader or standing by.
+pub async fn run(config: Config, shutdown: CancellationToken) {
+    let config = Arc::new(config);
+    if !config.leader_elect {
+        return lead(&config, Term::unbounded(), shutdown).await;
+    }
+    let election = Election::new(config.client.clone(), &config.namespace, config.identity.clone());
+    let term = election.term();
+    election.run(shutdown.clone(), || lead(&config, term.clone(), shutdown.clone())).await;
+}
+
+/// All that the leader does. Dropped, it stops where it is; every task it started goes with it.
+async fn lead(config: &Config, term: Term, shutdown: CancellationToken) {
+    let _leading = config.metrics.lead();
+    let client = fenced(config.client.clone(), term);
+    let bundles = OptionFuture::from(
+        config.serving.clone().map(|serving| ca_bundles::publish(client.clone(), serving)),
+    );
+    let work = async {
+        tokio::select! {
+            () = external_sources(config, client.clone(), shutdown.clone()) => {}
+            Some(()) = bundles => {}
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = async { shutdown.cancelled().await; tokio::time::sleep(GRACE).await } => info!("passes were cut short"),
+    }
+}
+
+async fn external_sources(config: &Config, client: Client, shutdown: CancellationToken) {
+    let (objects, writer) = reflector::store();
+    let (queue, wakes) = Queue::new();
+    let (flux, follower) = FluxArtifacts::new();
+    let kind = ExternalSources {
+        client: client.clone(),
+        pipeline: config.pipeline.clone(),
+        artifacts_url: config.artifacts_url.clone(),
+        secrets: SecretWatches::new(client.clone(), queue.clone()),
+        flux: flux.clone(),
+        since: Timestamp::now(),
+    };
+    let passes = Loop {
+        kind,
+        client: client.clone(),
+        objects: objects.clone(),
+        writer,
+        wakes,
+        identity: config.identity.clone(),
+        metrics: config.metrics.clone(),
+        concurrency: config.concurrency,
+    };
+    tokio::select! {
+        () = passes.run(shutdown) => {}
+        () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
+        () = external_source::sweep(config.pipeline.store().as_ref(), &objects) => {}
+    }
+}

@@ -11,6 +11,11 @@ pub const STALLED: &str = "Stalled";
 /// Whether the artifact is published as Flux's ExternalArtifact. Present only where it is not.
 pub const PUBLISHED: &str = "Published";
 
+/// A fetch has gone on for more than a second. Present only while true.
+pub const FETCHING: &str = "Fetching";
+/// The conditions that say what goes on beside [`RECONCILING`]; none outlives its pass.
+pub const PHASES: &[&str] = &[FETCHING];
+
 /// Longest message that is written; the schema of `metav1.Condition` allows 32 KiB, a person reads less.
 const LONGEST_MESSAGE: usize = 1024;
 

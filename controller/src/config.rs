@@ -1,0 +1,31 @@
+//! What the controller must be given.
+use crate::reconcile::Metrics;
+use artifacts::pipeline::Pipeline;
+use certs::ServingCertificate;
+use kube::Client;
+use std::sync::Arc;
+use tokio::sync::watch;
+use url::Url;
+
+/// What the controller must be given.
+pub struct Config {
+    /// Talks to Kubernetes. Best built without retries of its own and with a connect timeout: the loop knows better when
+    /// to try again, and a retry that outlives its reason does harm.
+    pub client: Client,
+    /// The namespace of the Lease.
+    pub namespace: String,
+    /// Names this process among its replicas; two must never share it.
+    pub identity: String,
+    /// Fetches, packs and stores.
+    pub pipeline: Arc<Pipeline>,
+    /// Where Flux finds the artifact listener, as in `http://postern.postern-system.svc.cluster.local.:8080`.
+    pub artifacts_url: Url,
+    /// How many sources may be worked on at once.
+    pub concurrency: u16,
+    /// Whether other replicas may run; without it this process leads from the start.
+    pub leader_elect: bool,
+    /// The serving certificate whose CA the leader publishes; `None`: somebody else does.
+    pub serving: Option<watch::Receiver<Arc<ServingCertificate>>>,
+    /// What is counted; see [`Metrics::register`].
+    pub metrics: Metrics,
+}

@@ -1,0 +1,102 @@
+//! Reconciles `ExternalSource`: reads the Secrets, the store and the published `ExternalArtifact` ([`observe`]), decides
+//! whether to fetch ([`decide`]), fetches and publishes ([`act`]).
+mod act;
+mod artifact;
+mod collect;
+mod decide;
+mod failure;
+mod flux;
+mod history;
+mod observe;
+mod publish;
+mod secrets;
+mod status;
+
+pub(crate) use collect::sweep;
+pub(crate) use flux::{FluxArtifacts, follow};
+pub(crate) use secrets::SecretWatches;
+
+use crate::{
+    moment::Moment,
+    reconcile::{Done, Failure, Kind, Memory, Work},
+};
+use artifacts::{Digest, SourceKey, pipeline::Pipeline};
+use crds::{ExternalSource, duration, external_source::FINALIZER};
+use decide::Decision;
+use jiff::Timestamp;
+use kube::{Client, core::ObjectMeta};
+use observe::Seen;
+use std::{sync::Arc, time::Duration};
+use url::Url;
+
+/// The shortest interval that the rules allow; what is shorter, or no duration at all, is reported and not run.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What the three steps work with.
+pub(crate) struct ExternalSources {
+    pub client: Client,
+    pub pipeline: Arc<Pipeline>,
+    /// Where Flux finds the store.
+    pub artifacts_url: Url,
+    pub secrets: SecretWatches,
+    pub flux: Arc<FluxArtifacts>,
+    /// Since when this process reconciles.
+    pub since: Timestamp,
+}
+
+/// What is remembered of a source between two passes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Remembered {
+    /// The digest of what the last fetch was made from.
+    inputs: Option<Digest>,
+    /// The request on the ExternalArtifact that was seen last; the outer `None`: no look was taken yet.
+    flux_request: Option<Option<String>>,
+    /// The request that an event has already called ignored.
+    ignored_request: Option<String>,
+    /// Whether what an earlier process may have left in the store has been planned to go.
+    tidied: bool,
+}
+
+impl Kind for ExternalSources {
+    type Object = ExternalSource;
+    type Seen = Seen;
+    type Decision = Decision;
+    type Memory = Remembered;
+
+    const NAME: &'static str = "ExternalSource";
+    const FINALIZER: &'static str = FINALIZER;
+
+    fn interval(&self, source: &ExternalSource) -> Duration {
+        duration::parse(&source.spec.interval).unwrap_or(SHORTEST_INTERVAL).max(SHORTEST_INTERVAL)
+    }
+
+    async fn observe(&self, source: &ExternalSource, _: &Memory<Remembered>) -> Result<Seen, Failure> {
+        observe::observe(self, source).await
+    }
+
+    fn decide(
+        &self,
+        source: &ExternalSource,
+        seen: Seen,
+        memory: &Memory<Remembered>,
+        moment: Moment,
+    ) -> Decision {
+        decide::decide(source, &seen, memory, moment)
+    }
+
+    async fn act(&self, work: Work<'_, Self>, decision: Decision) -> Result<Done, Failure> {
+        act::act(self, work, decision).await
+    }
+
+    async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {
+        act::clean_up(self, meta).await
+    }
+}
+
+/// Where a source's blobs lie.
+fn key(meta: &ObjectMeta) -> Result<SourceKey, Failure> {
+    let (namespace, name) =
+        (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
+    SourceKey::new(namespace, name)
+        .map_err(|invalid| Failure::stalled(crds::reasons::INVALID_SPEC, invalid.to_string()))
+}

@@ -1,0 +1,199 @@
+//! Does what was decided: fetches, publishes, and puts away what nobody keeps.
+use super::{
+    ExternalSources, artifact, collect,
+    decide::{Decision, Order, Step},
+    failure, history,
+    history::Keep,
+    key,
+    publish::{self, Verdict, Wanted},
+};
+use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
+use artifacts::pipeline::{Fetched, Outcome, Request};
+use crds::{
+    ExternalArtifact, ExternalSource, ExternalSourceStatus,
+    conditions::{self, FETCHING, PUBLISHED, READY, Said},
+    reasons,
+};
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, Preconditions},
+    core::ObjectMeta,
+};
+use tracing::warn;
+use url::Url;
+
+pub(super) async fn act(
+    sources: &ExternalSources,
+    mut work: Work<'_, ExternalSources>,
+    decision: Decision,
+) -> Result<Done, Failure> {
+    work.memory.own.flux_request = Some(decision.flux_request);
+    let outcome = match decision.step {
+        Step::Rest { until } => Ok(Done::Rested { until }),
+        Step::Suspend { ignored } => Ok(suspend(&mut work, ignored)),
+        Step::Fail(failure) => Err(failure),
+        Step::Fetch(order) => fetch(sources, &mut work, &order).await,
+    };
+    if let Some(artifact) = work.status.artifact.as_mut() {
+        artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
+    }
+    let published = publish(sources, &mut work, &outcome).await;
+    let collected = collect::collect(sources, &mut work).await;
+    // The first thing that went wrong is what people should read.
+    for failure in [&published, &collected].into_iter().filter_map(|result| result.as_ref().err()) {
+        warn!(reason = failure.reason, error = failure.story(), "a step failed");
+    }
+    outcome.and_then(|done| published.and(collected).map(|()| done))
+}
+
+fn suspend(work: &mut Work<'_, ExternalSources>, ignored: Option<String>) -> Done {
+    if let Some(request) = ignored {
+        work.memory.own.ignored_request = Some(request);
+        let message = "reconciliation was requested, but spec.suspend is true";
+        work.notes.push(Note::normal(reasons::REQUEST_IGNORED, message));
+    }
+    Done::Suspended
+}
+
+async fn fetch(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+    order: &Order,
+) -> Result<Done, Failure> {
+    let host = host(work.object);
+    work.memory.own.inputs = Some(order.inputs);
+    work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
+    let request = Request {
+        plan: &order.plan,
+        source: &key(&work.object.metadata)?,
+        validators: order.validators.as_ref(),
+        stored: order.stored.as_ref(),
+    };
+    let result = sources.pipeline.run(request).await;
+    work.progress.leave();
+    let pause = match result {
+        Ok(Outcome::NotModified { pause }) => pause,
+        Ok(Outcome::Fetched(fetched)) => {
+            adopt(work, &fetched, (&sources.artifacts_url, &host));
+            work.status.observed_inputs_digest = Some(order.inputs.to_string());
+            fetched.pause
+        }
+        Err(error) => return Err(worse_if_lost(failure::from_pipeline(&error), order)),
+    };
+    keep_history(work);
+    let revision = work.status.artifact.as_ref().map_or("", |artifact| &artifact.short_revision);
+    Ok(Done::Ready { message: format!("stored revision {revision} from {host}"), pause })
+}
+
+/// Makes what was fetched the current artifact, unless it is that already.
+fn adopt(work: &mut Work<'_, ExternalSources>, fetched: &Fetched, (base, host): (&Url, &str)) {
+    work.status.last_handled_etag = fetched.validators.etag.clone();
+    work.status.last_handled_last_modified = fetched.validators.last_modified.clone();
+    let digest = fetched.blob.key.digest.to_string();
+    if work.status.artifact.as_ref().is_some_and(|current| current.digest == digest) {
+        return;
+    }
+    let artifact = artifact::describe(fetched, base);
+    let message = format!("stored revision {}, {} bytes, from {host}", artifact.revision, fetched.blob.size);
+    work.notes.push(Note::normal(reasons::NEW_ARTIFACT, message));
+    if fetched.skipped_links > 0 {
+        let message = format!("{} links in the archive from {host} were left out", fetched.skipped_links);
+        work.notes.push(Note::warning(reasons::LINKS_SKIPPED, message));
+    }
+    work.status.artifact = Some(artifact);
+}
+
+fn keep_history(work: &mut Work<'_, ExternalSources>) {
+    let Some(artifact) = &work.status.artifact else { return };
+    let keep = Keep::new(&work.object.spec);
+    let history = history::trimmed(&work.status.history, artifact, keep, work.moment.now);
+    if history != work.status.history {
+        work.status.history = history;
+        collect::plan_for(work);
+    }
+}
+
+/// That nothing is served meanwhile belongs into the message.
+fn worse_if_lost(failure: Failure, order: &Order) -> Failure {
+    if !order.lost {
+        return failure;
+    }
+    let message =
+        format!("{}; the stored artifact is missing or damaged and cannot be served", failure.message);
+    Failure { message, ..failure }
+}
+
+/// Publishes the artifact, if there is one and Flux is there to see it.
+async fn publish(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+    outcome: &Result<Done, Failure>,
+) -> Result<(), Failure> {
+    let Some(artifact) = &work.status.artifact else { return Ok(()) };
+    if !sources.flux.is_installed() {
+        let message = "the CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same";
+        let said = Said {
+            type_: PUBLISHED,
+            status: false,
+            reason: reasons::FLUX_NOT_INSTALLED,
+            message: message.into(),
+        };
+        conditions::set(&mut work.status.conditions, said, work.object.metadata.generation, work.moment.now);
+        return Ok(());
+    }
+    let verdict = verdict(outcome, work.status);
+    let wanted = Wanted { source: work.object, artifact, verdict, now: work.moment.now };
+    publish::publish(sources, &wanted).await?;
+    conditions::remove(&mut work.status.conditions, PUBLISHED);
+    Ok(())
+}
+
+/// What this pass has found out, or what the last one did.
+fn verdict<'a>(outcome: &'a Result<Done, Failure>, status: &'a ExternalSourceStatus) -> Verdict<'a> {
+    match outcome {
+        Ok(Done::Ready { message, .. }) => Verdict { ready: true, reason: reasons::SUCCEEDED, message },
+        Err(failure) => Verdict { ready: false, reason: failure.reason, message: &failure.message },
+        Ok(Done::Rested { .. } | Done::Suspended) => match conditions::find(&status.conditions, READY) {
+            Some(ready) => {
+                Verdict { ready: ready.status == "True", reason: &ready.reason, message: &ready.message }
+            }
+            None => Verdict { ready: true, reason: reasons::SUCCEEDED, message: "stored" },
+        },
+    }
+}
+
+/// Takes back all that lies outside the object: what is published first, so that nothing leads to a removed blob.
+pub(super) async fn clean_up(sources: &ExternalSources, meta: &ObjectMeta) -> Result<(), Failure> {
+    let source = key(meta)?;
+    sources.secrets.follow(&source.namespace, &source.name, &Default::default());
+    if sources.flux.is_installed() {
+        unpublish(sources, meta).await?;
+    }
+    let store = sources.pipeline.store();
+    for blob in store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))? {
+        store.remove(&blob.key).await.map_err(|error| failure::from_store(&error))?;
+    }
+    Ok(())
+}
+
+async fn unpublish(sources: &ExternalSources, meta: &ObjectMeta) -> Result<(), Failure> {
+    let mut source = ExternalSource::new(meta.name.as_deref().unwrap_or_default(), Default::default());
+    source.metadata = meta.clone();
+    let Some(found) = sources.flux.find(&source).filter(|found| found.is_owned_by(&source)) else {
+        return Ok(());
+    };
+    let api: Api<ExternalArtifact> =
+        Api::namespaced(sources.client.clone(), &source.namespace().unwrap_or_default());
+    let only_this = Preconditions { uid: found.0.uid(), resource_version: None };
+    match api.delete(&source.name_any(), &DeleteParams::default().preconditions(only_this)).await {
+        Err(error) if !is_gone(&error) => {
+            Err(Failure::kubernetes(format_args!("delete ExternalArtifact {}", source.name_any()), &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn host(source: &ExternalSource) -> String {
+    let url = source.spec.generator.http.as_ref().and_then(|http| Url::parse(&http.url).ok());
+    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,127 @@
+//! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind.
+use super::{ExternalSources, artifact, failure, key};
+use crate::reconcile::{Failure, Guarded, Note, Work};
+use artifacts::{BlobKey, SourceKey, Store, StoreError, store::collect::doomed};
+use crds::{ExternalSourceStatus, reasons};
+use jiff::Timestamp;
+use kube::runtime::reflector::{self, ObjectRef};
+use std::{collections::HashSet, time::Duration};
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+/// How long a reader who was told of a blob may still fetch it.
+const GRACE: Duration = Duration::from_secs(60);
+/// How often blobs of sources that are gone are looked for.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// Something may have fallen out of the history: look once its readers have had their time.
+pub(super) fn plan_for(work: &mut Work<'_, ExternalSources>) {
+    // A moment later than the grace, which counts whole seconds.
+    work.memory.chore = Some(work.moment.after(GRACE + Duration::from_secs(1)));
+}
+
+/// Removes blobs of this source that nobody keeps, if it is time to.
+pub(super) async fn collect(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+) -> Result<(), Failure> {
+    if !work.memory.own.tidied {
+        // An earlier process may have left something unfinished.
+        work.memory.own.tidied = true;
+        plan_for(work);
+    }
+    if work.memory.chore.is_none_or(|time| time > work.moment.now) {
+        return Ok(());
+    }
+    let (source, store) = (key(&work.object.metadata)?, sources.pipeline.store());
+    let stored = store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))?;
+    let gone = doomed(&stored, &kept(work.status, &source), GRACE, work.moment.now);
+    for blob in &gone {
+        store.remove(blob).await.map_err(|error| failure::from_store(&error))?;
+    }
+    work.memory.chore = None;
+    if !gone.is_empty() {
+        let message = format!("removed {} that the history no longer holds", revisions(gone.len()));
+        work.notes.push(Note::normal(reasons::GARBAGE_COLLECTED, message));
+    }
+    Ok(())
+}
+
+/// Removes blobs of sources that are gone, now and then. Never returns.
+pub(crate) async fn sweep(store: &dyn Store, sources: &reflector::Store<Guarded<ExternalSources>>) {
+    if sources.wait_until_ready().await.is_err() {
+        return;
+    }
+    loop {
+        if let Err(error) = sweep_once(store, sources).await {
+            warn!(error = %artifacts::Chain(&error), "could not look for blobs of sources that are gone");
+        }
+        sleep(SWEEP).await;
+    }
+}
+
+async fn sweep_once(
+    store: &dyn Store,
+    sources: &reflector::Store<Guarded<ExternalSources>>,
+) -> Result<(), StoreError> {
+    let exists = |source: &SourceKey| {
+        let reference = ObjectRef::new(&source.name).within(&source.namespace);
+        sources.get(&reference).is_some()
+    };
+    let orphans: Vec<_> =
+        store.list(None).await?.into_iter().filter(|blob| !exists(&blob.key.source)).collect();
+    for blob in doomed(&orphans, &HashSet::new(), GRACE, Timestamp::now()) {
+        // The source may have come back in the meantime.
+        if !exists(&blob.source) {
+            store.remove(&blob).await?;
+            info!(
+                namespace = blob.source.namespace,
+                name = blob.source.name,
+                "removed a blob of a source that is gone"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn revisions(count: usize) -> String {
+    if count == 1 { "1 revision".to_owned() } else { format!("{count} revisions") }
+}
+
+/// Everything that the status speaks of.
+fn kept(status: &ExternalSourceStatus, source: &SourceKey) -> HashSet<BlobKey> {
+    let current = status.artifact.iter().filter_map(|current| artifact::blob(current, source));
+    let listed = status.history.iter().filter_map(|stored| stored.digest.parse().ok());
+    let listed = listed.map(|digest| BlobKey { source: source.clone(), digest });
+    current.chain(listed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::external_source::artifact::{
+        describe,
+        tests::{base, fetched},
+    };
+    use crds::external_source::StoredRevision;
+
+    #[test]
+    fn the_current_revision_and_the_whole_history_are_kept() {
+        let (current, older) = (fetched("new", 60), fetched("old", 0));
+        let digest = older.blob.key.digest.to_string();
+        let status = ExternalSourceStatus {
+            artifact: Some(describe(&current, &base())),
+            history: vec![StoredRevision { digest, ..Default::default() }],
+            ..Default::default()
+        };
+        let kept = kept(&status, &current.blob.key.source);
+        assert_eq!(kept, HashSet::from([current.blob.key, older.blob.key]));
+    }
+
+    #[test]
+    fn a_history_that_was_edited_by_hand_keeps_what_it_still_names() {
+        let bad = StoredRevision { digest: "sha256:nonsense".into(), ..Default::default() };
+        let status = ExternalSourceStatus { history: vec![bad], ..Default::default() };
+        assert!(kept(&status, &SourceKey::new("apps", "podinfo").unwrap()).is_empty());
+    }
+}

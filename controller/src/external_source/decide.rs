@@ -1,0 +1,217 @@
+//! Whether to fetch. Pure: same input, same answer; the time is an argument.
+use super::{Remembered, artifact, failure, observe::Seen, publish::name_taken};
+use crate::{
+    moment::Moment,
+    reconcile::{Failure, Memory, Next},
+};
+use artifacts::{
+    Digest,
+    pipeline::{Stored, Validators},
+    plan::Plan,
+};
+use crds::{
+    ExternalSource, ExternalSourceStatus,
+    annotations::REQUESTED_AT,
+    conditions::{self, READY, RECONCILING},
+    duration, reasons,
+    rules::check,
+};
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// After a restart, sources that are well are looked at within this time, or within their interval if that is shorter.
+const SPREAD: Duration = Duration::from_secs(300);
+
+/// What `act` must do, and what it must remember.
+#[derive(Debug)]
+pub(crate) struct Decision {
+    pub step: Step,
+    /// `requestedAt` as it was seen on the ExternalArtifact.
+    pub flux_request: Option<String>,
+}
+
+/// What `act` must do.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Nothing, and say nothing.
+    Rest {
+        /// When there will be something; `None`: on a change.
+        until: Option<Timestamp>,
+    },
+    /// Nothing, on behalf of the user.
+    Suspend {
+        /// A new request that is not followed.
+        ignored: Option<String>,
+    },
+    /// Nothing, since this is in the way.
+    Fail(Failure),
+    /// Fetch.
+    Fetch(Box<Order>),
+}
+
+/// What to fetch, and against what to compare it.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub plan: Plan,
+    pub inputs: Digest,
+    pub validators: Option<Validators>,
+    pub stored: Option<Stored>,
+    /// The stored artifact is no longer there, or no longer whole.
+    pub lost: bool,
+}
+
+pub(super) fn decide(
+    source: &ExternalSource,
+    seen: &Seen,
+    memory: &Memory<Remembered>,
+    moment: Moment,
+) -> Decision {
+    let flux_request = seen.flux_request.clone();
+    let step = step(source, seen, memory, moment).unwrap_or_else(Step::Fail);
+    Decision { step, flux_request }
+}
+
+fn step(
+    source: &ExternalSource,
+    seen: &Seen,
+    memory: &Memory<Remembered>,
+    moment: Moment,
+) -> Result<Step, Failure> {
+    let status = source.status.clone().unwrap_or_default();
+    let request = request(source, &status);
+    if source.spec.suspend == Some(true) {
+        let known = memory.own.ignored_request.as_deref();
+        return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
+    }
+    let spec = check(&source.spec)
+        .map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
+    if let Some(owner) = &seen.taken {
+        return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), owner));
+    }
+    let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
+        .map_err(|error| failure::from_pipeline(&error))?;
+    let inputs = plan.inputs_digest();
+    let asked = request.is_some() || asked_through_flux(seen, memory);
+    let case = Case { source, status: &status, seen, memory, inputs, asked };
+    Ok(match case.due(moment) {
+        Due::Now => Step::Fetch(Box::new(case.order(plan))),
+        Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
+        Due::At(time) => Step::Rest { until: Some(time) },
+        Due::OnChange => Step::Rest { until: None },
+    })
+}
+
+/// A value of `requestedAt` whose pass has not ended.
+fn request<'a>(source: &'a ExternalSource, status: &ExternalSourceStatus) -> Option<&'a str> {
+    let value = source.metadata.annotations.as_ref()?.get(REQUESTED_AT)?;
+    (status.last_handled_reconcile_at.as_ref() != Some(value)).then_some(value)
+}
+
+/// Flux's receivers can only annotate kinds that they know, so a request on the ExternalArtifact counts as well. What
+/// was there at the first look has been followed, or is too old to matter.
+fn asked_through_flux(seen: &Seen, memory: &Memory<Remembered>) -> bool {
+    seen.flux_request.is_some()
+        && memory.own.flux_request.as_ref().is_some_and(|known| *known != seen.flux_request)
+}
+
+/// All that bears on whether a fetch is due.
+struct Case<'a> {
+    source: &'a ExternalSource,
+    status: &'a ExternalSourceStatus,
+    seen: &'a Seen,
+    memory: &'a Memory<Remembered>,
+    inputs: Digest,
+    asked: bool,
+}
+
+enum Due {
+    Now,
+    At(Timestamp),
+    OnChange,
+}
+
+impl Case<'_> {
+    fn due(&self, moment: Moment) -> Due {
+        match self.memory.next {
+            _ if self.asked => Due::Now,
+            Next::Unknown => self.due_after_restart(moment),
+            _ if self.memory.generation != self.source.metadata.generation => Due::Now,
+            _ if self.memory.own.inputs != Some(self.inputs) => Due::Now,
+            _ if self.lost() && !self.memory.failed => Due::Now,
+            Next::At(time) => Due::At(time),
+            Next::OnChange => Due::OnChange,
+        }
+    }
+
+    /// Only the status tells what the process before this one knew.
+    fn due_after_restart(&self, moment: Moment) -> Due {
+        let generation_is_new = self.status.observed_generation != self.source.metadata.generation;
+        let announced =
+            self.status.next_fetch_time.as_ref().map(|time| time.0).filter(|time| *time > moment.now);
+        let well = self.is_well();
+        match announced {
+            _ if generation_is_new => Due::Now,
+            // A back-off outlives the process, and so does a pause that the server asked for.
+            Some(time) if !well => Due::At(time),
+            _ if !well || self.lost() || self.have_inputs_changed() => Due::Now,
+            Some(time) if self.is_special(time, moment) => Due::At(time),
+            Some(time) => Due::At(time.min(self.turn())),
+            None => Due::At(self.turn()),
+        }
+    }
+
+    /// Whether the last pass of the process before this one ended well.
+    fn is_well(&self) -> bool {
+        let condition = |type_| conditions::find(&self.status.conditions, type_);
+        self.status.artifact.is_some()
+            && condition(READY).is_some_and(|ready| ready.status == "True")
+            && condition(RECONCILING).is_none()
+    }
+
+    /// Whether that time is later than any interval would have put it.
+    fn is_special(&self, time: Timestamp, moment: Moment) -> bool {
+        moment.until(time) > self.interval().mul_f64(1.05)
+    }
+
+    /// When it is this source's turn after a restart: a time of its own, the same however often one asks.
+    fn turn(&self) -> Timestamp {
+        let uid = self.source.metadata.uid.as_deref().unwrap_or_default();
+        let [a, b, c, d, ..] = *Digest::of(uid.as_bytes()).as_bytes();
+        let share = f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX);
+        let wait = self.interval().min(SPREAD).mul_f64(share);
+        self.seen.since.checked_add(wait).unwrap_or(Timestamp::MAX)
+    }
+
+    fn interval(&self) -> Duration {
+        duration::parse(&self.source.spec.interval).unwrap_or(SPREAD)
+    }
+
+    fn lost(&self) -> bool {
+        self.status.artifact.is_some() && self.seen.blob.is_none()
+    }
+
+    fn have_inputs_changed(&self) -> bool {
+        self.status.observed_inputs_digest != Some(self.inputs.to_string())
+    }
+
+    fn order(&self, plan: Plan) -> Order {
+        let stored =
+            self.status.artifact.as_ref().filter(|_| self.seen.blob.is_some()).and_then(artifact::stored);
+        let validators = Validators {
+            etag: self.status.last_handled_etag.clone(),
+            last_modified: self.status.last_handled_last_modified.clone(),
+        };
+        // An answer of "not modified" to other inputs would be about another artifact.
+        let comparable = stored.is_some() && !self.have_inputs_changed();
+        Order {
+            plan,
+            inputs: self.inputs,
+            validators: comparable.then_some(validators),
+            stored,
+            lost: self.lost(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! Errors of the pipeline and the store, in the words of the loop.
+use crate::reconcile::{Failure, Retry};
+use artifacts::{Chain, Error, StoreError};
+
+/// A pass that the pipeline could not finish.
+pub(super) fn from_pipeline(error: &Error) -> Failure {
+    Failure {
+        reason: error.reason(),
+        message: error.to_string(),
+        retry: match error.retry() {
+            artifacts::Retry::Soon => Retry::Soon,
+            artifacts::Retry::AtInterval => Retry::AtInterval,
+            artifacts::Retry::OnChange => Retry::OnChange,
+        },
+        retry_after: error.retry_after(),
+        detail: Some(Chain(error).to_string()),
+    }
+}
+
+/// A store that could not be asked.
+pub(super) fn from_store(error: &StoreError) -> Failure {
+    Failure {
+        reason: error.reason(),
+        message: error.to_string(),
+        retry: Retry::Soon,
+        retry_after: None,
+        detail: Some(Chain(error).to_string()),
+    }
+}

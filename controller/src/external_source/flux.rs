@@ -1,0 +1,248 @@
+//! The `ExternalArtifacts` of the cluster as the watch shows them, and whether Flux's CRD is there at all.
+use super::ExternalSources;
+use crate::reconcile::{Guarded, Newest, Queue, back_off};
+use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT};
+use futures::StreamExt;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt,
+        reflector::{self, ObjectRef, Store, store::Writer},
+        watcher::{self, Event, watcher},
+    },
+};
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, time::sleep};
+use tracing::{debug, info};
+
+/// How often a missing CRD is looked for.
+const RECHECK: Duration = Duration::from_secs(3);
+
+/// An `ExternalArtifact`, or why it cannot be read: other producers may write what this version does not know.
+pub(super) type GuardedArtifact = DeserializeGuard<ExternalArtifact>;
+
+/// The `ExternalArtifacts` of the cluster.
+pub(crate) struct FluxArtifacts {
+    artifacts: Store<GuardedArtifact>,
+    newest: Newest<GuardedArtifact>,
+    installed: watch::Receiver<Option<bool>>,
+}
+
+/// The other end, for [`follow`].
+pub(crate) struct Follower {
+    writer: Writer<GuardedArtifact>,
+    /// What was there when the watch began anew.
+    before: Versions,
+    /// Told by `follow` to everybody who asks; `None`: not known yet.
+    installed: watch::Sender<Option<bool>>,
+}
+
+/// An `ExternalArtifact` of a source's name.
+#[derive(Clone, Debug)]
+pub(super) struct Published(pub Arc<GuardedArtifact>);
+
+impl FluxArtifacts {
+    pub(crate) fn new() -> (Arc<Self>, Follower) {
+        let (artifacts, writer) = reflector::store();
+        let (installed_tx, installed_rx) = watch::channel(None);
+        let follower = Follower { writer, before: Versions::new(), installed: installed_tx };
+        (Arc::new(Self { artifacts, newest: Newest::default(), installed: installed_rx }), follower)
+    }
+
+    /// Waits until it is known what there is.
+    pub(super) async fn known(&self) {
+        // The other end lives as long as the loops; without it nothing is known, and nothing runs.
+        let _ = self.installed.clone().wait_for(Option::is_some).await;
+    }
+
+    /// Whether the CRD is there.
+    pub(super) fn is_installed(&self) -> bool {
+        *self.installed.borrow() == Some(true)
+    }
+
+    /// What there is of the source's name.
+    pub(super) fn find(&self, source: &ExternalSource) -> Option<Published> {
+        let reference = ObjectRef::new(&source.name_any()).within(&source.namespace().unwrap_or_default());
+        self.newest.of(&reference, self.artifacts.get(&reference), Instant::now()).map(Published)
+    }
+
+    /// Remembers what a write returned.
+    pub(super) fn wrote(&self, artifact: ExternalArtifact) {
+        self.newest.wrote(DeserializeGuard(Ok(artifact)), Instant::now());
+    }
+}
+
+impl Published {
+    /// Whether it belongs to the source: only its controller may change it.
+    pub(super) fn is_owned_by(&self, source: &ExternalSource) -> bool {
+        let owners = self.0.owner_references();
+        owners
+            .iter()
+            .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == source.metadata.uid.as_ref())
+    }
+
+    /// Whose it is, if it is not the source's.
+    pub(super) fn taken_from(&self, source: &ExternalSource) -> Option<String> {
+        if self.is_owned_by(source) {
+            return None;
+        }
+        let owner = self.0.owner_references().iter().find(|owner| owner.controller == Some(true));
+        Some(owner.map_or_else(|| "nobody".to_owned(), |owner| format!("{} {}", owner.kind, owner.name)))
+    }
+
+    /// The value of `requestedAt`, where Flux's receivers put it.
+    pub(super) fn requested_at(&self) -> Option<String> {
+        self.0.annotations().get(REQUESTED_AT).cloned()
+    }
+}
+
+/// Keeps [`FluxArtifacts`] true, and wakes sources whose artifact was changed by somebody else. Never returns.
+pub(crate) async fn follow(
+    client: Client,
+    artifacts: Arc<FluxArtifacts>,
+    mut follower: Follower,
+    (queue, sources): (Queue, Store<Guarded<ExternalSources>>),
+) {
+    loop {
+        let api: Api<GuardedArtifact> = Api::all(client.clone());
+        let mut events = pin!(watcher(api, watcher::Config::default()).backoff(back_off()).modify(prune));
+        while let Some(event) = events.next().await {
+            let installed = match event {
+                Ok(event) => {
+                    for (namespace, name) in follower.apply(&artifacts, &event) {
+                        queue.wake(&namespace, &name).await;
+                    }
+                    matches!(event, Event::InitDone).then_some(true)
+                }
+                Err(error) if is_missing(&error) => Some(false),
+                Err(error) => {
+                    debug!(error = %artifacts::Chain(&error), "the watch of ExternalArtifacts broke; it starts again");
+                    None
+                }
+            };
+            let Some(installed) = installed else { continue };
+            if follower.installed.send_replace(Some(installed)) != Some(installed) {
+                info!(installed, "looked for Flux's ExternalArtifact");
+                wake_all(&queue, &sources).await;
+            }
+            if !installed {
+                break;
+            }
+        }
+        // What was there went with its definition.
+        follower.apply(&artifacts, &Event::Init);
+        follower.apply(&artifacts, &Event::InitDone);
+        sleep(RECHECK).await;
+    }
+}
+
+impl Follower {
+    /// Takes in an event, and says which artifacts somebody else has changed.
+    fn apply(&mut self, artifacts: &FluxArtifacts, event: &Event<GuardedArtifact>) -> Vec<(String, String)> {
+        if matches!(event, Event::Init) {
+            self.before = versions(&artifacts.artifacts);
+        }
+        self.writer.apply_watcher_event(event);
+        match event {
+            Event::Apply(artifact) if !artifacts.newest.is_own_write(artifact) => {
+                key(artifact).into_iter().collect()
+            }
+            Event::Delete(artifact) => {
+                artifacts.newest.deleted(&ObjectRef::from_obj(artifact));
+                key(artifact).into_iter().collect()
+            }
+            // While the watch was away, anything may have happened.
+            Event::InitDone => differing(&mem::take(&mut self.before), &versions(&artifacts.artifacts)),
+            Event::Apply(_) | Event::Init | Event::InitApply(_) => Vec::new(),
+        }
+    }
+}
+
+/// Namespace and name to resource version.
+type Versions = HashMap<(String, String), Option<String>>;
+
+fn versions(artifacts: &Store<GuardedArtifact>) -> Versions {
+    let version = |artifact: Arc<GuardedArtifact>| Some((key(&artifact)?, artifact.resource_version()));
+    artifacts.state().into_iter().filter_map(version).collect()
+}
+
+fn differing(before: &Versions, after: &Versions) -> Vec<(String, String)> {
+    let keys: HashSet<_> = before.keys().chain(after.keys()).collect();
+    keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).cloned().collect()
+}
+
+fn key(artifact: &GuardedArtifact) -> Option<(String, String)> {
+    Some((artifact.namespace()?, artifact.name_any()))
+}
+
+async fn wake_all(queue: &Queue, sources: &Store<Guarded<ExternalSources>>) {
+    for source in sources.state() {
+        queue.wake(&source.namespace().unwrap_or_default(), &source.name_any()).await;
+    }
+}
+
+fn prune(artifact: &mut GuardedArtifact) {
+    artifact.meta_mut().managed_fields = None;
+}
+
+/// Whether there is no such kind.
+fn is_missing(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchStartFailed};
+    matches!(
+        error,
+        InitialListFailed(kube::Error::Api(status)) | WatchStartFailed(kube::Error::Api(status)) if status.code == 404
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artifact(name: &str, version: u32) -> GuardedArtifact {
+        let mut artifact = ExternalArtifact::new(name, Default::default());
+        artifact.metadata.namespace = Some("apps".into());
+        artifact.metadata.resource_version = Some(version.to_string());
+        DeserializeGuard(Ok(artifact))
+    }
+
+    fn woken(
+        follower: &mut Follower,
+        artifacts: &FluxArtifacts,
+        events: &[Event<GuardedArtifact>],
+    ) -> Vec<String> {
+        let mut names: Vec<_> =
+            events.iter().flat_map(|event| follower.apply(artifacts, event)).map(|(_, name)| name).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_happened_while_the_watch_was_away_wakes_its_sources() {
+        let (artifacts, mut follower) = FluxArtifacts::new();
+        let listed = |versions: &[(&str, u32)]| {
+            let applied = versions.iter().map(|(name, version)| Event::InitApply(artifact(name, *version)));
+            [Event::Init].into_iter().chain(applied).chain([Event::InitDone]).collect::<Vec<_>>()
+        };
+        woken(&mut follower, &artifacts, &listed(&[("same", 1), ("altered", 2), ("deleted", 3)]));
+        let names = woken(&mut follower, &artifacts, &listed(&[("same", 1), ("altered", 9), ("new", 8)]));
+        assert_eq!(names, ["altered", "deleted", "new"]);
+    }
+
+    #[test]
+    fn only_what_others_do_wakes_a_source() {
+        let (artifacts, mut follower) = FluxArtifacts::new();
+        let DeserializeGuard(Ok(own)) = artifact("podinfo", 5) else { unreachable!("built above") };
+        artifacts.wrote(own);
+        let mut hear = |event| woken(&mut follower, &artifacts, &[event]);
+        assert_eq!(hear(Event::Apply(artifact("podinfo", 5))), [""; 0]);
+        assert_eq!(hear(Event::Apply(artifact("podinfo", 6))), ["podinfo"]);
+        assert_eq!(hear(Event::Delete(artifact("podinfo", 7))), ["podinfo"]);
+    }
+}

@@ -1,0 +1,61 @@
+//! What there is to know before deciding. Reads only.
+use super::{ExternalSources, artifact, failure, flux::Published, key};
+use crate::reconcile::Failure;
+use artifacts::{BlobInfo, plan::Secrets};
+use crds::ExternalSource;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use std::collections::BTreeSet;
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The Secrets that the spec names; one that does not exist is left out.
+    pub secrets: Result<Secrets, Failure>,
+    /// The blob of `status.artifact`, if it is here and whole.
+    pub blob: Option<BlobInfo>,
+    /// Somebody else's ExternalArtifact of this name is in the way.
+    pub taken: Option<String>,
+    /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it.
+    pub flux_request: Option<String>,
+    /// Since when this process reconciles.
+    pub since: Timestamp,
+}
+
+pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) -> Result<Seen, Failure> {
+    sources.flux.known().await;
+    let published = sources.flux.find(source);
+    Ok(Seen {
+        secrets: secrets(sources, source).await,
+        blob: blob(sources, source).await?,
+        taken: published.as_ref().and_then(|found| found.taken_from(source)),
+        flux_request: published.as_ref().and_then(Published::requested_at),
+        since: sources.since,
+    })
+}
+
+async fn secrets(sources: &ExternalSources, source: &ExternalSource) -> Result<Secrets, Failure> {
+    let (namespace, name) = (source.namespace().unwrap_or_default(), source.name_any());
+    let http = source.spec.generator.http.as_ref();
+    let headers = http.and_then(|http| http.headers_secret_ref.as_ref()).map(|reference| &*reference.name);
+    let ca_bundle =
+        http.and_then(|http| http.ca_bundle_secret_ref.as_ref()).map(|reference| &*reference.name);
+    let named: BTreeSet<&str> = headers.into_iter().chain(ca_bundle).collect();
+    sources.secrets.follow(&namespace, &name, &named);
+    let mut found = Secrets::default();
+    for secret in named {
+        let secret = sources.secrets.read(&namespace, secret, &name).await?;
+        found.headers =
+            found.headers.or_else(|| secret.clone().filter(|secret| Some(&*secret.name) == headers));
+        found.ca_bundle =
+            found.ca_bundle.or_else(|| secret.filter(|secret| Some(&*secret.name) == ca_bundle));
+    }
+    Ok(found)
+}
+
+async fn blob(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {
+    let artifact = source.status.as_ref().and_then(|status| status.artifact.as_ref());
+    let source = key(&source.metadata)?;
+    let Some(blob) = artifact.and_then(|artifact| artifact::blob(artifact, &source)) else { return Ok(None) };
+    sources.pipeline.store().stat(&blob).await.map_err(|error| failure::from_store(&error))
+}

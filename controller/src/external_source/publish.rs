@@ -1,0 +1,66 @@
+//! Publishes an artifact as Flux's `ExternalArtifact`. [`plan`] says what has to change; here it is written.
+mod plan;
+
+pub(super) use plan::{Verdict, Wanted, name_taken};
+
+use super::{
+    ExternalSources,
+    flux::{GuardedArtifact, Published},
+};
+use crate::{
+    FIELD_MANAGER,
+    reconcile::{Failure, Retry, is_conflict, params},
+};
+use crds::{ExternalArtifact, reasons};
+use kube::{
+    Api, ResourceExt,
+    api::{Patch, PostParams},
+    core::DeserializeGuard,
+};
+use plan::Change;
+use std::sync::Arc;
+
+/// A new artifact takes a create, a status, and a look whether that is all; each conflict takes one more.
+const STEPS: usize = 6;
+
+/// Makes what is published equal to what is wanted.
+pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> Result<(), Failure> {
+    let (namespace, name) = (wanted.source.namespace().unwrap_or_default(), wanted.source.name_any());
+    let api: Api<ExternalArtifact> = Api::namespaced(sources.client.clone(), &namespace);
+    let failed =
+        |error: kube::Error| Failure::kubernetes(format_args!("publish ExternalArtifact {name}"), &error);
+    let mut found = sources.flux.find(wanted.source);
+    for _ in 0..STEPS {
+        let written = match plan::change(wanted, found.as_ref()) {
+            Change::Nothing => return Ok(()),
+            Change::Taken(owner) => return Err(name_taken(&name, &owner)),
+            // Not an apply: what somebody else made in between must not be touched.
+            Change::Create(artifact) => api.create(&creation(), &artifact).await,
+            Change::Origin(body) => api.patch(&name, &params(), &Patch::Apply(body)).await,
+            Change::Status(body) => api.patch_status(&name, &params(), &Patch::Apply(body)).await,
+        };
+        found = match written {
+            Ok(artifact) => {
+                sources.flux.wrote(artifact.clone());
+                Some(Published(Arc::new(DeserializeGuard(Ok(artifact)))))
+            }
+            // The watch has not shown yet what is there: look for ourselves.
+            Err(error) if is_conflict(&error) => {
+                let api: Api<GuardedArtifact> = Api::namespaced(sources.client.clone(), &namespace);
+                api.get_opt(&name).await.map_err(failed)?.map(|found| Published(Arc::new(found)))
+            }
+            Err(error) => return Err(failed(error)),
+        };
+    }
+    Err(Failure {
+        retry: Retry::Soon,
+        ..Failure::stalled(
+            reasons::KUBERNETES_ERROR,
+            format!("somebody else keeps changing ExternalArtifact {name}"),
+        )
+    })
+}
+
+fn creation() -> PostParams {
+    PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() }
+}

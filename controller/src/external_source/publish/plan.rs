@@ -1,0 +1,149 @@
+//! What has to change so that Flux sees what it should. Pure.
+use crate::{external_source::flux::Published, reconcile::Failure};
+use crds::{
+    ExternalArtifact, ExternalSource,
+    conditions::{self, READY, Said},
+    external_artifact::{ExternalArtifactSpec, ExternalArtifactStatus, FluxArtifact, SourceReference},
+    external_source::Artifact,
+    reasons,
+};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{Resource, ResourceExt};
+use serde_json::{Value, json};
+
+/// What is to be published.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Wanted<'a> {
+    pub source: &'a ExternalSource,
+    pub artifact: &'a Artifact,
+    pub verdict: Verdict<'a>,
+    pub now: Timestamp,
+}
+
+/// Whether the source is well, and why.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Verdict<'a> {
+    pub ready: bool,
+    pub reason: &'a str,
+    pub message: &'a str,
+}
+
+/// The next thing to write.
+#[derive(Debug, PartialEq)]
+pub(super) enum Change {
+    /// All is as it should be.
+    Nothing,
+    /// It belongs to somebody else.
+    Taken(String),
+    /// There is none.
+    Create(Box<ExternalArtifact>),
+    /// Its spec or its owner was altered.
+    Origin(Value),
+    /// Its status is another.
+    Status(Value),
+}
+
+pub(super) fn change(wanted: &Wanted<'_>, found: Option<&Published>) -> Change {
+    let Some(found) = found else { return Change::Create(Box::new(created(wanted.source))) };
+    if let Some(owner) = found.taken_from(wanted.source) {
+        return Change::Taken(owner);
+    }
+    // What is on its way out cannot be kept; once it is gone there will be another.
+    if found.0.meta().deletion_timestamp.is_some() {
+        return Change::Nothing;
+    }
+    let known = found.0.0.as_ref().ok();
+    let origin = created(wanted.source);
+    if known.is_none_or(|known| {
+        known.spec != origin.spec || known.owner_references() != origin.owner_references()
+    }) {
+        return Change::Origin(apply(
+            found,
+            json!({
+                "metadata": { "ownerReferences": origin.metadata.owner_references },
+                "spec": origin.spec,
+            }),
+        ));
+    }
+    let before = known.and_then(|known| known.status.clone()).unwrap_or_default();
+    let after = status(wanted, &before, found.0.meta().generation);
+    if after == before { Change::Nothing } else { Change::Status(apply(found, json!({ "status": after }))) }
+}
+
+/// Somebody else's object is in the way.
+pub(in super::super) fn name_taken(name: &str, owner: &str) -> Failure {
+    let message = format!(
+        "ExternalArtifact {name} belongs to {owner} and is left alone; rename this source, or remove that object"
+    );
+    Failure::stalled(reasons::NAME_TAKEN, message)
+}
+
+fn created(source: &ExternalSource) -> ExternalArtifact {
+    let origin = SourceReference {
+        api_version: ExternalSource::api_version(&()).into_owned(),
+        kind: ExternalSource::kind(&()).into_owned(),
+        name: source.name_any(),
+        namespace: source.namespace().unwrap_or_default(),
+    };
+    let mut artifact =
+        ExternalArtifact::new(&source.name_any(), ExternalArtifactSpec { source_ref: Some(origin) });
+    artifact.metadata.namespace = source.namespace();
+    artifact.metadata.owner_references = Some(vec![owner(source)]);
+    artifact
+}
+
+/// Without `blockOwnerDeletion`: a source must not wait for Flux to let go of its artifact.
+fn owner(source: &ExternalSource) -> OwnerReference {
+    OwnerReference {
+        api_version: ExternalSource::api_version(&()).into_owned(),
+        kind: ExternalSource::kind(&()).into_owned(),
+        name: source.name_any(),
+        uid: source.uid().unwrap_or_default(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}
+
+fn status(
+    wanted: &Wanted<'_>,
+    before: &ExternalArtifactStatus,
+    generation: Option<i64>,
+) -> ExternalArtifactStatus {
+    let Artifact { path, url, revision, digest, last_update_time, size, metadata, .. } =
+        wanted.artifact.clone();
+    let mut conditions = before.conditions.clone();
+    conditions.retain(|condition| condition.type_ == READY);
+    let Verdict { ready, reason, message } = wanted.verdict;
+    let said =
+        Said { type_: READY, status: ready, reason: contract_reason(ready, reason), message: message.into() };
+    conditions::set(&mut conditions, said, generation, wanted.now);
+    ExternalArtifactStatus {
+        artifact: Some(FluxArtifact { path, url, revision, digest, last_update_time, size, metadata }),
+        conditions,
+    }
+}
+
+/// The contract of ExternalArtifact knows four reasons.
+fn contract_reason(ready: bool, reason: &str) -> &'static str {
+    match reason {
+        _ if ready => reasons::SUCCEEDED,
+        reasons::STORE_FULL | reasons::STORE_READ_ONLY | reasons::STORAGE_OPERATION_FAILED => {
+            reasons::STORAGE_OPERATION_FAILED
+        }
+        reasons::DIGEST_MISMATCH => "VerificationFailed",
+        _ => "FetchFailed",
+    }
+}
+
+/// An apply that lands on no other object than `found`.
+fn apply(found: &Published, mut body: Value) -> Value {
+    body["apiVersion"] = json!(ExternalArtifact::api_version(&()));
+    body["kind"] = json!(ExternalArtifact::kind(&()));
+    body["metadata"]["name"] = json!(found.0.name_any());
+    body["metadata"]["uid"] = json!(found.0.uid());
+    body
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! Secrets that sources refer to: each read by name when it is needed, and watched by name, so that whoever corrects
+//! one is not kept waiting. No value is held between two passes, and no other Secret is ever seen.
+use crate::reconcile::{Failure, Queue, back_off};
+use artifacts::plan::ReferencedSecret;
+use crds::reasons;
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Secret;
+use kube::{
+    Api, Client, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use secrecy::SecretSlice;
+use std::{
+    collections::{BTreeSet, HashMap},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{debug, warn};
+
+/// Each watch is a connection. Secrets beyond are read at each pass all the same, only not watched in between.
+const MOST_WATCHES: usize = 256;
+
+/// Reads Secrets, and wakes the sources that refer to one when it changes. Clones share the watches; when the last is
+/// gone, the watches end.
+#[derive(Clone)]
+pub(crate) struct SecretWatches(Arc<Shared>);
+
+struct Shared {
+    client: Client,
+    queue: Queue,
+    watches: Mutex<HashMap<Key, Watch>>,
+}
+
+/// Namespace and name of a Secret.
+type Key = (String, String);
+
+struct Watch {
+    /// The names of the sources that refer to it; they lie in its namespace.
+    users: BTreeSet<String>,
+    seen: Option<Sight>,
+    _watching: AbortOnDropHandle<()>,
+}
+
+/// What a look at a Secret showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Sight {
+    Forbidden,
+    Absent,
+    Version(String),
+}
+
+impl SecretWatches {
+    pub(crate) fn new(client: Client, queue: Queue) -> Self {
+        Self(Arc::new(Shared { client, queue, watches: Mutex::default() }))
+    }
+
+    /// From now on, the source refers to exactly these Secrets of its namespace.
+    pub(super) fn follow(&self, namespace: &str, source: &str, secrets: &BTreeSet<&str>) {
+        let mut watches = self.0.lock();
+        watches.retain(|(space, name), watch| {
+            if space == namespace && !secrets.contains(&**name) {
+                watch.users.remove(source);
+            }
+            !watch.users.is_empty()
+        });
+        for secret in secrets {
+            let key = (namespace.to_owned(), (*secret).to_owned());
+            if !watches.contains_key(&key) && watches.len() >= MOST_WATCHES {
+                warn!(limit = MOST_WATCHES, "a Secret is not watched, since too many are");
+                continue;
+            }
+            let start = || Watch {
+                users: BTreeSet::new(),
+                seen: None,
+                _watching: AbortOnDropHandle::new(tokio::spawn(watch(Arc::downgrade(&self.0), key.clone()))),
+            };
+            watches.entry(key.clone()).or_insert_with(start).users.insert(source.to_owned());
+        }
+    }
+
+    /// Reads a Secret for a source; `None` if there is none.
+    pub(super) async fn read(
+        &self,
+        namespace: &str,
+        secret: &str,
+        source: &str,
+    ) -> Result<Option<ReferencedSecret>, Failure> {
+        let api: Api<Secret> = Api::namespaced(self.0.client.clone(), namespace);
+        let key = (namespace.to_owned(), secret.to_owned());
+        let found = match api.get_opt(secret).await {
+            Ok(found) => found,
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                self.0.saw(&key, Sight::Forbidden, Some(source)).await;
+                return Err(Failure::stalled(reasons::SECRET_FORBIDDEN, grant(&key, &status.message)));
+            }
+            Err(error) => return Err(Failure::kubernetes(format_args!("read Secret {secret}"), &error)),
+        };
+        let version = found.as_ref().map(|secret| secret.resource_version().unwrap_or_default());
+        self.0.saw(&key, version.clone().map_or(Sight::Absent, Sight::Version), Some(source)).await;
+        Ok(found.map(|found| ReferencedSecret {
+            name: secret.to_owned(),
+            version: version.unwrap_or_default(),
+            data: found
+                .data
+                .into_iter()
+                .flatten()
+                .map(|(key, value)| (key, SecretSlice::from(value.0)))
+                .collect(),
+        }))
+    }
+}
+
+impl Shared {
+    /// Takes note of a look, and wakes those who know less.
+    async fn saw(&self, key: &Key, sight: Sight, reader: Option<&str>) {
+        let users = {
+            let mut watches = self.lock();
+            let Some(watch) = watches.get_mut(key) else { return };
+            watch.changed(sight, reader)
+        };
+        for source in users {
+            debug!(namespace = key.0, source, "a Secret changed");
+            self.queue.wake(&key.0, &source).await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Watch>> {
+        self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    /// Who has to hear of it: everybody but who looked, if it is something new.
+    fn changed(&mut self, sight: Sight, reader: Option<&str>) -> Vec<String> {
+        if self.seen.as_ref() == Some(&sight) {
+            return Vec::new();
+        }
+        let known = self.seen.replace(sight).is_some();
+        // At the first look of all, whoever else refers to it has yet to look.
+        let others = self.users.iter().filter(|user| Some(&***user) != reader);
+        if known || reader.is_none() { others.cloned().collect() } else { Vec::new() }
+    }
+}
+
+/// Follows one Secret by its metadata for as long as somebody refers to it. A Secret that may not be read is tried
+/// again every few seconds: that is how a new RoleBinding is noticed.
+async fn watch(shared: Weak<Shared>, key: Key) {
+    let Some(client) = shared.upgrade().map(|shared| shared.client.clone()) else { return };
+    let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, &key.0);
+    let by_name = watcher::Config::default().fields(&format!("metadata.name={}", key.1));
+    let mut events = pin!(watcher(api, by_name).backoff(back_off()));
+    let mut listed = Sight::Absent;
+    while let Some(event) = events.next().await {
+        let sight = match event {
+            Ok(Event::Init) => {
+                listed = Sight::Absent;
+                continue;
+            }
+            Ok(Event::InitApply(secret)) => {
+                listed = version(&secret);
+                continue;
+            }
+            Ok(Event::InitDone) => listed.clone(),
+            Ok(Event::Apply(secret)) => version(&secret),
+            Ok(Event::Delete(_)) => Sight::Absent,
+            Err(error) if is_forbidden(&error) => Sight::Forbidden,
+            Err(error) => {
+                debug!(error = %artifacts::Chain(&error), "the watch of a Secret broke; it starts again");
+                continue;
+            }
+        };
+        let Some(shared) = shared.upgrade() else { return };
+        shared.saw(&key, sight, None).await;
+    }
+}
+
+fn version(secret: &PartialObjectMeta<Secret>) -> Sight {
+    Sight::Version(secret.resource_version().unwrap_or_default())
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status))
+        | WatchError(status) => status.code == 403,
+        _ => false,
+    }
+}
+
+/// The line that grants what is missing, to be pasted as it is. The answer itself says whom to grant it to.
+fn grant((namespace, secret): &Key, refusal: &str) -> String {
+    let user =
+        refusal.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |(user, _)| user);
+    let subject = match user.strip_prefix("system:serviceaccount:") {
+        Some(account) => format!("--serviceaccount={account}"),
+        None if user.is_empty() => "--serviceaccount=postern-system:postern".to_owned(),
+        None => format!("--user={user}"),
+    };
+    format!(
+        "kubectl create rolebinding postern-secrets --clusterrole=postern-secrets {subject} -n {namespace}  \
+         # lets Postern read Secret {secret}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(users: &[&str]) -> Watch {
+        let users = users.iter().map(|user| (*user).to_owned()).collect();
+        Watch { users, seen: None, _watching: AbortOnDropHandle::new(tokio::spawn(async {})) }
+    }
+
+    fn version(version: &str) -> Sight {
+        Sight::Version(version.into())
+    }
+
+    #[tokio::test]
+    async fn whoever_has_not_seen_a_change_is_woken_once() {
+        let mut watch = watch(&["a", "b"]);
+        assert_eq!(watch.changed(Sight::Absent, Some("a")), [""; 0], "b has yet to look");
+        assert_eq!(watch.changed(version("1"), None), ["a", "b"]);
+        assert_eq!(watch.changed(version("1"), Some("a")), [""; 0]);
+        assert_eq!(watch.changed(version("2"), Some("a")), ["b"], "a has just read it");
+        assert_eq!(watch.changed(version("2"), None), [""; 0], "the watch tells what a told");
+    }
+
+    #[tokio::test]
+    async fn what_changed_before_the_watch_began_is_noticed() {
+        let mut watch = watch(&["a"]);
+        watch.changed(Sight::Forbidden, Some("a"));
+        assert_eq!(watch.changed(version("1"), None), ["a"]);
+    }
+
+    #[test]
+    fn the_line_names_the_account_that_was_refused() {
+        let key = ("apps".to_owned(), "token".to_owned());
+        let refusal =
+            r#"secrets "token" is forbidden: User "system:serviceaccount:postern-system:postern" cannot get"#;
+        let line = "kubectl create rolebinding postern-secrets --clusterrole=postern-secrets \
+                    --serviceaccount=postern-system:postern -n apps  # lets Postern read Secret token";
+        assert_eq!(grant(&key, refusal), line);
+        assert_eq!(grant(&key, "no"), line);
+        assert!(grant(&key, r#"User "eve" cannot"#).contains(" --user=eve -n apps "));
+    }
+}

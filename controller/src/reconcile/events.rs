@@ -1,0 +1,87 @@
+//! Events: what people should hear of, said once.
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Client,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use tracing::warn;
+
+/// The Events API refuses longer notes.
+const LONGEST_NOTE: usize = 1000;
+
+/// Something that people should hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// Whether somebody may have to act.
+    pub warning: bool,
+    /// One of [`crds::reasons`].
+    pub reason: &'static str,
+    /// In words.
+    pub message: String,
+}
+
+impl Note {
+    /// Something went as it should.
+    pub(crate) fn normal(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { warning: false, reason, message: message.into() }
+    }
+
+    /// Somebody may have to act.
+    pub(crate) fn warning(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { warning: true, reason, message: message.into() }
+    }
+}
+
+/// Publishes notes as events. An event that cannot be written is logged and lost: the status says the same.
+pub(super) struct Publisher {
+    client: Client,
+    reporter: Reporter,
+}
+
+impl Publisher {
+    pub(super) fn new(client: Client, instance: String) -> Self {
+        let reporter = Reporter { controller: crate::FIELD_MANAGER.into(), instance: Some(instance) };
+        Self { client, reporter }
+    }
+
+    pub(super) async fn publish(&self, about: &ObjectReference, notes: Vec<Note>) {
+        // A recorder that lives on would fold an event into an earlier one of the same reason and keep the earlier
+        // text: the second revision would be announced with the digest of the first.
+        for note in notes {
+            let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+            if let Err(error) = recorder.publish(&event(note), about).await {
+                warn!(error = %error, "could not publish an event");
+            }
+        }
+    }
+}
+
+fn event(note: Note) -> Event {
+    Event {
+        type_: if note.warning { EventType::Warning } else { EventType::Normal },
+        reason: note.reason.into(),
+        note: Some(cut(note.message)),
+        action: "Reconcile".into(),
+        secondary: None,
+    }
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > LONGEST_NOTE {
+        message.truncate(message.floor_char_boundary(LONGEST_NOTE));
+        message.push('…');
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_where_a_character_ends() {
+        let long = cut("ü".repeat(2000));
+        assert!(long.len() <= 1024 && long.ends_with("ü…"));
+        assert_eq!(cut("short".into()), "short");
+    }
+}

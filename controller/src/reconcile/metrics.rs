@@ -1,0 +1,91 @@
+//! What the loop counts.
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::Registry,
+};
+use std::time::Duration;
+
+/// Handles of the loop's metrics; clones count together.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    passes: Family<Pass, Counter>,
+    duration: Family<OfKind, Histogram>,
+    running: Family<OfKind, Gauge>,
+    writes: Family<OfKind, Counter>,
+    leading: Gauge,
+}
+
+/// `kind`, `outcome` and `reason` of a pass; all from closed sets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Pass {
+    kind: &'static str,
+    outcome: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    kind: &'static str,
+}
+
+impl Metrics {
+    /// Registers below `registry`, which gives the prefix.
+    pub fn register(registry: &mut Registry) -> Self {
+        let buckets = || Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0]);
+        let metrics = Self {
+            passes: Family::default(),
+            duration: Family::new_with_constructor(buckets),
+            running: Family::default(),
+            writes: Family::default(),
+            leading: Gauge::default(),
+        };
+        registry.register("reconcile", "Passes, by how they ended", metrics.passes.clone());
+        registry.register("reconcile_duration_seconds", "How long passes took", metrics.duration.clone());
+        registry.register("reconcile_running", "Passes that run now", metrics.running.clone());
+        registry.register("status_writes", "Statuses written", metrics.writes.clone());
+        registry.register("leading", "Whether this process is the leader", metrics.leading.clone());
+        metrics
+    }
+
+    /// This process leads, until the answer is dropped.
+    pub(crate) fn lead(&self) -> Running {
+        Running::new(self.leading.clone())
+    }
+
+    pub(super) fn begin(&self, kind: &'static str) -> Running {
+        Running::new(self.running.get_or_create_owned(&OfKind { kind }))
+    }
+
+    pub(super) fn end(
+        &self,
+        kind: &'static str,
+        outcome: &'static str,
+        reason: &'static str,
+        took: Duration,
+    ) {
+        self.passes.get_or_create(&Pass { kind, outcome, reason }).inc();
+        self.duration.get_or_create(&OfKind { kind }).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn wrote(&self, kind: &'static str) {
+        self.writes.get_or_create(&OfKind { kind }).inc();
+    }
+}
+
+/// Something that goes on; it counts until it is dropped, however it ends.
+#[derive(Debug)]
+pub(crate) struct Running(Gauge);
+
+impl Running {
+    fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,200 @@
+//! One pass over one object, from waking up to going back to sleep.
+use super::{
+    Done, Failure, Kind, Memory, Next, Note, Retry, Status, StatusOf,
+    memory::{Entry, Key},
+    poisoned,
+    queue::{Guarded, Shared},
+    report::{Report, Subject, report},
+    write,
+};
+use crate::moment::Moment;
+use crds::{annotations::REQUESTED_AT, reasons};
+use kube::{
+    Resource, ResourceExt,
+    core::{ObjectMeta, object::HasStatus},
+    runtime::{controller::Action, reflector::ObjectRef},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tracing::{debug, info, instrument, warn};
+
+mod attempt;
+
+pub(crate) use attempt::{Phase, Work};
+
+/// What cannot be written is tried again after this.
+const AFTER_FAILED_WRITE: Duration = Duration::from_secs(3);
+
+/// Runs one pass, and says when the next one may be due.
+#[instrument(name = "reconcile", skip_all, fields(
+    kind = K::NAME, namespace = watched.namespace(), name = watched.name_any(),
+    generation = watched.meta().generation,
+))]
+pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>>) -> Action {
+    let _running = shared.metrics.begin(K::NAME);
+    if watched.meta().deletion_timestamp.is_some() {
+        return finish(&shared, &watched).await;
+    }
+    match &watched.0 {
+        Ok(object) => reconcile(&shared, Arc::new(object.clone())).await,
+        Err(invalid) => {
+            poisoned::report::<K>(&shared.client, invalid, Moment::now()).await;
+            shared.metrics.end(K::NAME, "failed", reasons::INVALID_SPEC, Duration::ZERO);
+            Action::await_change()
+        }
+    }
+}
+
+async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) -> Action {
+    let started = Instant::now();
+    let reference = ObjectRef::from_obj(&*watched);
+    let newest = shared.newest.of(&reference, Some(watched.clone()), started).unwrap_or(watched);
+    let object = match with_finalizer(shared, newest).await {
+        Ok(object) => object,
+        Err(error) => return unwritten(&error),
+    };
+    let mut entry = shared.memories.take(&key(object.meta()), &object.uid().unwrap_or_default());
+    let unsaved = entry.draft.take();
+    let mut draft = unsaved.clone().or_else(|| object.status().cloned()).unwrap_or_default();
+
+    let Some(ended) = attempt::run(shared, &object, &mut draft, &mut entry.memory).await else {
+        debug!("given up, since the object has changed");
+        shared.memories.put(key(object.meta()), Entry { draft: unsaved, ..entry });
+        return Action::requeue(Duration::ZERO);
+    };
+    count(shared, &ended.outcome, started);
+    settle(shared, ended, draft, entry).await
+}
+
+/// A pass that has ended, and the object as it was last written.
+struct Ended<K: Kind> {
+    object: Arc<K::Object>,
+    outcome: Result<Done, Failure>,
+    /// What the steps want people to hear of.
+    notes: Vec<Note>,
+    /// The status says that work goes on; that must be taken back.
+    told: bool,
+}
+
+/// Reports how a pass ended, and remembers what the next one needs.
+async fn settle<K: Kind>(
+    shared: &Shared<K>,
+    ended: Ended<K>,
+    mut draft: StatusOf<K>,
+    mut entry: Entry<K::Memory, StatusOf<K>>,
+) -> Action {
+    let Ended { object, outcome, mut notes, told } = ended;
+    let interval = shared.kind.interval(&object);
+    let requested = object.annotations().get(REQUESTED_AT).map(String::as_str);
+    let subject = Subject { generation: object.meta().generation, requested, interval };
+    let Report { insist, note } = report(&outcome, subject, (&mut draft, &mut entry.memory), Moment::now());
+    // That it works again goes without saying where the kind tells more.
+    notes.extend(note.filter(|note| note.warning || notes.is_empty()));
+    log(&outcome, !notes.is_empty());
+
+    let before = object.status().cloned().unwrap_or_default();
+    let mut wake = next(&entry.memory, interval, Moment::now());
+    if told || draft.differs_from(&before) || (insist && draft != before) {
+        match write::status::<K>(&shared.client, &object, &draft).await {
+            Ok(written) => {
+                shared.metrics.wrote(K::NAME);
+                shared.newest.wrote(written, Instant::now());
+            }
+            Err(error) => {
+                wake = unwritten(&error);
+                entry.draft = Some(draft);
+            }
+        }
+    } else {
+        entry.draft = Some(draft).filter(|draft| *draft != before);
+    }
+    shared.memories.put(key(object.meta()), entry);
+    shared.publisher.publish(&object.object_ref(&()), notes).await;
+    wake
+}
+
+/// Undoes what lies outside the object, then lets it go. An object that does not decode can be deleted like any other.
+async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Action {
+    let meta = watched.meta();
+    if !watched.finalizers().iter().any(|name| name == K::FINALIZER) {
+        shared.memories.forget(&key(meta));
+        return Action::await_change();
+    }
+    let Err(failure) = shared.kind.clean_up(meta).await else {
+        if let Err(error) = write::remove_finalizer::<K>(&shared.client, meta).await {
+            return unwritten(&error);
+        }
+        info!("cleaned up; the object may go");
+        shared.memories.forget(&key(meta));
+        return Action::await_change();
+    };
+    let Ok(object) = &watched.0 else {
+        warn!(error = %failure.story(), "could not clean up");
+        return Action::requeue(AFTER_FAILED_WRITE);
+    };
+    let entry = shared.memories.take(&key(meta), meta.uid.as_deref().unwrap_or_default());
+    let draft = object.status().cloned().unwrap_or_default();
+    let ended =
+        Ended { object: Arc::new(object.clone()), outcome: Err(failure), notes: Vec::new(), told: false };
+    settle(shared, ended, draft, entry).await
+}
+
+async fn with_finalizer<K: Kind>(
+    shared: &Shared<K>,
+    object: Arc<K::Object>,
+) -> Result<Arc<K::Object>, kube::Error> {
+    if object.finalizers().iter().any(|name| name == K::FINALIZER) {
+        return Ok(object);
+    }
+    let written = write::add_finalizer::<K>(&shared.client, object.meta()).await?;
+    shared.newest.wrote(written.clone(), Instant::now());
+    Ok(Arc::new(written))
+}
+
+/// When to wake up if nothing changes. A safety net for what waits for a change: looking again costs a read or two.
+fn next<M>(memory: &Memory<M>, interval: Duration, moment: Moment) -> Action {
+    let due = match memory.next {
+        Next::At(time) => moment.until(time),
+        Next::Unknown | Next::OnChange => interval,
+    };
+    Action::requeue(memory.chore.map_or(due, |chore| due.min(moment.until(chore))))
+}
+
+fn unwritten(error: &kube::Error) -> Action {
+    if write::is_gone(error) {
+        return Action::await_change();
+    }
+    if !write::is_conflict(error) {
+        warn!(error = %artifacts::Chain(error), "could not write to the object");
+    }
+    Action::requeue(AFTER_FAILED_WRITE)
+}
+
+fn log(outcome: &Result<Done, Failure>, news: bool) {
+    match outcome {
+        Ok(Done::Ready { .. }) if news => info!(reason = reasons::SUCCEEDED, "reconciled"),
+        Ok(done) => debug!(?done, "reconciled"),
+        Err(failure) if news => {
+            warn!(reason = failure.reason, error = %failure.story(), "the pass failed");
+        }
+        Err(failure) => {
+            debug!(reason = failure.reason, error = %failure.story(), "the pass failed again");
+        }
+    }
+}
+
+fn count<K: Kind>(shared: &Shared<K>, outcome: &Result<Done, Failure>, started: Instant) {
+    let (outcome, reason) = match outcome {
+        Ok(Done::Ready { .. }) => ("succeeded", reasons::SUCCEEDED),
+        Ok(Done::Suspended) => ("suspended", reasons::SUSPENDED),
+        Ok(Done::Rested { .. }) => ("rested", ""),
+        Err(failure) => ("failed", failure.reason),
+    };
+    shared.metrics.end(K::NAME, outcome, reason, started.elapsed());
+}
+
+fn key(meta: &ObjectMeta) -> Key {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}

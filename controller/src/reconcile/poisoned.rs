@@ -1,0 +1,93 @@
+//! Objects that this version cannot read: each is reported on itself, and stops nothing else.
+use super::{Kind, report::say, write};
+use crate::moment::Moment;
+use crds::{
+    conditions::{READY, STALLED},
+    reasons,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, Patch},
+    core::error_boundary::InvalidObject,
+};
+use serde_json::{Value, json};
+use tracing::warn;
+
+/// Says on the object that it cannot be read, and why.
+pub(super) async fn report<K: Kind>(client: &Client, invalid: &InvalidObject, moment: Moment) {
+    warn!(reason = reasons::INVALID_SPEC, error = %invalid.error, "an object cannot be read");
+    if let Err(error) = write_status::<K>(client, invalid, moment).await {
+        warn!(error = %error, "could not report an object that cannot be read");
+    }
+}
+
+async fn write_status<K: Kind>(
+    client: &Client,
+    invalid: &InvalidObject,
+    moment: Moment,
+) -> Result<(), kube::Error> {
+    let meta = &invalid.metadata;
+    let (name, namespace) = (meta.name.as_deref().unwrap_or_default(), meta.namespace.as_deref());
+    let resource = ApiResource::erase::<K::Object>(&());
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), namespace.unwrap_or_default(), &resource);
+    let Some(found) = api.get_opt(name).await? else { return Ok(()) };
+    let before = found.data.get("status").cloned().unwrap_or_else(|| json!({}));
+    let after = said(before.clone(), &invalid.error, meta.generation, moment);
+    if after == before {
+        return Ok(());
+    }
+    let body = json!({
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": { "name": name, "uid": meta.uid },
+        "status": after,
+    });
+    api.patch_status(name, &write::params(), &Patch::Apply(body)).await.map(|_| ())
+}
+
+/// The status with two conditions set, and all else as it was: the last artifact stays.
+fn said(mut status: Value, error: &str, generation: Option<i64>, moment: Moment) -> Value {
+    let list = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut conditions: Vec<Condition> =
+        list.into_iter().filter_map(|condition| serde_json::from_value(condition).ok()).collect();
+    let message = format!("this object cannot be read: {error}");
+    for (type_, holds) in [(READY, false), (STALLED, true)] {
+        say(&mut conditions, (type_, holds, reasons::INVALID_SPEC, &message), generation, moment);
+    }
+    if !status.is_object() {
+        status = json!({});
+    }
+    status["conditions"] = json!(conditions);
+    status["observedGeneration"] = json!(generation);
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn at(second: i64) -> Moment {
+        Moment { now: Timestamp::from_second(second).unwrap(), random: 0.0 }
+    }
+
+    #[test]
+    fn the_report_keeps_the_last_artifact_and_is_written_once() {
+        let before = json!({ "artifact": { "revision": "latest@sha256:00" } });
+        let once = said(before, "invalid type: map, expected a string", Some(2), at(1));
+        assert_eq!(once["artifact"]["revision"], "latest@sha256:00");
+        assert_eq!(once["conditions"][0]["reason"], "InvalidSpec");
+        assert_eq!(once["conditions"][1]["type"], "Stalled");
+        assert_eq!(said(once.clone(), "invalid type: map, expected a string", Some(2), at(2)), once);
+    }
+
+    #[test]
+    fn a_status_that_is_the_poison_itself_is_written_anew() {
+        for status in [json!(null), json!("text"), json!({ "conditions": [{ "type": 7 }] })] {
+            let written = said(status, "bad", None, at(1));
+            assert_eq!(written["conditions"].as_array().map(Vec::len), Some(2));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What wakes the loop, and the loop itself.
+use super::{
+    Kind, Metrics, Newest, StatusOf,
+    events::Publisher,
+    memory::{Key, Memories},
+    pass,
+};
+use backon::ExponentialBuilder;
+use crds::annotations::REQUESTED_AT;
+use futures::{Stream, StreamExt, future::ready, stream::poll_fn};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::DeserializeGuard,
+    runtime::{
+        Config, Controller, WatchStreamExt, controller,
+        reflector::{ObjectRef, Store, store::Writer},
+        utils::Backoff,
+        watcher::{self, ExponentialBackoff, watcher},
+    },
+};
+use std::{
+    convert::Infallible,
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+/// An object, or why it cannot be read.
+pub(crate) type Guarded<K> = DeserializeGuard<<K as Kind>::Object>;
+
+/// Wakes objects for other reasons than their own change. Bounded: whoever wakes many waits for the loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Queue(mpsc::Sender<Key>);
+
+impl Queue {
+    const BOUND: usize = 256;
+
+    /// The queue, and its other end for [`Loop`].
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Key>) {
+        let (wakes_tx, wakes_rx) = mpsc::channel(Self::BOUND);
+        (Self(wakes_tx), wakes_rx)
+    }
+
+    /// Wakes one object. One that does not exist stays asleep.
+    pub(crate) async fn wake(&self, namespace: &str, name: &str) {
+        // The loop ends before the queue does; then there is nobody to wake.
+        let _ = self.0.send((namespace.to_owned(), name.to_owned())).await;
+    }
+}
+
+/// Everything that one kind's loop runs on.
+pub(crate) struct Loop<K: Kind> {
+    /// The kind.
+    pub kind: K,
+    /// Reads and, while this process leads, writes.
+    pub client: Client,
+    /// The objects as the watch shows them, for the kind to look at too.
+    pub objects: Store<Guarded<K>>,
+    /// Where the watch puts them.
+    pub writer: Writer<Guarded<K>>,
+    /// Objects to wake for other reasons than their own change.
+    pub wakes: mpsc::Receiver<Key>,
+    /// Who acts, as events tell it.
+    pub identity: String,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// How many passes may run at once.
+    pub concurrency: u16,
+}
+
+/// What every pass over objects of `K` shares.
+pub(super) struct Shared<K: Kind> {
+    pub kind: K,
+    pub client: Client,
+    pub objects: Store<Guarded<K>>,
+    pub newest: Newest<K::Object>,
+    pub memories: Memories<K::Memory, StatusOf<K>>,
+    pub publisher: Publisher,
+    pub metrics: Metrics,
+}
+
+impl<K: Kind> Loop<K> {
+    /// Runs until `shutdown`, then until the passes that run have ended. Dropped, it ends them where they are.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        let watched = watched::<K>(self.client.clone(), self.writer);
+        let woken = woken::<K>(self.wakes, self.objects.clone());
+        let shared = Arc::new(Shared {
+            kind: self.kind,
+            publisher: Publisher::new(self.client.clone(), self.identity),
+            client: self.client,
+            objects: self.objects.clone(),
+            newest: Newest::default(),
+            memories: Memories::default(),
+            metrics: self.metrics,
+        });
+        Controller::for_stream(watched, self.objects)
+            .with_config(Config::default().concurrency(self.concurrency))
+            .reconcile_on(woken)
+            .graceful_shutdown_on(shutdown.cancelled_owned())
+            .run(
+                |object, shared| async move { Ok::<_, Infallible>(pass::run(shared, object).await) },
+                |_, never, _| match *never {},
+                shared.clone(),
+            )
+            .for_each(|ended| {
+                if let Err(controller::Error::ObjectNotFound(gone)) = ended {
+                    shared.memories.forget(&(gone.namespace.clone().unwrap_or_default(), gone.name.clone()));
+                }
+                ready(())
+            })
+            .await;
+    }
+}
+
+impl<K: Kind> Shared<K> {
+    /// Whether the object is gone, about to go, another one, or asks for something else by now.
+    pub(crate) fn has_moved_on(&self, object: &K::Object) -> bool {
+        let reference = ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default());
+        self.objects.get(&reference).is_none_or(|newest| {
+            let (old, new) = (object.meta(), newest.meta());
+            new.uid != old.uid || new.generation > old.generation || new.deletion_timestamp.is_some()
+        })
+    }
+}
+
+/// The pause after a watch broke. Shorter than kube's, since everything waits for it.
+pub(crate) fn back_off() -> impl Backoff {
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(5))
+        .with_jitter()
+        .without_max_times();
+    ExponentialBackoff::from(pauses)
+}
+
+/// Objects whose change concerns us: never for what we wrote ourselves.
+fn watched<K: Kind>(
+    client: Client,
+    writer: Writer<Guarded<K>>,
+) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send {
+    watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
+        .backoff(back_off())
+        .modify(|object| object.meta_mut().managed_fields = None)
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(concern::<K>, Default::default())
+        // An error that reached the controller would hold up every other reason to wake.
+        .filter_map(|object| {
+            ready(match object {
+                Ok(object) => Some(Ok(object)),
+                Err(error) => {
+                    warn!(error = %artifacts::Chain(&error), kind = K::NAME, "the watch broke; it starts again");
+                    None
+                }
+            })
+        })
+}
+
+/// A digest of all that may call for a pass: what people and Kubernetes change, and nothing that we do.
+fn concern<K: Kind>(object: &Guarded<K>) -> Option<u64> {
+    let meta = object.meta();
+    let mut hasher = DefaultHasher::new();
+    meta.generation.hash(&mut hasher);
+    meta.deletion_timestamp.is_some().hash(&mut hasher);
+    object.annotations().get(REQUESTED_AT).hash(&mut hasher);
+    object.finalizers().iter().any(|name| name == K::FINALIZER).hash(&mut hasher);
+    object.0.as_ref().err().map(|invalid| &invalid.error).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+fn woken<K: Kind>(
+    mut wakes: mpsc::Receiver<Key>,
+    objects: Store<Guarded<K>>,
+) -> impl Stream<Item = ObjectRef<Guarded<K>>> + Send {
+    poll_fn(move |cx| wakes.poll_recv(cx))
+        .map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
+        .filter(move |reference| ready(objects.get(reference).is_some()))
+}

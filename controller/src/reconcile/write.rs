@@ -1,0 +1,86 @@
+//! The writes of the loop, each by server-side apply under one field manager and bound to the object's UID: what is
+//! meant for an object never lands on a later one of the same name.
+use super::{Kind, StatusOf};
+use crate::FIELD_MANAGER;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    core::{ObjectMeta, object::HasStatus},
+};
+use serde_json::json;
+
+/// Where objects of `K` in `namespace` are written.
+pub(super) fn api<K: Kind>(client: &Client, namespace: &str) -> Api<K::Object> {
+    Api::namespaced(client.clone(), namespace)
+}
+
+/// Writes the whole status, and returns the object as it is now.
+pub(super) async fn status<K: Kind>(
+    client: &Client,
+    object: &K::Object,
+    status: &StatusOf<K>,
+) -> Result<K::Object, kube::Error> {
+    let api = api::<K>(client, &object.namespace().unwrap_or_default());
+    let body = json!({
+        "apiVersion": K::Object::api_version(&()),
+        "kind": K::Object::kind(&()),
+        "metadata": { "name": object.name_any(), "uid": object.uid() },
+        "status": status,
+    });
+    let name = object.name_any();
+    let mut written = api.patch_status(&name, &params(), &Patch::Apply(body)).await?;
+    if written.status() != Some(status) {
+        // Something that another manager put there stayed, since an apply only takes away what is its own. Left
+        // alone it would be a reason to write at each pass.
+        *written.status_mut() = Some(status.clone());
+        let replace = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        written = api.replace_status(&name, &replace, &written).await?;
+    }
+    Ok(written)
+}
+
+/// Adds the finalizer.
+pub(super) async fn add_finalizer<K: Kind>(
+    client: &Client,
+    meta: &ObjectMeta,
+) -> Result<K::Object, kube::Error> {
+    let body = json!({
+        "apiVersion": K::Object::api_version(&()),
+        "kind": K::Object::kind(&()),
+        "metadata": { "name": meta.name, "uid": meta.uid, "finalizers": [K::FINALIZER] },
+    });
+    let api = api::<K>(client, meta.namespace.as_deref().unwrap_or_default());
+    api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Apply(body)).await
+}
+
+/// Takes the finalizer off, whoever put it there: an apply could take away only our own. Bound to the version that was
+/// read, so that no finalizer of somebody else is lost.
+pub(super) async fn remove_finalizer<K: Kind>(client: &Client, meta: &ObjectMeta) -> Result<(), kube::Error> {
+    let api = api::<K>(client, meta.namespace.as_deref().unwrap_or_default());
+    let others: Vec<&String> =
+        meta.finalizers.iter().flatten().filter(|name| *name != K::FINALIZER).collect();
+    let body = json!({
+        "metadata": { "uid": meta.uid, "resourceVersion": meta.resource_version, "finalizers": others },
+    });
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    // Metadata alone is asked back: the object may be one that does not decode.
+    match api.patch_metadata(meta.name.as_deref().unwrap_or_default(), &params, &Patch::Merge(body)).await {
+        Err(error) if is_gone(&error) => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// The field manager of every apply of ours. Forced: what this controller says is its to say.
+pub(crate) fn params() -> PatchParams {
+    PatchParams::apply(FIELD_MANAGER).force()
+}
+
+/// Whether the object is no longer there.
+pub(crate) fn is_gone(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+/// Whether somebody else wrote in between, or it is another object by now.
+pub(crate) fn is_conflict(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 409)
+}

@@ -1,0 +1,5 @@
+//! Annotations that mean something to us.
+
+/// Asks for a pass right now (a convention of Flux). Any new value does; `status.lastHandledReconcileAt` shows the one
+/// whose pass has ended.
+pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";

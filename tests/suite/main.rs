@@ -4,10 +4,17 @@
 //! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
 //! survive. A file a class and kind.
 mod admit_external_source;
+mod api_external_source;
+mod archive;
 mod e2e_control_plane;
+mod events;
+mod fault_external_source;
 mod layers;
+mod network;
 mod orphans;
+mod pki;
 mod purity;
+mod reconcile_external_source;
 mod sources;
 mod tree;
 mod upstream;

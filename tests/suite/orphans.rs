@@ -12,7 +12,8 @@ fn every_file_belongs_to_a_module() {
         }
         let line = format!("mod {stem};");
         let named = files.iter().any(|(other, text)| {
-            parents(path).iter().any(|parent| other == parent) && text.lines().any(|l| l.trim().ends_with(&line))
+            parents(path).iter().any(|parent| other == parent)
+                && text.lines().any(|l| l.trim().ends_with(&line))
         });
         assert!(named, "{}: no parent has `{line}`", path.display());
     }

@@ -152,6 +152,22 @@ impl Cluster {
         self.control_plane().start_kube_apiserver().await.map(drop)
     }
 
+    /// Registers Postern with the API again, as a test that took the registration away must.
+    ///
+    /// # Errors
+    /// kubectl fails, or Postern is not discovered.
+    pub async fn register_postern(&self) -> Result<()> {
+        install::register(&self.kubectl()).await
+    }
+
+    /// Installs the CRDs of Flux, as somebody does who comes to like it.
+    ///
+    /// # Errors
+    /// kubectl fails.
+    pub async fn install_flux_crds(&self) -> Result<()> {
+        install::flux_crds(&self.kubectl()).await
+    }
+
     /// Applies the shipped manifests again and restarts Postern, as it is built now, with these flags from now on.
     pub(crate) async fn renew(&mut self, postern_flags: &[String]) -> Result<()> {
         postern_flags.clone_into(&mut self.record.postern_flags);

@@ -1,0 +1,123 @@
+//! The ExternalArtifact: complete, owned, restored, and never somebody else's.
+use super::Scene;
+use crate::{
+    sources::{PATIENCE, condition, until_failed},
+    upstream::Answer,
+};
+use anyhow::{Context, Result, bail};
+use crds::{ExternalArtifact, conditions};
+use futures::TryStreamExt;
+use kube::{
+    Api, ResourceExt,
+    runtime::{WatchStreamExt, watcher},
+};
+use std::pin::pin;
+use tokio::time::timeout;
+
+impl Scene {
+    fn published(&self) -> Api<ExternalArtifact> {
+        Api::namespaced(self.suite.client().clone(), self.namespace.name())
+    }
+
+    /// Watches the ExternalArtifact until it is as `wanted` says.
+    async fn until_published(&self, wanted: impl Fn(&ExternalArtifact) -> bool) -> Result<ExternalArtifact> {
+        let search = async {
+            let stream = watcher(self.published(), watcher::Config::default()).default_backoff();
+            let mut seen = pin!(stream.applied_objects());
+            while let Some(artifact) = seen.try_next().await? {
+                if wanted(&artifact) {
+                    return Ok(artifact);
+                }
+            }
+            bail!("the watch ended")
+        };
+        timeout(PATIENCE, search).await.context("the ExternalArtifact did not become so")?
+    }
+}
+
+fn has_artifact(artifact: &ExternalArtifact) -> bool {
+    artifact.status.as_ref().is_some_and(|status| status.artifact.is_some())
+}
+
+#[tokio::test]
+async fn the_external_artifact_carries_all_that_flux_reads() -> Result<()> {
+    let scene = Scene::of(Answer::data("1"), "").await?;
+    let source = scene.ready().await?;
+    let ours = source.status.clone().and_then(|status| status.artifact).context("artifact")?;
+    let published = scene.until_published(has_artifact).await?;
+
+    let reference = published.spec.source_ref.clone().context("sourceRef")?;
+    assert_eq!((reference.kind.as_str(), reference.name.as_str()), ("ExternalSource", "one"));
+    assert_eq!(reference.api_version, "source.flux.oddkin.co/v1alpha1");
+    let owner = published.owner_references().first().context("owner")?;
+    assert_eq!(Some(&owner.uid), source.metadata.uid.as_ref());
+    assert_eq!((owner.controller, owner.block_owner_deletion), (Some(true), None));
+
+    let status = published.status.context("status")?;
+    let theirs = status.artifact.context("artifact")?;
+    assert_eq!(
+        (&theirs.url, &theirs.revision, &theirs.digest, theirs.size, &theirs.path),
+        (&ours.url, &ours.revision, &ours.digest, ours.size, &ours.path)
+    );
+    assert_eq!(theirs.last_update_time, ours.last_update_time);
+    assert!(theirs.url.ends_with(&theirs.path), "{} and {}", theirs.url, theirs.path);
+    let ready = conditions::find(&status.conditions, conditions::READY).context("Ready")?;
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Succeeded"));
+    assert!(ready.message.contains(&theirs.revision), "{}", ready.message);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_deleted_or_altered_by_hand_is_restored() -> Result<()> {
+    let scene = Scene::of(Answer::data("1"), "").await?;
+    scene.ready().await?;
+    let before = scene.until_published(has_artifact).await?;
+    scene.namespace.kubectl(&["delete", "externalartifact", "one"]).await?;
+    let restored = scene.until_published(|now| has_artifact(now) && now.uid() != before.uid()).await?;
+    assert_eq!(url(&restored), url(&before));
+
+    let alter = r#"{"status":{"artifact":{"url":"http://elsewhere.example/x.tar.gz"}}}"#;
+    let patch =
+        ["patch", "externalartifact", "one", "--subresource=status", "--type=merge", "--patch", alter];
+    scene.namespace.kubectl(&patch).await?;
+    scene.until_published(|now| url(now) == url(&before)).await?;
+    assert_eq!(scene.upstream.downloads(), 1, "nothing is fetched for that");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_external_artifact_of_somebody_else_is_not_touched() -> Result<()> {
+    let scene = Scene::empty(Answer::data("1")).await?;
+    let theirs = "apiVersion: source.toolkit.fluxcd.io/v1
+kind: ExternalArtifact
+metadata: { name: one }
+spec: { sourceRef: { apiVersion: example.dev/v1, kind: Other, name: one } }
+";
+    scene.namespace.apply(theirs).await?;
+    let before = scene.published().get("one").await?;
+    scene.apply("").await?;
+    let message = until_failed(&scene.sources, "one", "NameTaken").await?;
+    assert!(message.contains("one"), "{message}");
+    let source = scene.sources.get("one").await?;
+    let stalled = condition(&source, conditions::STALLED).context("Stalled")?;
+    assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "NameTaken"));
+    let after = scene.published().get("one").await?;
+    assert_eq!(after.metadata.resource_version, before.metadata.resource_version);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_failure_leaves_the_last_artifact_published() -> Result<()> {
+    let scene = Scene::of(Answer::data("1"), "").await?;
+    scene.ready().await?;
+    let before = scene.until_published(has_artifact).await?;
+    scene.upstream.answer(Answer::status(http::StatusCode::NOT_FOUND));
+    scene.request("now").await?;
+    scene.failed("NotFound").await?;
+    assert_eq!(url(&scene.published().get("one").await?), url(&before));
+    Ok(())
+}
+
+fn url(artifact: &ExternalArtifact) -> Option<&str> {
+    Some(artifact.status.as_ref()?.artifact.as_ref()?.url.as_str())
+}

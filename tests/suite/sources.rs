@@ -1,0 +1,101 @@
+//! ExternalSources as tests write and await them.
+use anyhow::{Context, Result, bail};
+use crds::{ExternalSource, conditions};
+use futures::TryStreamExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{
+    Api, Client,
+    runtime::{WatchStreamExt, watcher},
+};
+use std::{pin::pin, time::Duration};
+use tokio::time::timeout;
+
+/// Longer than anything takes that works; a test that waits this long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A source of that address; `more` goes below `spec.generator.http`, each line with six spaces in front.
+pub(crate) fn manifest(name: &str, url: &str, more: &str) -> String {
+    format!(
+        "apiVersion: source.flux.oddkin.co/v1alpha1
+kind: ExternalSource
+metadata: {{ name: {name} }}
+spec:
+  interval: 10m
+  generator:
+    type: http
+    http:
+      url: {url}
+{more}"
+    )
+}
+
+/// The sources of one namespace.
+pub(crate) fn sources(client: &Client, namespace: &str) -> Api<ExternalSource> {
+    Api::namespaced(client.clone(), namespace)
+}
+
+/// Watches a source until it is as `wanted` says, and returns it so.
+pub(crate) async fn until(
+    api: &Api<ExternalSource>,
+    name: &str,
+    wanted: impl Fn(&ExternalSource) -> bool,
+) -> Result<ExternalSource> {
+    until_in(PATIENCE, api, name, wanted).await
+}
+
+/// As [`until`], for what takes longer.
+pub(crate) async fn until_in(
+    patience: Duration,
+    api: &Api<ExternalSource>,
+    name: &str,
+    wanted: impl Fn(&ExternalSource) -> bool,
+) -> Result<ExternalSource> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let mut last = None;
+    let search = async {
+        let mut seen = pin!(watcher(api.clone(), config).default_backoff().applied_objects());
+        while let Some(source) = seen.try_next().await? {
+            if wanted(&source) {
+                return Ok(source);
+            }
+            last = Some(source);
+        }
+        bail!("the watch ended")
+    };
+    match timeout(patience, search).await {
+        Ok(found) => found,
+        Err(_) => bail!(
+            "{name} did not become so in {patience:?}; its status is {:#?}",
+            last.and_then(|s| s.status)
+        ),
+    }
+}
+
+/// Watches until Ready is True, and returns the source.
+pub(crate) async fn until_ready(api: &Api<ExternalSource>, name: &str) -> Result<ExternalSource> {
+    until(api, name, |source| ready(source).is_some_and(|ready| ready.status == "True")).await
+}
+
+/// Watches until Ready is False with that reason, and returns the condition's message.
+pub(crate) async fn until_failed(api: &Api<ExternalSource>, name: &str, reason: &str) -> Result<String> {
+    let failed = |source: &ExternalSource| {
+        ready(source).is_some_and(|ready| ready.status == "False" && ready.reason == reason)
+    };
+    let source = until(api, name, failed).await?;
+    Ok(ready(&source).context("it has the condition")?.message.clone())
+}
+
+/// The condition that sums everything up.
+pub(crate) fn ready(source: &ExternalSource) -> Option<&Condition> {
+    condition(source, conditions::READY)
+}
+
+/// A condition, if it is there.
+pub(crate) fn condition<'a>(source: &'a ExternalSource, type_: &str) -> Option<&'a Condition> {
+    conditions::find(&source.status.as_ref()?.conditions, type_)
+}
+
+/// The revision that is published.
+pub(crate) fn revision(source: &ExternalSource) -> Option<String> {
+    Some(source.status.as_ref()?.artifact.as_ref()?.revision.clone())
+}

@@ -1,9 +1,17 @@
-//! From an address to a stored, verified artifact: plan, fetch, pack, store, and reading back.
+//! From an address to a stored, verified artifact, and back to its files.
+//!
+//! The way of the data: [`plan`] works out from a spec and its Secrets what to do; `fetch` asks the source, through the
+//! guard that [`egress`] describes; [`pack`] makes a reproducible archive of the answer; [`store`] keeps it by its
+//! digest. [`pipeline`] runs them as one stream: no body is ever whole in memory, nothing is visible before it is
+//! known to be right. [`error`] says what went wrong and when to try again.
+//!
+//! Of our crates it imports `crds` alone, and it knows neither a Kubernetes client nor an HTTP server. Start reading
+//! at [`pipeline::Pipeline::run`].
+mod digest;
 pub mod egress;
+mod entry_path;
 pub mod error;
 mod fetch;
-mod digest;
-mod entry_path;
 pub mod pack;
 pub mod pipeline;
 pub mod plan;

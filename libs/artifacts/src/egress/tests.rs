@@ -123,7 +123,7 @@ fn metadata_opens_only_by_its_own_address() {
 }
 
 /// The ways that parsers of addresses have been known to accept for one IPv4 address.
-pub(crate) fn spellings(ip: std::net::Ipv4Addr) -> Vec<String> {
+fn spellings(ip: std::net::Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = ip.octets().map(u32::from);
     let whole = u32::from(ip);
     let octets: [fn(u32) -> String; 5] = [
@@ -184,6 +184,26 @@ fn every_spelling_of_a_closed_address_is_seen_through() {
 }
 
 proptest! {
+    #[test]
+    fn any_mixture_of_bases_and_parts_is_the_address_that_it_means(
+        bits: u32, parts in 1_u32..=4, bases in proptest::array::uniform4(0_u8..4)
+    ) {
+        // The last of fewer than four parts holds all octets that are left.
+        let part = |i: u32| match parts - 1 == i {
+            true => u32::try_from(u64::from(bits) & ((1_u64 << (8 * (4 - i))) - 1)).unwrap(),
+            false => (bits >> (24 - 8 * i)) & 0xff,
+        };
+        let written = (0..parts).zip(bases).map(|(i, base)| match base {
+            0 => part(i).to_string(),
+            1 => format!("0{:o}", part(i)),
+            2 => format!("0x{:x}", part(i)),
+            _ => format!("0X{:08X}", part(i)),
+        });
+        let host = written.collect::<Vec<_>>().join(".");
+        let url = Url::parse(&format!("http://{host}/")).unwrap();
+        prop_assert_eq!(url.host(), Some(Host::Ipv4(bits.into())), "{}", host);
+    }
+
     #[test]
     fn an_embedded_address_has_the_verdict_of_the_address(bits: u32) {
         let v4 = std::net::Ipv4Addr::from(bits);

@@ -11,6 +11,9 @@ const USER_AGENT: &str = concat!("postern/", env!("CARGO_PKG_VERSION"));
 /// Shared among the addresses of a name, so that a dead one leaves time for the others.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How soon a connection that died without a word is noticed while a request waits on it.
+const PING: Duration = Duration::from_secs(10);
+
 /// Sources are looked at once a minute or less often: most connections would only be kept to find them closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_PER_HOST: usize = 4;
@@ -61,6 +64,8 @@ fn builder(policy: &Arc<EgressPolicy>) -> ClientBuilder {
         .redirect(Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PING)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_PER_HOST)
 }

@@ -47,7 +47,7 @@ impl Hop {
         let url = self.target(location)?;
         let mut headers = if url.origin() == self.url.origin() { self.headers } else { HeaderMap::new() };
         let (method, body) = if becomes_get(status, &self.method) {
-            headers = without_content_headers(headers);
+            headers = without_content_headers(&headers);
             (Method::GET, None)
         } else {
             (self.method.clone(), self.body)
@@ -101,7 +101,7 @@ fn becomes_get(status: StatusCode, method: &Method) -> bool {
 }
 
 /// Without a body, what describes it goes too (RFC 9110 15.4).
-fn without_content_headers(headers: HeaderMap) -> HeaderMap {
+fn without_content_headers(headers: &HeaderMap) -> HeaderMap {
     let stays = |(name, _): &(&HeaderName, &HeaderValue)| !name.as_str().starts_with("content-");
     headers.iter().filter(stays).map(|(name, value)| (name.clone(), value.clone())).collect()
 }

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::{
     io::{self, Write},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -111,10 +111,8 @@ async fn a_body_that_drips() {
         }
     })
     .await;
-    let started = Instant::now();
     let error = World::new().fails(&Case::new(server.url("/data")).timeout("1s")).await;
     assert_is(&error, "TimedOut", Retry::Soon);
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

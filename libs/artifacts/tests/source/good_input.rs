@@ -85,6 +85,17 @@ async fn expected_codes_and_types_are_data() {
     World::new().fetched(&case).await;
 }
 
+#[tokio::test]
+async fn a_head_has_headers_and_no_body() {
+    let server = Server::http(|_| answer(200, &[("etag", r#""x""#)], "data")).await;
+    let case = Case::new(server.url("/data")).http(|http| http.method = "HEAD".into());
+    let fetched = World::new().fetched(&case).await;
+    assert_eq!(
+        (fetched.content_digest, fetched.validators.etag.as_deref()),
+        (Digest::of(b""), Some(r#""x""#))
+    );
+}
+
 fn tar_gz(files: &[(&str, &str)]) -> Vec<u8> {
     let encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut builder = tar::Builder::new(encoder);

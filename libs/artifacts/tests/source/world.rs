@@ -108,12 +108,12 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// A GET that has two seconds.
+    /// A GET that has more time than any test needs, unless time is what it is about.
     pub(crate) fn new(url: impl Into<String>) -> Self {
         let http = HttpGenerator { url: url.into(), method: "GET".into(), ..Default::default() };
         let spec = ExternalSourceSpec {
             interval: "1m".into(),
-            timeout: "2s".into(),
+            timeout: "30s".into(),
             generator: Generator { http: Some(http), ..Default::default() },
             ..Default::default()
         };

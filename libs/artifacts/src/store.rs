@@ -18,6 +18,7 @@ mod verdicts;
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
 
+use crate::Digest;
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
@@ -86,6 +87,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 pub trait Upload: Send {
     /// Appends bytes.
     fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// The digest of all bytes so far; once they are all, that of their key.
+    fn digest(&self) -> Digest;
 
     /// Makes the bytes visible under `key`, durably and all at once, if they have the digest that it names. A blob
     /// that is there already is replaced: by the same bytes, or by whole ones if it was damaged.

@@ -139,12 +139,11 @@ impl Directory {
     fn sweep(&self) -> io::Result<()> {
         let mut left = self.files(STAGING)?;
         left.extend(self.files(ROOT)?.into_iter().filter(|file| file.path.contains('#')));
-        let found = left.len();
-        let failed = left.iter().filter_map(|file| fs::remove_file(self.root.join(&file.path)).err()).last();
-        match failed {
-            Some(error) => warn!(%error, found, "uploads cut off by a crash not removed"),
-            None if found > 0 => info!(found, "removed uploads cut off by a crash"),
-            None => {}
+        for file in &left {
+            match fs::remove_file(self.root.join(&file.path)) {
+                Ok(()) => info!(file.path, file.size, "removed an upload cut off by a crash"),
+                Err(error) => warn!(%error, file.path, "an upload cut off by a crash stays"),
+            }
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 mod directory;
 
 use super::*;
-use crate::Digest;
 use futures::TryStreamExt;
 
 /// More than waits in memory before it is staged in a file.
@@ -25,7 +24,10 @@ async fn staged(store: &dyn Store, bytes: &Bytes) -> Box<dyn Upload> {
 }
 
 async fn store(store: &dyn Store, bytes: &Bytes) -> BlobInfo {
-    staged(store, bytes).await.commit(key(bytes)).await.unwrap()
+    let upload = staged(store, bytes).await;
+    let source = key(bytes).source;
+    let digest = upload.digest();
+    upload.commit(BlobKey { source, digest }).await.unwrap()
 }
 
 async fn read(blob: Blob) -> Result<Vec<u8>, StoreError> {
@@ -71,7 +73,6 @@ async fn a_range_is_cut_to_the_blob() {
             (9..u64::MAX, 9..size),
             (size..size + 9, size..size),
             (u64::MAX - 1..u64::MAX, size..size),
-            (7..3, 7..7),
         ] {
             let expected = bytes[given.start as usize..given.end as usize].to_vec();
             assert_eq!(read_range(&*stored, &key(&bytes), Some(asked)).await, (given, expected));

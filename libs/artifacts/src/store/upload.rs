@@ -1,6 +1,6 @@
 //! Bytes on their way into a store: staged out of sight, then published in one step.
 use super::{BlobInfo, BlobKey, StoreError, Upload, backend::Backend, budget::Share};
-use crate::Hasher;
+use crate::{Digest, Hasher};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
@@ -99,6 +99,10 @@ impl Staged {
 impl Upload for Staged {
     fn write(&mut self, chunk: Bytes) -> BoxFuture<'_, Result<(), StoreError>> {
         self.append(chunk).boxed()
+    }
+
+    fn digest(&self) -> Digest {
+        self.hasher.clone().finish()
     }
 
     fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>> {

@@ -1,7 +1,7 @@
 //! One test for every way in which a source answers badly: a reason of its own, in bounded time, nothing stored.
 use crate::{
     server::{Answer, Server, answer, with_body},
-    world::{Case, MIB, World},
+    world::{Case, MIB, World, noise},
 };
 use artifacts::{Chain, Error, Retry};
 use bytes::Bytes;
@@ -10,7 +10,10 @@ use futures::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::{
+    fs,
     io::{self, Write},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -340,18 +343,53 @@ async fn hostile_archives() {
     }
 }
 
-#[tokio::test]
-async fn a_pass_that_is_dropped_leaves_nothing() {
-    let server = Server::raw(|stream| async move {
+/// A source whose body breaks off after a while or never ends.
+async fn half_a_body(then_close: bool) -> Server {
+    Server::raw(move |stream| async move {
         let mut stream = asked(stream).await;
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3000000\r\n\r\n").await;
-        let _ = stream.write_all(&[b'a'; 1_000_000]).await;
-        sleep(Duration::from_secs(60)).await;
+        let _ = stream.write_all(&noise(2_000_000)).await;
+        if !then_close {
+            sleep(Duration::from_secs(60)).await;
+        }
     })
-    .await;
-    let world = World::new();
-    let case = Case::new(server.url("/data")).timeout("60s");
-    let dropped = tokio::time::timeout(Duration::from_millis(300), world.run(&case)).await;
-    assert!(dropped.is_err(), "the pass was under way");
+    .await
+}
+
+/// The files that uploads wait in.
+fn staged(directory: &Path) -> usize {
+    fs::read_dir(directory.join(".staging")).map_or(0, Iterator::count)
+}
+
+async fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..500 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{what} did not happen");
+}
+
+#[tokio::test]
+async fn a_pass_that_fails_half_way_leaves_no_file() {
+    let (server, directory) = (half_a_body(true).await, tempfile::tempdir().unwrap());
+    let world = World::in_directory(directory.path());
+    assert_is(&world.fails(&Case::new(server.url("/data"))).await, "Truncated", Retry::Soon);
+    until("the removal of what was staged", || staged(directory.path()) == 0).await;
+}
+
+#[tokio::test]
+async fn a_pass_that_is_dropped_leaves_no_file() {
+    let (server, directory) = (half_a_body(false).await, tempfile::tempdir().unwrap());
+    let world = Arc::new(World::in_directory(directory.path()));
+    let case = Case::new(server.url("/data"));
+    let pass = tokio::spawn({
+        let world = Arc::clone(&world);
+        async move { world.run(&case).await.map(drop) }
+    });
+    until("an upload", || staged(directory.path()) > 0).await;
+    pass.abort();
+    until("the removal of what was staged", || staged(directory.path()) == 0).await;
     assert_eq!(world.store().list(None).await.unwrap(), []);
 }

@@ -1,7 +1,7 @@
 //! What is kept of a good answer.
 use crate::{
     server::{Answer, Seen, Server, answer, with_body},
-    world::{Case, MIB, World},
+    world::{Case, MIB, World, noise},
 };
 use artifacts::{Digest, pipeline::Outcome};
 use bytes::Bytes;
@@ -10,15 +10,6 @@ use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use std::io;
-
-fn noise(length: u64) -> Vec<u8> {
-    let mut state = 1_u32;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..length).map(|_| next()).collect()
-}
 
 /// An answer without a length, in pieces.
 fn chunked(body: &[u8]) -> Answer {

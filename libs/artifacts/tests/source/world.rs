@@ -13,9 +13,11 @@ use crds::{
 use secrecy::SecretSlice;
 use std::{
     io::Read,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
+use url::Url;
 
 pub(crate) const MIB: u64 = 1024 * 1024;
 
@@ -28,16 +30,21 @@ pub(crate) struct World {
 impl World {
     /// Loopback is open and the limits are small.
     pub(crate) fn new() -> Self {
-        Self::with_policy(EgressPolicy::new(
-            vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-            vec![],
-        ))
+        Self::with_policy(loopback())
     }
 
     pub(crate) fn with_policy(policy: EgressPolicy) -> Self {
-        let store = artifacts::store::open(&"memory://".parse().unwrap()).unwrap();
+        Self::storing_at(&"memory://".parse().unwrap(), policy)
+    }
+
+    /// Artifacts go into a directory.
+    pub(crate) fn in_directory(directory: &Path) -> Self {
+        Self::storing_at(&Url::from_directory_path(directory).unwrap(), loopback())
+    }
+
+    fn storing_at(store: &Url, policy: EgressPolicy) -> Self {
         let limits = Limits { max_artifact_size: 4 * MIB, max_unpacked_size: 8 * MIB };
-        let pipeline = Pipeline::new(policy, store, limits).unwrap();
+        let pipeline = Pipeline::new(policy, artifacts::store::open(store).unwrap(), limits).unwrap();
         Self { pipeline, source: SourceKey::new("default", "podinfo").unwrap() }
     }
 
@@ -98,6 +105,20 @@ impl World {
         };
         archive.entries().unwrap().map(file).collect()
     }
+}
+
+fn loopback() -> EgressPolicy {
+    EgressPolicy::new(vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()], vec![])
+}
+
+/// Bytes that deflate can do nothing with.
+pub(crate) fn noise(length: u64) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..length).map(|_| next()).collect()
 }
 
 /// A spec and its Secrets.

@@ -41,6 +41,11 @@ impl EntryPath {
         check(&path).map(|()| Self(path))
     }
 
+    /// What a file is called that nobody named.
+    pub fn unnamed() -> Self {
+        Self("data".into())
+    }
+
     /// The path of `self` below the folder `above`.
     pub fn below(&self, above: &Self) -> Result<Self, InvalidPath> {
         Self::new(format!("{above}/{self}"))

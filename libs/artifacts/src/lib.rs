@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod plan;
 mod revision;
 pub mod store;
+pub mod unpack;
 
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use entry_path::{EntryPath, InvalidPath};

@@ -6,7 +6,7 @@ mod block;
 mod gzip;
 mod header;
 
-use crate::{Digest, EntryPath};
+use crate::{Digest, EntryPath, InvalidPath};
 use crds::reasons;
 use gzip::Gzip;
 use std::io::{self, Read, Write};
@@ -79,6 +79,15 @@ pub enum PackError {
         last: EntryPath,
     },
 
+    /// A path that was fine by itself is not where it is to be packed.
+    #[error("{path} cannot be packed into its destination")]
+    Path {
+        /// The path.
+        path: EntryPath,
+        /// What is wrong with it.
+        source: InvalidPath,
+    },
+
     /// A thread of the packer panicked.
     #[error("compressing the archive failed unexpectedly")]
     HelperDied,
@@ -90,6 +99,7 @@ impl PackError {
         match self {
             Self::Read(_) | Self::Short { .. } | Self::Long { .. } => reasons::TRUNCATED,
             Self::Write(_) => reasons::STORAGE_OPERATION_FAILED,
+            Self::Path { .. } => reasons::UNSAFE_ARCHIVE,
             Self::Order { .. } | Self::HelperDied => reasons::INTERNAL_ERROR,
         }
     }

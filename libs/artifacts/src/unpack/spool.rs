@@ -1,0 +1,149 @@
+//! The decompressed archive, in a file that has no name: nobody else can open it, and a crash leaves nothing behind.
+use super::{HEAD, UnpackError};
+use flate2::bufread::MultiGzDecoder;
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    os::unix::fs::FileExt,
+};
+
+/// How much is read and written at a time.
+const CHUNK: usize = 128 * 1024;
+
+/// Data that means something does not shrink further; tested only beyond [`FREE`] bytes, where it begins to cost.
+const RATIO: u64 = 250;
+const FREE: u64 = 32 * 1024 * 1024;
+
+/// A kept archive.
+#[derive(Debug)]
+pub(super) struct Spool {
+    file: File,
+    pub(super) length: u64,
+}
+
+/// A range of a spool, read from its start to its end.
+pub(super) struct Range<'a> {
+    file: &'a File,
+    offset: u64,
+    left: u64,
+}
+
+impl Spool {
+    /// Keeps `body` as it is.
+    pub(super) fn plain(body: impl Read, limit: u64) -> Result<Self, UnpackError> {
+        let mut body = Watched::new(body);
+        let mut spool = Self::empty()?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match body.read(&mut buffer) {
+                Ok(0) => return Ok(spool),
+                Ok(read) => spool.append(&buffer[..read], limit)?,
+                Err(_) => return Err(body.failure()),
+            }
+        }
+    }
+
+    /// Keeps what `body` decompresses to: all of its members, each with the sum that it carries.
+    pub(super) fn gzip(body: impl Read, limit: u64) -> Result<Self, UnpackError> {
+        let mut members = MultiGzDecoder::new(BufReader::with_capacity(CHUNK, Watched::new(body)));
+        let mut spool = Self::empty()?;
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = match members.read(&mut buffer) {
+                Ok(0) => return Ok(spool),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(members.get_mut().get_mut().failure_or(&error)),
+            };
+            spool.append(&buffer[..read], limit)?;
+            if spool.length > FREE && spool.length / RATIO > members.get_ref().get_ref().count {
+                return Err(UnpackError::Bomb { ratio: RATIO });
+            }
+        }
+    }
+
+    /// The first block; `None` if there is less.
+    pub(super) fn head(&self) -> Result<Option<[u8; HEAD]>, UnpackError> {
+        (self.length >= HEAD as u64).then(|| self.block(0)).transpose()
+    }
+
+    /// The block at `offset`, which must be there.
+    pub(super) fn block(&self, offset: u64) -> Result<[u8; HEAD], UnpackError> {
+        let mut block = [0; HEAD];
+        self.file.read_exact_at(&mut block, offset).map_err(UnpackError::NotSpooled)?;
+        Ok(block)
+    }
+
+    /// A range of it.
+    pub(super) fn read(&self, offset: u64, length: u64) -> Range<'_> {
+        Range { file: &self.file, offset, left: length }
+    }
+
+    fn empty() -> Result<Self, UnpackError> {
+        let file = tempfile::tempfile().map_err(UnpackError::NotSpooled)?;
+        Ok(Self { file, length: 0 })
+    }
+
+    fn append(&mut self, bytes: &[u8], limit: u64) -> Result<(), UnpackError> {
+        self.length += bytes.len() as u64;
+        if self.length > limit {
+            return Err(UnpackError::TooLarge { limit });
+        }
+        self.file.write_all(bytes).map_err(UnpackError::NotSpooled)
+    }
+}
+
+impl Read for Range<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let read = self.file.read_at(&mut buffer[..most], self.offset)?;
+        self.offset += read as u64;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
+/// Counts what is read, and tells the errors of the body from those of its format.
+struct Watched<R> {
+    body: R,
+    count: u64,
+    failure: Option<io::Error>,
+}
+
+impl<R: Read> Watched<R> {
+    fn new(body: R) -> Self {
+        Self { body, count: 0, failure: None }
+    }
+
+    fn failure(&mut self) -> UnpackError {
+        let lost = || io::Error::other("the error was reported before");
+        UnpackError::Read(self.failure.take().unwrap_or_else(lost))
+    }
+
+    fn failure_or(&mut self, error: &io::Error) -> UnpackError {
+        match error.kind() {
+            _ if self.failure.is_some() => self.failure(),
+            io::ErrorKind::UnexpectedEof => UnpackError::CutOff,
+            _ => UnpackError::Damaged("its compressed data is not valid"),
+        }
+    }
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.body.read(buffer) {
+                Ok(read) => {
+                    self.count += read as u64;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = error.kind();
+                    self.failure = Some(error);
+                    return Err(kind.into());
+                }
+            }
+        }
+    }
+}

@@ -1,6 +1,129 @@
 //! The contract of a Kubernetes extension (aggregated) API server, as a library.
+//!
+//! You write a type, one small trait for each verb that it has, and [`server::Server::builder`]. The crate does the
+//! rest of what kube-apiserver, kubectl, informers and controllers expect: discovery in both forms, OpenAPI, content
+//! negotiation with tables, list and watch with all their options, `metav1.Status` refusals in the words of Go,
+//! delegated authentication and authorization, TLS, limits. What is advertised follows from what is implemented.
+//!
+//! It knows no kind, no store and no program. Start with [`api`], which is what a user writes, then [`server`], which
+//! is what happens around it; [`view`] serves objects computed from other objects in the cluster.
+//!
+//! ```
+//! use extension_apiserver::access::{Authenticate, Authorize};
+//! use extension_apiserver::api::{Call, Get, GetRaw, Resource, Subresource};
+//! use extension_apiserver::object::{Item, Key, Object};
+//! use extension_apiserver::serve::{Body, full};
+//! use extension_apiserver::server::{BuildError, Server};
+//! use extension_apiserver::status::Status;
+//! use extension_apiserver::table::Column;
+//! use extension_apiserver::view::View;
+//! use http::Response;
+//! use kube::CustomResource;
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//!
+//! /// A light that someone may read by. (This text is what `kubectl explain lamp` shows.)
+//! #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, JsonSchema)]
+//! #[kube(group = "lights.example.com", version = "v1", kind = "Lamp", namespaced, no_spec)]
+//! pub struct LampFields {
+//!     /// How bright it is, in lumens.
+//!     pub lumens: i64,
+//! }
+//!
+//! impl Object for Lamp {
+//!     const SHORT_NAMES: &'static [&'static str] = &["la"];
+//!
+//!     fn columns() -> Vec<Column<Self>> {
+//!         let lumens = Column::integer("Lumens", "How bright it is.", |lamp: &Self| lamp.spec.lumens);
+//!         vec![Column::name(), lumens, Column::age()]
+//!     }
+//! }
+//!
+//! /// `lamps/NAME/picture`: bytes instead of an object.
+//! struct Picture(View<Lamp>);
+//!
+//! impl Resource for Picture {
+//!     type Object = Lamp;
+//! }
+//!
+//! impl Subresource for Picture {
+//!     type Parent = Lamp;
+//!     const NAME: &'static str = "picture";
+//! }
+//!
+//! impl GetRaw for Picture {
+//!     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
+//!         let lamp = self.0.object(key).ok_or_else(|| call.not_found())?;
+//!         Ok(Response::new(full("*".repeat(lamp.spec.lumens as usize))))
+//!     }
+//! }
+//!
+//! /// Lamps are computed from other objects, whose watch feeds `lamps`; a view brings get, list and watch along.
+//! fn server(
+//!     lamps: View<Lamp>,
+//!     who: impl Authenticate, // `authn::Authenticator` in a cluster
+//!     may: impl Authorize,    // `authz::Authorizer` in a cluster
+//! ) -> Result<Server, BuildError> {
+//!     let read = lamps.clone();
+//!     Server::builder()
+//!         .authenticator(who)
+//!         .authorizer(may)
+//!         .ready_when("lamps", move || read.is_ready())
+//!         .resource(lamps.clone(), |lamp| {
+//!             lamp.get().watch().subresource(Picture(lamps), |picture| picture.get_raw())
+//!         })
+//!         .build()
+//! }
+//! ```
+//!
+//! What makes no sense does not compile. A subresource of another parent:
+//!
+//! ```compile_fail,E0271
+//! # use extension_apiserver::{api::*, object::*, server::*, status::Status};
+//! # fn register<P: Resource, S: Subresource + Get>(parents: P, of_another: S) where S::Parent: Object {
+//! Server::builder().resource(parents, |parent| parent.subresource(of_another, |sub| sub.get()));
+//! # }
+//! ```
+//!
+//! a watch without a list to start from:
+//!
+//! ```compile_fail,E0277
+//! # use extension_apiserver::{api::*, object::*, status::Status, view::View};
+//! # struct OnlyWatched<T>(View<T>);
+//! # impl<T: Object> Resource for OnlyWatched<T> { type Object = T; }
+//! impl<T: Object> Watch for OnlyWatched<T> {
+//!     async fn watch(&self, call: &Call, selection: &Selection, from: Version) -> Result<Changes<T>, Status> {
+//!         self.0.watch(call, selection, from).await
+//!     }
+//! }
+//! ```
+//!
+//! a verb that is not implemented, or a server that asks nobody who may do what:
+//!
+//! ```compile_fail,E0277
+//! # use extension_apiserver::{api::*, server::*};
+//! # fn register<R: Resource + Get>(only_get: R) {
+//! Server::builder().resource(only_get, |resource| resource.get().list());
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use extension_apiserver::server::Server;
+//! Server::builder().build();
+//! ```
+//!
+//! # What is not followed, and why
+//!
+//! - Protobuf and CBOR are refused as the API says (406, 415); every client of aggregated resources speaks JSON.
+//! - The deprecated `/watch/` and `/proxy/` path prefixes are not served.
+//! - A wrong `?hash=` of an OpenAPI document is answered with the current document, not with a redirect as in Go, since
+//!   kube-apiserver makes a 502 of redirects.
+//! - Paths with empty, relative or encoded segments (`//`, `..`, `%2F`) are 404 for everybody.
+#![deny(missing_docs)]
 pub mod access;
 pub mod api;
+pub mod authn;
+pub mod authz;
 mod discovery;
 mod encode;
 mod negotiate;
@@ -8,8 +131,15 @@ pub mod object;
 mod openapi;
 pub mod query;
 pub mod request;
+pub mod review;
 pub mod selectors;
 pub mod serve;
 pub mod server;
 pub mod status;
 pub mod table;
+pub mod view;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod pki;

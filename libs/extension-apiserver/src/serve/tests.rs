@@ -2,6 +2,7 @@
 
 mod body;
 mod connections;
+mod floods;
 mod hostile;
 mod tls;
 
@@ -15,9 +16,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -26,6 +27,10 @@ use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::pki::{Authority, Pair};
+
+/// What the certificates of these servers are for.
+const NAME: &str = "postern.test";
 
 /// A handler with one path for each behaviour that the tests need.
 struct Paths;
@@ -112,7 +117,7 @@ impl Server {
     }
 
     async fn tls(&self, client: &Arc<ClientConfig>) -> std::io::Result<TlsStream<TcpStream>> {
-        let name = ServerName::try_from("postern.test").expect("a DNS name");
+        let name = ServerName::try_from(NAME).expect("a DNS name");
         TlsConnector::from(Arc::clone(client)).connect(name, self.tcp().await).await
     }
 
@@ -139,70 +144,44 @@ impl Drop for Server {
     }
 }
 
-/// An authority of the test's own.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key, both PEM.
-struct Pair {
-    cert: String,
-    key: String,
+/// What serves this name with a certificate of `ca`.
+fn tls(ca: &Authority) -> Tls {
+    let pair = ca.server(NAME);
+    Tls::new(pair.cert.as_bytes(), pair.key.as_bytes(), ClientCertificates::Request).expect("a pair")
 }
 
-impl Authority {
-    fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+/// A client that trusts these authorities, speaks `alpn`, and presents `identity`.
+fn client(authorities: &[&Authority], alpn: &str, identity: Option<&Pair>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for authority in authorities {
+        roots.add(authority.0.der().clone()).expect("a root");
     }
-
-    fn issue(&self, name: &str) -> Pair {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        let cert = params.signed_by(&key, &self.0).expect("a certificate");
-        Pair { cert: cert.pem(), key: key.serialize_pem() }
-    }
-
-    fn serving(&self) -> Pair {
-        self.issue("postern.test")
-    }
-
-    fn tls(&self) -> Tls {
-        let pair = self.serving();
-        Tls::new(pair.cert.as_bytes(), pair.key.as_bytes(), ClientCertificates::Request).expect("a pair")
-    }
-
-    /// A client that trusts these authorities and speaks `alpn`.
-    fn trusted(authorities: &[&Self], alpn: &str, identity: Option<&Pair>) -> Arc<ClientConfig> {
-        use rustls_pki_types::pem::PemObject;
-        let mut roots = RootCertStore::empty();
-        for authority in authorities {
-            roots.add(authority.0.der().clone()).expect("a root");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider has them")
+        .with_root_certificates(roots);
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(pair) => {
+            let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("PEM");
+            builder.with_client_auth_cert(pair.chain(), key).expect("a pair")
         }
-        let builder =
-            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_safe_default_protocol_versions()
-                .expect("the provider has them")
-                .with_root_certificates(roots);
-        let mut config = match identity {
-            None => builder.with_no_client_auth(),
-            Some(pair) => {
-                let cert = CertificateDer::from_pem_slice(pair.cert.as_bytes()).expect("PEM");
-                let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes()).expect("PEM");
-                builder.with_client_auth_cert(vec![cert], key).expect("a pair")
-            }
-        };
-        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-        Arc::new(config)
-    }
+    };
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    Arc::new(config)
+}
 
-    fn client(&self, alpn: &str) -> Arc<ClientConfig> {
-        Self::trusted(&[self], alpn, None)
-    }
+fn h1_client(ca: &Authority) -> Arc<ClientConfig> {
+    client(&[ca], "http/1.1", None)
+}
+
+fn h2_client(ca: &Authority) -> Arc<ClientConfig> {
+    client(&[ca], "h2", None)
 }
 
 fn request(path: &str) -> Request<Full<Bytes>> {
-    Request::get(format!("http://postern.test{path}")).body(Full::default()).expect("a request")
+    Request::get(format!("http://{NAME}{path}")).body(Full::default()).expect("a request")
 }
 
 async fn read(response: Response<Incoming>) -> (StatusCode, HeaderMap, Bytes) {

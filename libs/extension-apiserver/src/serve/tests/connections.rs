@@ -5,9 +5,9 @@ use super::*;
 #[tokio::test]
 async fn a_panic_is_a_500_and_the_connection_lives_on() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
     let plain = Server::plain(limits()).await;
-    let (mut h2, mut h1) = (server.h2(&ca.client("h2")).await, plain.h1().await);
+    let (mut h2, mut h1) = (server.h2(&h2_client(&ca)).await, plain.h1().await);
 
     let (status, ..) = read(h2.send_request(request("/panic")).await.unwrap()).await;
     assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
@@ -21,8 +21,8 @@ async fn a_panic_is_a_500_and_the_connection_lives_on() {
 #[tokio::test]
 async fn a_panic_in_a_body_spares_the_other_streams() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     let slow = h2.send_request(request("/slow"));
 
     // The reset may overtake the headers.
@@ -54,8 +54,8 @@ async fn an_upgraded_connection_belongs_to_the_handler() {
 #[tokio::test]
 async fn shutdown_lets_running_requests_finish() {
     let ca = Authority::new();
-    let mut server = Server::start(Some(ca.tls()), limits()).await;
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let mut server = Server::start(Some(tls(&ca)), limits()).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     let slow = tokio::spawn(h2.send_request(request("/slow")));
     tokio::time::sleep(Duration::from_millis(50)).await;
 
@@ -85,8 +85,8 @@ async fn shutdown_does_not_wait_for_ever() {
 #[tokio::test]
 async fn idle_connections_do_not_delay_the_shutdown() {
     let ca = Authority::new();
-    let mut server = Server::start(Some(ca.tls()), limits()).await;
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let mut server = Server::start(Some(tls(&ca)), limits()).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     read(h2.send_request(request("/hello")).await.unwrap()).await;
 
     server.shutdown.cancel();
@@ -109,8 +109,8 @@ async fn dropping_the_server_ends_its_connections() {
 #[tokio::test]
 async fn a_handler_can_close_the_connection_after_its_answer() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
 
     let (status, ..) = read(h2.send_request(request("/close")).await.unwrap()).await;
 

@@ -8,13 +8,13 @@ const SOON: Duration = Duration::from_secs(3);
 #[tokio::test]
 async fn silent_sockets_are_closed_at_the_handshake_deadline() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), Limits { handshake_timeout: SHORT, ..limits() }).await;
+    let server = Server::start(Some(tls(&ca)), Limits { handshake_timeout: SHORT, ..limits() }).await;
     let mut silent = Vec::new();
     for _ in 0..200 {
         silent.push(server.tcp().await);
     }
 
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     assert_eq!(
         read(h2.send_request(request("/hello")).await.unwrap()).await.2,
         "hello",
@@ -29,9 +29,9 @@ async fn silent_sockets_are_closed_at_the_handshake_deadline() {
 #[tokio::test]
 async fn a_client_that_says_nothing_after_the_handshake_is_closed() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), Limits { header_timeout: SHORT, ..limits() }).await;
-    let mut h1 = server.tls(&ca.client("http/1.1")).await.unwrap();
-    let mut h2 = server.tls(&ca.client("h2")).await.unwrap();
+    let server = Server::start(Some(tls(&ca)), Limits { header_timeout: SHORT, ..limits() }).await;
+    let mut h1 = server.tls(&h1_client(&ca)).await.unwrap();
+    let mut h2 = server.tls(&h2_client(&ca)).await.unwrap();
 
     until_closed(&mut h1, SOON).await;
     until_closed(&mut h2, SOON).await;
@@ -106,8 +106,8 @@ async fn too_large_headers_are_refused_and_many_headers_are_not() {
 #[tokio::test]
 async fn a_thousand_streams_of_one_connection_run_at_once() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     let mut slow: futures::stream::FuturesUnordered<_> =
         (0..1_000).map(|_| h2.send_request(request("/slow"))).collect();
 

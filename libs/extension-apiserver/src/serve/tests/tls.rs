@@ -5,13 +5,13 @@ use super::*;
 #[tokio::test]
 async fn both_protocols_are_served_on_one_port() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
 
-    let mut h2 = server.h2(&ca.client("h2")).await;
+    let mut h2 = server.h2(&h2_client(&ca)).await;
     let (status, _, body) = read(h2.send_request(request("/hello")).await.unwrap()).await;
     assert_eq!((status, &body[..]), (StatusCode::OK, &b"hello"[..]));
 
-    let stream = server.tls(&ca.client("http/1.1")).await.unwrap();
+    let stream = server.tls(&h1_client(&ca)).await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
     let (mut h1, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -22,23 +22,20 @@ async fn both_protocols_are_served_on_one_port() {
 #[tokio::test]
 async fn the_client_certificate_arrives_with_the_request() {
     let (ca, stranger) = (Authority::new(), Authority::new());
-    let server = Server::start(Some(ca.tls()), limits()).await;
-    let identity = stranger.issue("somebody");
-    let mut h2 = server.h2(&Authority::trusted(&[&ca], "h2", Some(&identity))).await;
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let identity = stranger.client("somebody");
+    let mut h2 = server.h2(&client(&[&ca], "h2", Some(&identity))).await;
 
     let (_, _, leaf) = read(h2.send_request(request("/peer")).await.unwrap()).await;
 
-    use rustls_pki_types::pem::PemObject;
-    let sent = CertificateDer::from_pem_slice(identity.cert.as_bytes()).unwrap();
-    assert_eq!(&leaf[..], &sent[..], "an unknown authority is no reason to refuse the handshake");
+    assert_eq!(leaf, &identity.chain()[0][..], "an unknown authority is no reason to refuse the handshake");
 }
 
 #[tokio::test]
 async fn a_certificate_without_its_key_ends_the_handshake() {
     let ca = Authority::new();
-    let server = Server::start(Some(ca.tls()), limits()).await;
-    let stolen =
-        Pair { cert: ca.issue("system:admin").cert, key: KeyPair::generate().unwrap().serialize_pem() };
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let stolen = Pair { cert: ca.client("system:admin").cert, key: ca.client("mallory").key };
 
     let client = with_mismatched_key(&ca, &stolen);
     let outcome = match server.tls(&client).await {
@@ -57,12 +54,10 @@ async fn a_certificate_without_its_key_ends_the_handshake() {
 /// A client that presents a certificate and signs with another key.
 fn with_mismatched_key(ca: &Authority, stolen: &Pair) -> Arc<ClientConfig> {
     use rustls::sign::{CertifiedKey, SingleCertAndKey};
-    use rustls_pki_types::pem::PemObject;
-    let cert = CertificateDer::from_pem_slice(stolen.cert.as_bytes()).unwrap();
     let key = PrivateKeyDer::from_pem_slice(stolen.key.as_bytes()).unwrap();
     let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).unwrap();
-    let mut config = ClientConfig::clone(&ca.client("http/1.1"));
-    let pair = CertifiedKey::new(vec![cert], key);
+    let mut config = ClientConfig::clone(&h1_client(ca));
+    let pair = CertifiedKey::new(stolen.chain(), key);
     config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
     Arc::new(config)
 }
@@ -70,18 +65,18 @@ fn with_mismatched_key(ca: &Authority, stolen: &Pair) -> Arc<ClientConfig> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotating_leaf_and_authority_under_load_fails_no_request() {
     let (old, new) = (Authority::new(), Authority::new());
-    let tls = old.tls();
+    let tls = tls(&old);
     let server = Arc::new(Server::start(Some(tls.clone()), limits()).await);
     let stop = CancellationToken::new();
     let clients: Vec<_> = ["h2", "h2", "http/1.1", "http/1.1"]
         .map(|alpn| {
-            let config = Authority::trusted(&[&old, &new], alpn, None);
+            let config = client(&[&old, &new], alpn, None);
             tokio::spawn(load(Arc::clone(&server), config, stop.clone()))
         })
         .into();
 
     for round in 0..40 {
-        let pair = if round % 2 == 0 { new.serving() } else { old.serving() };
+        let pair = if round % 2 == 0 { new.server(NAME) } else { old.server(NAME) };
         tls.replace(pair.cert.as_bytes(), pair.key.as_bytes()).unwrap();
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
@@ -124,15 +119,15 @@ async fn load(server: Arc<Server>, config: Arc<ClientConfig>, stop: Cancellation
 #[tokio::test]
 async fn after_a_replacement_new_handshakes_see_the_new_certificate() {
     let (old, new) = (Authority::new(), Authority::new());
-    let tls = old.tls();
+    let tls = tls(&old);
     let server = Server::start(Some(tls.clone()), limits()).await;
-    let mut open = server.h2(&old.client("h2")).await;
+    let mut open = server.h2(&h2_client(&old)).await;
 
-    let pair = new.serving();
+    let pair = new.server(NAME);
     tls.replace(pair.cert.as_bytes(), pair.key.as_bytes()).unwrap();
 
-    server.tls(&new.client("h2")).await.expect("the new authority vouches for it");
-    server.tls(&old.client("h2")).await.expect_err("the old certificate is gone");
+    server.tls(&h2_client(&new)).await.expect("the new authority vouches for it");
+    server.tls(&h2_client(&old)).await.expect_err("the old certificate is gone");
     let (status, ..) = read(open.send_request(request("/hello")).await.unwrap()).await;
     assert_eq!(status, StatusCode::OK, "what was open stays open");
 }
@@ -140,9 +135,9 @@ async fn after_a_replacement_new_handshakes_see_the_new_certificate() {
 #[tokio::test]
 async fn an_unusable_replacement_leaves_the_old_pair_in_place() {
     let ca = Authority::new();
-    let tls = ca.tls();
+    let tls = tls(&ca);
     let server = Server::start(Some(tls.clone()), limits()).await;
-    let (one, other) = (ca.serving(), ca.serving());
+    let (one, other) = (ca.server(NAME), ca.server(NAME));
 
     let refusals = [
         tls.replace(one.cert.as_bytes(), other.key.as_bytes()).unwrap_err(),
@@ -152,11 +147,11 @@ async fn an_unusable_replacement_leaves_the_old_pair_in_place() {
 
     let reasons = refusals.map(|error| error.reason());
     assert_eq!(reasons, ["UnusableCertificate", "MalformedCertificate", "MalformedKey"]);
-    server.tls(&ca.client("h2")).await.expect("still served");
+    server.tls(&h2_client(&ca)).await.expect("still served");
 }
 
 #[test]
 fn debug_shows_no_key() {
-    let shown = format!("{:?}", Authority::new().tls());
+    let shown = format!("{:?}", tls(&Authority::new()));
     assert_eq!(shown, "Tls { clients: Request, .. }");
 }

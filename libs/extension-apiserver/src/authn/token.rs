@@ -1,0 +1,94 @@
+//! Bearer tokens: kube-apiserver says whose they are.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use k8s_openapi::api::authentication::v1::UserInfo as ReviewedUser;
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
+
+use super::refusal::Refusal;
+use crate::access::UserInfo;
+use crate::review::{Ask, ReviewError, Reviews};
+
+/// No real token comes near; the rest would be work for kube-apiserver at a stranger's request.
+const LONGEST_TOKEN: usize = 32 << 10;
+
+/// Knows the users behind tokens.
+pub(crate) struct Tokens {
+    reviews: Reviews<TokenReview, Option<UserInfo>>,
+}
+
+impl Tokens {
+    /// What kube-apiserver says about a token, yes or no, is believed for `lifetime`.
+    pub(crate) fn new(ask: Ask<TokenReview>, lifetime: Duration) -> Self {
+        Self { reviews: Reviews::new(ask, read, move |_| lifetime) }
+    }
+
+    /// The user behind the token in these headers; `None` without a token.
+    pub(crate) async fn identify(&self, headers: &HeaderMap) -> Option<Result<UserInfo, Refusal>> {
+        match bearer(headers).transpose()? {
+            Ok(token) => Some(self.review(token).await),
+            Err(refusal) => Some(Err(refusal)),
+        }
+    }
+
+    async fn review(&self, token: &str) -> Result<UserInfo, Refusal> {
+        let question = || TokenReview {
+            spec: TokenReviewSpec { token: token.to_owned(), ..TokenReviewSpec::default() },
+            ..TokenReview::default()
+        };
+        match self.reviews.answer(token.as_bytes(), true, question).await {
+            Ok(user) => user.ok_or(Refusal::InvalidToken),
+            Err(source) => Err(Refusal::UncheckedToken { source }),
+        }
+    }
+}
+
+/// The token; `None` without one, and for other schemes than Bearer.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        // Which one counts would be anybody's guess.
+        return Err(Refusal::UnreadableToken("there more than once"));
+    }
+    let text = value.to_str().map_err(|_| Refusal::UnreadableToken("not plain text"))?;
+    let mut words = text.trim().split(' ');
+    let scheme = words.next().unwrap_or_default();
+    match words.next() {
+        Some(token) if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() => {
+            let fits = token.len() <= LONGEST_TOKEN;
+            fits.then_some(Some(token)).ok_or(Refusal::UnreadableToken("too long"))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// A "no" with an error is not kept: it says that the check failed, not that the token is wrong.
+fn read(answered: TokenReview) -> Result<Option<UserInfo>, ReviewError> {
+    let undecided = |why: String| Err(ReviewError::Undecided(why));
+    let Some(status) = answered.status else { return undecided("the answer has no status".to_owned()) };
+    if status.authenticated != Some(true) {
+        return match status.error.filter(|error| !error.is_empty()) {
+            Some(error) => undecided(error),
+            None => Ok(None),
+        };
+    }
+    match status.user.and_then(named) {
+        Some(user) => Ok(Some(user)),
+        None => undecided("the token is valid and belongs to nobody".to_owned()),
+    }
+}
+
+fn named(user: ReviewedUser) -> Option<UserInfo> {
+    Some(UserInfo {
+        name: user.username.filter(|name| !name.is_empty())?,
+        uid: user.uid.filter(|uid| !uid.is_empty()),
+        groups: user.groups.unwrap_or_default(),
+        extra: user.extra.unwrap_or_default(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

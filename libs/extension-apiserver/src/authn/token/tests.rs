@@ -1,0 +1,125 @@
+//! Bearer tokens: how they are written, and what each answer about them means.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt;
+use http::HeaderValue;
+use k8s_openapi::api::authentication::v1::TokenReviewStatus;
+
+use super::*;
+
+fn sent(value: &str) -> HeaderMap {
+    [(AUTHORIZATION, HeaderValue::from_str(value).expect("a header value"))].into_iter().collect()
+}
+
+/// kube-apiserver answering every token with `status`, and how often it was asked.
+fn tokens(status: TokenReviewStatus) -> (Tokens, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let ask: Ask<TokenReview> = Arc::new(move |review| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let answered = TokenReview { status: Some(status.clone()), ..review };
+        async move { Ok(answered) }.boxed()
+    });
+    (Tokens::new(ask, Duration::from_secs(10)), asked)
+}
+
+fn known(name: &str) -> TokenReviewStatus {
+    let user = ReviewedUser {
+        username: Some(name.into()),
+        uid: Some("42".into()),
+        groups: Some(vec!["system:serviceaccounts".into()]),
+        ..ReviewedUser::default()
+    };
+    TokenReviewStatus { authenticated: Some(true), user: Some(user), ..TokenReviewStatus::default() }
+}
+
+fn denied(error: &str) -> TokenReviewStatus {
+    TokenReviewStatus {
+        authenticated: Some(false),
+        error: Some(error.into()),
+        ..TokenReviewStatus::default()
+    }
+}
+
+#[test]
+fn tokens_are_found_as_in_go() {
+    let table = [
+        ("Bearer abc", Some("abc")),
+        ("bearer abc", Some("abc")),
+        ("BEARER abc", Some("abc")),
+        ("  Bearer abc  ", Some("abc")),
+        ("Bearer abc def", Some("abc")),
+        ("Bearer", None),
+        ("Bearer ", None),
+        ("Bearer  abc", None),
+        ("Basic abc", None),
+        ("abc", None),
+        ("", None),
+    ];
+    for (value, expected) in table {
+        assert_eq!(bearer(&sent(value)).unwrap(), expected, "{value:?}");
+    }
+    assert_eq!(bearer(&HeaderMap::new()).unwrap(), None);
+}
+
+#[test]
+fn tokens_that_could_be_anything_are_refused() {
+    let mut twice = sent("Bearer abc");
+    twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer def"));
+    let long = sent(&format!("Bearer {}", "a".repeat(LONGEST_TOKEN + 1)));
+    let mut binary = HeaderMap::new();
+    binary.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
+    let refused = [twice, long, binary].map(|headers| bearer(&headers).unwrap_err().to_string());
+    assert_eq!(
+        refused,
+        ["there more than once", "too long", "not plain text"]
+            .map(|why| format!("the Authorization header is {why}"))
+    );
+}
+
+#[tokio::test]
+async fn a_known_token_is_its_user_and_asked_about_once() {
+    let (tokens, asked) = tokens(known("system:serviceaccount:a:b"));
+    for _ in 0..3 {
+        let user = tokens.identify(&sent("Bearer abc")).await.unwrap().unwrap();
+        assert_eq!((user.name.as_str(), user.uid.as_deref()), ("system:serviceaccount:a:b", Some("42")));
+        assert_eq!(user.groups, ["system:serviceaccounts"]);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    tokens.identify(&sent("Bearer other")).await.unwrap().unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_token_is_refused_and_asked_about_once() {
+    let (tokens, asked) = tokens(denied(""));
+    for _ in 0..3 {
+        let refusal = tokens.identify(&sent("Bearer abc")).await.unwrap().unwrap_err();
+        assert_eq!(refusal.to_string(), "the bearer token is not valid");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_failed_check_is_refused_and_asked_again() {
+    let nobody = TokenReviewStatus { user: None, ..known("x") };
+    for status in [denied("the authenticator is not ready"), known(""), nobody, TokenReviewStatus::default()]
+    {
+        let is_failure = status != TokenReviewStatus::default();
+        let (tokens, asked) = tokens(status);
+        for _ in 0..2 {
+            tokens.identify(&sent("Bearer abc")).await.unwrap().unwrap_err();
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), if is_failure { 2 } else { 1 });
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_is_asked() {
+    let (tokens, asked) = tokens(known("x"));
+    assert!(tokens.identify(&sent("Bearer ")).await.is_none());
+    assert!(tokens.identify(&HeaderMap::new()).await.is_none());
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}

@@ -24,15 +24,26 @@ const AGGREGATED_PARAMETERS: &str = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDisc
 /// All discovery documents.
 pub(crate) struct Documents {
     /// By path, without slashes at the ends.
-    legacy: BTreeMap<String, Value>,
-    aggregated: Value,
+    legacy: BTreeMap<String, Document>,
+    aggregated: Document,
     etag: HeaderValue,
+}
+
+/// A document, and its JSON for nearly everybody who asks.
+struct Document {
+    value: Value,
+    json: Vec<u8>,
 }
 
 impl Documents {
     pub(crate) fn new(resources: &[Described]) -> Self {
         let aggregated = aggregated::group_list(resources);
-        Self { legacy: legacy::documents(resources), etag: etag(&aggregated), aggregated }
+        let legacy = legacy::documents(resources).into_iter();
+        Self {
+            legacy: legacy.map(|(path, value)| (path, Document::new(value))).collect(),
+            etag: etag(&aggregated),
+            aggregated: Document::new(aggregated),
+        }
     }
 
     /// The document at a path; `None` if there is none.
@@ -41,13 +52,13 @@ impl Documents {
         Some(self.negotiated(path, legacy, call))
     }
 
-    fn negotiated(&self, path: &str, legacy: &Value, call: &Call) -> Result<Response<Body>, Status> {
+    fn negotiated(&self, path: &str, legacy: &Document, call: &Call) -> Result<Response<Body>, Status> {
         if path != "apis" {
             let syntax = negotiate::document(&call.headers, &call.query)?;
-            return written(syntax, legacy, call);
+            return legacy.answer(syntax, call);
         }
         let mut response = match negotiate::discovery(&call.headers, &call.query)? {
-            Discovery::Legacy(syntax) => written(syntax, legacy, call)?,
+            Discovery::Legacy(syntax) => legacy.answer(syntax, call)?,
             Discovery::Aggregated(syntax) => self.aggregated(syntax, call)?,
         };
         response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
@@ -57,7 +68,7 @@ impl Documents {
     fn aggregated(&self, syntax: Syntax, call: &Call) -> Result<Response<Body>, Status> {
         let is_known = call.headers.get(IF_NONE_MATCH) == Some(&self.etag);
         let mut response =
-            if is_known { encode::not_modified() } else { written(syntax, &self.aggregated, call)? };
+            if is_known { encode::not_modified() } else { self.aggregated.answer(syntax, call)? };
         let headers = response.headers_mut();
         headers.insert(ETAG, self.etag.clone());
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public"));
@@ -67,6 +78,20 @@ impl Documents {
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(&media_type).expect("plain ASCII"));
         }
         Ok(response)
+    }
+}
+
+impl Document {
+    fn new(value: Value) -> Self {
+        Self { json: value.to_string().into_bytes(), value }
+    }
+
+    fn answer(&self, syntax: Syntax, call: &Call) -> Result<Response<Body>, Status> {
+        let bytes = match syntax {
+            Syntax::Json => self.json.clone(),
+            _ => encode::write(syntax, &self.value)?,
+        };
+        Ok(encode::response(syntax, bytes, negotiate::takes_gzip(&call.headers)))
     }
 }
 
@@ -81,11 +106,6 @@ pub(crate) fn etag<V: Serialize>(document: &V) -> HeaderValue {
     }
     hex.push('"');
     HeaderValue::from_str(&hex).expect("hex digits and quotes are ASCII")
-}
-
-fn written(syntax: Syntax, document: &Value, call: &Call) -> Result<Response<Body>, Status> {
-    let bytes = encode::write(syntax, document)?;
-    Ok(encode::response(syntax, bytes, negotiate::takes_gzip(&call.headers)))
 }
 
 #[cfg(test)]

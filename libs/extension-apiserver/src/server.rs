@@ -13,6 +13,7 @@ mod watch;
 
 use crate::access::{Authenticate, Authorize, Decision, UserInfo, forbidden};
 use crate::api::Call;
+use crate::authn::ANONYMOUS;
 use crate::query::Query;
 use crate::request::RequestInfo;
 use crate::serve::{self, Body, CloseConnection, empty};
@@ -65,7 +66,9 @@ impl Server {
         let answered = self.0.answer(&mut parts, &query, &audit_id, started).await;
         let mut response = answered
             .unwrap_or_else(|status| encode::refusal(negotiate::refusal(&parts.headers, &query), &status));
+        let user = parts.extensions.get::<UserInfo>().map(|user| user.name.as_str());
         debug!(
+            user,
             method = %parts.method,
             path = parts.uri.path(),
             request_id = audit_id,
@@ -104,6 +107,7 @@ impl Inner {
         let deadline = started + if is_long_running { DEADLINE } else { allotted(query)? };
         let admitted = async {
             let user = self.authenticator.authenticate(parts).await?;
+            parts.extensions.insert(user.clone());
             let request = request.map_err(|_| Status::page_not_found())?;
             self.authorize(&user, &request).await?;
             let call = Call {
@@ -166,8 +170,10 @@ fn finish(parts: &Parts, response: &mut Response<Body>, audit_id: &str) {
     }
     let private = HeaderValue::from_static("no-cache, private");
     response.headers_mut().entry(CACHE_CONTROL).or_insert(private);
+    let is_stranger = parts.extensions.get::<UserInfo>().is_some_and(|user| user.name == ANONYMOUS);
+    let is_refused = response.status() == StatusCode::UNAUTHORIZED;
     // Strangers could otherwise open and reset the streams of one connection without end.
-    if parts.version == Version::HTTP_2 && response.status() == StatusCode::UNAUTHORIZED {
+    if parts.version == Version::HTTP_2 && (is_stranger || is_refused) {
         response.extensions_mut().insert(CloseConnection);
     }
 }

@@ -8,6 +8,9 @@
 //! - [`View::derived`]: several, so one write may be several changes. The version of a change is *backing version × 1024
 //!   + position within that write*; a list or bookmark that includes the whole write has position 1023.
 //!
+//! The version of the list itself is needed, not that of its newest object: kube-runtime's `watcher` hides it, so feed a
+//! view from `Api::list` and `Api::watch`. A deletion between the two would be lost to clients of another replica.
+//!
 //! A version outside the window is answered with 410, as kube-apiserver does; clients then list again.
 mod changes;
 mod numbering;

@@ -39,7 +39,7 @@ fn get(resource: &Described) -> Value {
     };
     let content = content(&resource.kind);
     json!({
-        "get": operation.describe(resource, content, Vec::new()),
+        "get": operation.describe(resource, &content, &[]),
         "parameters": path_parameters(resource.is_namespaced, Some(&resource.kind.kind)),
     })
 }
@@ -57,7 +57,7 @@ fn get_below(resource: &Described, subresource: &DescribedSubresource) -> Value 
         false => content(&subresource.kind),
     };
     json!({
-        "get": operation.describe(resource, content, Vec::new()),
+        "get": operation.describe(resource, &content, &[]),
         "parameters": path_parameters(resource.is_namespaced, Some(kind)),
     })
 }
@@ -76,7 +76,7 @@ fn list(resource: &Described, in_namespace: bool) -> Value {
     };
     let content = content(&list_kind(&resource.kind));
     json!({
-        "get": operation.describe(resource, content, list_parameters()),
+        "get": operation.describe(resource, &content, &list_parameters()),
         "parameters": path_parameters(in_namespace, None),
     })
 }
@@ -89,7 +89,7 @@ struct Operation<'a> {
 }
 
 impl Operation<'_> {
-    fn describe(self, resource: &Described, content: Value, parameters: Vec<Value>) -> Value {
+    fn describe(self, resource: &Described, content: &Value, parameters: &[Value]) -> Value {
         let Kind { group, version, .. } = &resource.kind;
         json!({
             "tags": [format!("{}_{version}", camel(group, false))],

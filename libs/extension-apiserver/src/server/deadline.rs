@@ -9,9 +9,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Ends the body with an error once `deadline` has passed. Bodies that are there already are left alone.
+/// Ends the body with an error once `deadline` has passed. One whose bytes are all there already is left alone.
 pub(super) fn cut(response: Response<Body>, deadline: Instant) -> Response<Body> {
-    if response.body().size_hint().exact() == Some(0) {
+    if response.body().size_hint().exact().is_some() {
         return response;
     }
     response.map(|body| Limited { body, deadline: Box::pin(sleep_until(deadline)) }.boxed_unsync())

@@ -20,6 +20,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How often a client is told where it stands while nothing changes.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
+
 /// A watch without a limit of its own lasts between this and twice this, so that watches spread over replicas again.
 const SHORTEST_DEFAULT: Duration = Duration::from_secs(30 * 60);
 
@@ -71,7 +74,7 @@ async fn start<R: Watch>(
         initial: initial.into_iter().map(|(_, item)| item).collect(),
         changes,
         sends_initial,
-        allows_bookmarks: options.allow_bookmarks,
+        bookmarks: options.allow_bookmarks.then_some(BOOKMARK_EVERY),
     })
 }
 
@@ -100,4 +103,20 @@ fn response(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Query;
+
+    #[test]
+    fn watches_without_a_limit_of_their_own_end_after_half_an_hour_to_an_hour() {
+        let minutes = |query| {
+            let options = ListOptions::parse(&Query::parse(query), &[]).expect("valid");
+            lifetime(&options).as_secs() / 60
+        };
+        assert!((0..100).all(|_| (30..60).contains(&minutes("watch=1"))));
+        assert_eq!(minutes("watch=1&timeoutSeconds=300"), 5);
+    }
 }

@@ -68,7 +68,7 @@ impl<T: Object> State<T> {
                 let written = version_of(&object).unwrap_or(version);
                 let numbered = self.numbering.change(written, position);
                 let item = versioned(object, numbered.unwrap_or(self.numbering.whole(written)));
-                self.insert(&backing, key, item);
+                self.insert(&backing, &key, item);
             }
         }
         self.version = Some(self.numbering.whole(version));
@@ -163,7 +163,7 @@ impl<T: Object> State<T> {
             }
             (None, Some(object)) => {
                 let item = versioned(object, version);
-                self.insert(backing, key.clone(), item.clone());
+                self.insert(backing, &key, item.clone());
                 Change::Added(item)
             }
             (Some(item), Some(object)) => {
@@ -171,19 +171,19 @@ impl<T: Object> State<T> {
                     return None;
                 }
                 let after = versioned(object, version);
-                self.insert(backing, key.clone(), after.clone());
+                self.insert(backing, &key, after.clone());
                 Change::Modified { before: item.clone(), after }
             }
         };
         Some(Logged { version, key, before, change })
     }
 
-    fn insert(&mut self, backing: &Key, key: Key, item: Item<T>) {
+    fn insert(&mut self, backing: &Key, key: &Key, item: Item<T>) {
         self.owned.entry(backing.clone()).or_default().insert(key.clone());
         let owned = Owned { item, backing: backing.clone() };
         let previous = self.objects.insert(key.clone(), owned);
         if let Some(previous) = previous.filter(|previous| previous.backing != *backing) {
-            self.forget_owner(&previous.backing, &key);
+            self.forget_owner(&previous.backing, key);
         }
     }
 

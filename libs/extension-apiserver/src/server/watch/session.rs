@@ -12,9 +12,6 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// How often a client is told where it stands while nothing changes.
-const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
-
 /// Events are sent together up to about this many bytes, while there are more to send at once.
 const CHUNK: usize = 32 * 1024;
 
@@ -24,7 +21,8 @@ pub(super) struct Start<T> {
     pub(super) initial: Vec<Item<T>>,
     pub(super) changes: Changes<T>,
     pub(super) sends_initial: bool,
-    pub(super) allows_bookmarks: bool,
+    /// How often to say where the client stands, if it wants to know.
+    pub(super) bookmarks: Option<Duration>,
 }
 
 pub(super) struct Session<T> {
@@ -39,15 +37,15 @@ pub(super) struct Session<T> {
     seen: Version,
     bookmarks: Option<Interval>,
     is_first_event: bool,
-    end: Instant,
+    end: Option<Instant>,
     shutdown: CancellationToken,
     is_over: bool,
 }
 
 impl<T: Object> Session<T> {
     pub(super) fn new(form: Arc<Form<T>>, media: Media, selection: Selection, start: Start<T>) -> Self {
-        let bookmarks = start.allows_bookmarks.then(|| {
-            let mut ticks = interval_at(Instant::now() + BOOKMARK_EVERY, BOOKMARK_EVERY);
+        let bookmarks = start.bookmarks.map(|every| {
+            let mut ticks = interval_at(Instant::now() + every, every);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         });
@@ -56,12 +54,12 @@ impl<T: Object> Session<T> {
             media,
             selection,
             initial: start.initial.into_iter(),
-            owes_end_of_initial: start.sends_initial && start.allows_bookmarks,
+            owes_end_of_initial: start.sends_initial && bookmarks.is_some(),
             changes: start.changes,
             seen: start.from,
             bookmarks,
             is_first_event: true,
-            end: Instant::now() + BOOKMARK_EVERY,
+            end: None,
             shutdown: CancellationToken::new(),
             is_over: false,
         }
@@ -69,7 +67,7 @@ impl<T: Object> Session<T> {
 
     /// Ends the watch at a time, or earlier if the server stops.
     pub(super) fn until(mut self, end: Instant, shutdown: CancellationToken) -> Self {
-        (self.end, self.shutdown) = (end, shutdown);
+        (self.end, self.shutdown) = (Some(end), shutdown);
         self
     }
 
@@ -114,7 +112,7 @@ impl<T: Object> Session<T> {
             let change = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return None,
-                () = sleep_until(self.end) => return None,
+                () = ended(self.end) => return None,
                 change = self.changes.next() => change?,
                 () = tick(self.bookmarks.as_mut()) => return Some(self.bookmark(false)),
             };
@@ -169,11 +167,67 @@ fn gone<T: Object>(before: &Item<T>, after: &Item<T>) -> Item<T> {
     object.into()
 }
 
+async fn ended(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn tick(bookmarks: Option<&mut Interval>) {
     match bookmarks {
         Some(bookmarks) => {
             bookmarks.tick().await;
         }
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Revision, revision};
+    use crate::negotiate::{Shape, Syntax};
+    use serde_json::{Value, json};
+
+    fn session(changes: Vec<Change<Revision>>, bookmarks: Option<Duration>) -> Session<Revision> {
+        let media = Media { syntax: Syntax::Json, shape: Shape::Plain };
+        let changes = stream::iter(changes).map(Ok).chain(stream::pending()).boxed();
+        let start = Start { from: Version(7), initial: Vec::new(), changes, sends_initial: false, bookmarks };
+        Session::new(Arc::new(Form::new()), media, Selection::default(), start)
+    }
+
+    async fn next(session: &mut Session<Revision>) -> Value {
+        serde_json::from_slice(&session.next().await.expect("an event")).expect("one event")
+    }
+
+    #[tokio::test]
+    async fn bookmarks_tell_of_progress_that_nobody_selected() {
+        let mut session = session(vec![Change::Progress(Version(40))], Some(Duration::from_millis(20)));
+        let bookmark = next(&mut session).await;
+        assert_eq!(
+            (&bookmark["type"], &bookmark["object"]["metadata"]),
+            (&json!("BOOKMARK"), &json!({"resourceVersion": "40"}))
+        );
+        assert_eq!(next(&mut session).await["type"], "BOOKMARK");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_the_last_event() {
+        let mut session = session(Vec::new(), None);
+        session.changes = stream::iter([Err(Status::expired("too old"))]).chain(stream::pending()).boxed();
+        assert_eq!(next(&mut session).await["object"]["reason"], "Expired");
+        assert_eq!(session.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_stopping_server_ends_its_watches() {
+        let shutdown = CancellationToken::new();
+        let changes = vec![Change::Added(revision("a", "podinfo").into())];
+        let mut session =
+            session(changes, None).until(Instant::now() + Duration::from_secs(3600), shutdown.clone());
+        assert_eq!(next(&mut session).await["type"], "ADDED");
+        shutdown.cancel();
+        assert_eq!(session.next().await, None);
     }
 }

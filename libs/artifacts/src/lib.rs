@@ -15,6 +15,7 @@ mod fetch;
 pub mod pack;
 pub mod pipeline;
 pub mod plan;
+pub mod read;
 mod revision;
 pub mod store;
 pub mod unpack;

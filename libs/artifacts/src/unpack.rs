@@ -5,7 +5,7 @@
 //! entries, time and disk by the limit of the installation.
 mod entry;
 mod index;
-mod pax;
+pub(crate) mod pax;
 mod spool;
 
 use crate::{
@@ -203,7 +203,7 @@ fn below(folder: &EntryPath, path: &EntryPath) -> Result<EntryPath, PackError> {
 }
 
 /// Whether a block is a tar header: its sum is right.
-fn is_header(block: &[u8; HEAD]) -> bool {
+pub(crate) fn is_header(block: &[u8; HEAD]) -> bool {
     let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
     let field: u32 = block[148..156].iter().map(|byte| u32::from(*byte)).sum();
     let blank = 8 * u32::from(b' ');
@@ -215,7 +215,7 @@ fn has_magic(block: &[u8; HEAD]) -> bool {
 }
 
 /// Whether a block is one of those that end a tar.
-fn is_end(block: &[u8; HEAD]) -> bool {
+pub(crate) fn is_end(block: &[u8; HEAD]) -> bool {
     *block == [0; HEAD]
 }
 

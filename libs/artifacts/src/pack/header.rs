@@ -24,6 +24,7 @@ pub(super) fn folder(path: &str) -> Vec<u8> {
     named(&format!("{path}/"), Entry { kind: EntryType::Directory, mode: 0o755, size: 0 })
 }
 
+#[derive(Clone, Copy)]
 struct Entry {
     kind: EntryType,
     mode: u32,

@@ -5,17 +5,17 @@ const DAMAGED: UnpackError = UnpackError::Damaged("it has a PAX record that is n
 
 /// What an entry's records say that matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Records {
+pub(crate) struct Records {
     /// The entry's name.
-    pub(super) path: Option<Vec<u8>>,
+    pub(crate) path: Option<Vec<u8>>,
     /// The entry's size.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 impl Records {
     /// Reads records. Keys that change where data lies are refused: readers disagree on them, and what one program sees
     /// must be what all see.
-    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, UnpackError> {
+    pub(crate) fn parse(mut bytes: &[u8]) -> Result<Self, UnpackError> {
         let mut records = Self::default();
         while !bytes.is_empty() {
             let (key, value, rest) = record(bytes).ok_or(DAMAGED)?;

@@ -43,16 +43,16 @@ impl Admin {
 
     /// In the words of kube-apiserver, which people and tools know: detail on request and whenever something fails.
     fn ready(&self, verbose: bool) -> Response<Full<Bytes>> {
-        let gates = self.readiness.gates();
-        let ready = gates.iter().all(|(_, open)| *open);
+        let conditions = self.readiness.conditions();
+        let ready = conditions.iter().all(|(_, met)| *met);
         if ready && !verbose {
             return answer(StatusCode::OK, PLAIN, "ok\n");
         }
         let mut text = String::new();
-        for (name, open) in gates {
-            text.push_str(if open { "[+]" } else { "[-]" });
+        for (name, met) in conditions {
+            text.push_str(if met { "[+]" } else { "[-]" });
             text.push_str(name);
-            text.push_str(if open { " ok\n" } else { " failed\n" });
+            text.push_str(if met { " ok\n" } else { " failed\n" });
         }
         text.push_str(if ready { "readyz check passed\n" } else { "readyz check failed\n" });
         answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, PLAIN, text)

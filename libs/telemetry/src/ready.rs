@@ -1,13 +1,21 @@
-//! Readiness is the conjunction of gates, one for each thing that must be in place before requests are welcome.
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+//! Readiness is a conjunction, one condition for each thing that must be in place before requests are welcome.
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-/// Hands out gates, and is ready while every one of them is open. Clones share the same gates.
-#[derive(Clone, Debug, Default)]
+/// Knows all conditions, and is ready while every one of them is met. Clones share the same conditions.
+#[derive(Clone, Default)]
 pub struct Readiness {
-    gates: Arc<Mutex<Vec<Gate>>>,
+    conditions: Arc<Mutex<Vec<Condition>>>,
+}
+
+struct Condition {
+    name: &'static str,
+    is_met: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// One condition of readiness, held by whoever knows whether it is met. Closed at first; clones are the same gate.
@@ -21,28 +29,40 @@ impl Readiness {
     /// A new, closed gate. From now on readiness waits for it.
     pub fn gate(&self, name: &'static str) -> Gate {
         let gate = Gate { name, open: Arc::new(AtomicBool::new(false)) };
-        self.lock().push(gate.clone());
+        let held = gate.clone();
+        self.check(name, move || held.is_open());
         gate
     }
 
-    /// Whether every gate is open.
+    /// From now on readiness asks `is_met` too, which must be quick.
+    pub fn check(&self, name: &'static str, is_met: impl Fn() -> bool + Send + Sync + 'static) {
+        self.lock().push(Condition { name, is_met: Box::new(is_met) });
+    }
+
+    /// Whether every condition is met.
     pub fn is_ready(&self) -> bool {
-        self.lock().iter().all(Gate::is_open)
+        self.lock().iter().all(|condition| (condition.is_met)())
     }
 
-    /// The names of the closed gates, in the order in which they were made.
+    /// The names of the conditions that are not met, in the order in which they were made.
     pub fn unready(&self) -> Vec<&'static str> {
-        self.lock().iter().filter(|gate| !gate.is_open()).map(|gate| gate.name).collect()
+        self.conditions().into_iter().filter(|(_, met)| !met).map(|(name, _)| name).collect()
     }
 
-    /// Every gate and whether it is open, in the order in which they were made.
-    pub fn gates(&self) -> Vec<(&'static str, bool)> {
-        self.lock().iter().map(|gate| (gate.name, gate.is_open())).collect()
+    /// Every condition and whether it is met, in the order in which they were made.
+    pub fn conditions(&self) -> Vec<(&'static str, bool)> {
+        self.lock().iter().map(|condition| (condition.name, (condition.is_met)())).collect()
     }
 
     /// A panic elsewhere cannot leave the list half changed, so a poisoned lock is as good as any.
-    fn lock(&self) -> MutexGuard<'_, Vec<Gate>> {
-        self.gates.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Vec<Condition>> {
+        self.conditions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Readiness").field(&self.conditions()).finish()
     }
 }
 
@@ -89,6 +109,17 @@ mod tests {
     fn a_gate_stays_as_it_was_when_its_holder_is_gone() {
         let readiness = Readiness::default();
         readiness.gate("listeners").open();
+        assert!(readiness.is_ready());
+    }
+
+    #[test]
+    fn a_check_is_asked_each_time() {
+        let readiness = Readiness::default();
+        let asked = Arc::new(AtomicBool::new(false));
+        let state = Arc::clone(&asked);
+        readiness.check("caches", move || state.load(Ordering::Acquire));
+        assert_eq!(readiness.conditions(), [("caches", false)]);
+        asked.store(true, Ordering::Release);
         assert!(readiness.is_ready());
     }
 

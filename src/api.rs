@@ -1,0 +1,55 @@
+//! The apiserver role: the aggregated API, and the plain listener that Flux fetches from.
+use crate::{cluster::Cluster, endpoint::Endpoint, listen::ApiListeners, tasks::Tasks, tls::Certificate};
+use apiserver::{Apiserver, ArtifactListener, Config};
+use artifacts::Store;
+use extension_apiserver::{
+    authn::{self, Authenticator},
+    authz::{self, Authorizer},
+    serve::ClientCertificates,
+    server::Server,
+};
+use std::sync::Arc;
+use telemetry::ready::Readiness;
+use tokio_util::sync::CancellationToken;
+
+/// The role, built.
+pub(crate) struct Api {
+    apiserver: Arc<Apiserver>,
+    artifacts: Endpoint<ArtifactListener>,
+    server: Endpoint<Server>,
+}
+
+impl Api {
+    /// Begins to learn whom to believe; all else waits for [`Api::start`]. Everything ends at `shutdown`.
+    pub(crate) fn new(
+        cluster: &Cluster,
+        store: Arc<dyn Store>,
+        listeners: ApiListeners,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let (client, reviews) = (cluster.client.clone(), cluster.reviews.clone());
+        let whom = authn::Options::default();
+        let authenticator = Authenticator::start(client.clone(), reviews.clone(), whom, shutdown.clone());
+        let authorizer = Authorizer::new(reviews, authz::Options::default());
+        let artifacts = ArtifactListener::new(Arc::clone(&store));
+        let apiserver = Apiserver::new(Config { client, store, authenticator, authorizer }, shutdown)?;
+        Ok(Self {
+            server: Endpoint { listener: listeners.apiserver, handler: apiserver.server.clone() },
+            artifacts: Endpoint { listener: listeners.artifacts, handler: artifacts },
+            apiserver: Arc::new(apiserver),
+        })
+    }
+
+    /// Runs it. It is ready when the sources are known.
+    pub(crate) fn start(self, certificate: Certificate, readiness: &Readiness, tasks: &mut Tasks) {
+        let clients = ClientCertificates::Request;
+        tasks.spawn("apiserver", self.server.serve_tls(certificate, clients, tasks.drain()));
+        tasks.spawn("artifacts", self.artifacts.serve_plain(tasks.drain()));
+        let (apiserver, fed) = (Arc::clone(&self.apiserver), self.apiserver);
+        readiness.check("sources", move || apiserver.is_ready());
+        tasks.spawn("sources", async move {
+            fed.feed().await;
+            Ok(())
+        });
+    }
+}

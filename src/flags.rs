@@ -1,0 +1,229 @@
+//! The command line. Every flag has a `POSTERN_…` variable, and every role takes all flags, so that one set of them
+//! fits a whole installation; a role ignores what it has no use for.
+use crate::{listen::Listen, role::Role, size::Size};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
+use ipnet::IpNet;
+use std::{net::IpAddr, num::NonZeroU16, path::PathBuf};
+use telemetry::logs::Format;
+use url::Url;
+
+/// The side door of a Kubernetes cluster.
+#[derive(Debug, Parser)]
+#[command(name = "postern", version, about, args_override_self = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the aggregated API, and the artifacts to Flux
+    Apiserver(Box<Flags>),
+    /// Serve the admission webhook
+    Webhook(Box<Flags>),
+    /// Fetch, store and publish what the objects ask for
+    Controller(Box<Flags>),
+    /// Do all of this in one process
+    All(Box<Flags>),
+    /// Print the CRDs as YAML
+    Crds,
+    /// Print the version
+    Version,
+}
+
+impl Command {
+    /// The role to run, and its flags; none for a command that only prints.
+    pub(crate) fn role(self) -> Result<(Role, Flags), Print> {
+        match self {
+            Self::Apiserver(flags) => Ok((Role::Apiserver, *flags)),
+            Self::Webhook(flags) => Ok((Role::Webhook, *flags)),
+            Self::Controller(flags) => Ok((Role::Controller, *flags)),
+            Self::All(flags) => Ok((Role::All, *flags)),
+            Self::Crds => Err(Print::Crds),
+            Self::Version => Err(Print::Version),
+        }
+    }
+}
+
+/// What can be printed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Print {
+    Crds,
+    Version,
+}
+
+/// The flags of every role.
+#[derive(Debug, Args)]
+pub(crate) struct Flags {
+    #[command(flatten)]
+    pub(crate) listen: ListenFlags,
+    #[command(flatten)]
+    pub(crate) tls: TlsFlags,
+    #[command(flatten)]
+    pub(crate) cluster: ClusterFlags,
+    #[command(flatten)]
+    pub(crate) artifacts: ArtifactFlags,
+    #[command(flatten)]
+    pub(crate) controller: ControllerFlags,
+    #[command(flatten)]
+    pub(crate) logs: LogFlags,
+}
+
+/// Where to listen.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct ListenFlags {
+    /// Where the aggregated API listens
+    #[arg(
+        long = "apiserver-listen",
+        env = "POSTERN_APISERVER_LISTEN",
+        value_name = "ADDRESS",
+        default_value = ":6443"
+    )]
+    pub(crate) apiserver: Listen,
+    /// Where the admission webhook listens
+    #[arg(
+        long = "webhook-listen",
+        env = "POSTERN_WEBHOOK_LISTEN",
+        value_name = "ADDRESS",
+        default_value = ":9443"
+    )]
+    pub(crate) webhook: Listen,
+    /// Where Flux fetches artifacts, over plain HTTP
+    #[arg(
+        long = "artifacts-listen",
+        env = "POSTERN_ARTIFACTS_LISTEN",
+        value_name = "ADDRESS",
+        default_value = ":8080"
+    )]
+    pub(crate) artifacts: Listen,
+    /// Where health and metrics are served
+    #[arg(
+        long = "admin-listen",
+        env = "POSTERN_ADMIN_LISTEN",
+        value_name = "ADDRESS",
+        default_value = ":9090"
+    )]
+    pub(crate) admin: Listen,
+}
+
+/// The serving certificate.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Serving certificate")]
+pub(crate) struct TlsFlags {
+    /// The serving certificate in PEM, leaf first. Without it, Postern keeps a CA and a certificate of its own in the
+    /// Secrets postern-ca and postern-serving
+    #[arg(long = "tls-cert", env = "POSTERN_TLS_CERT", value_name = "FILE", requires = "key")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key of the serving certificate in PEM
+    #[arg(long = "tls-key", env = "POSTERN_TLS_KEY", value_name = "FILE", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+    /// The CA of the serving certificate in PEM
+    #[arg(long = "tls-ca", env = "POSTERN_TLS_CA", value_name = "FILE", requires = "cert")]
+    pub(crate) ca: Option<PathBuf>,
+}
+
+/// The cluster.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cluster")]
+pub(crate) struct ClusterFlags {
+    /// How to reach the cluster; without it, the ServiceAccount of the pod is used
+    #[arg(long, env = "POSTERN_KUBECONFIG", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The namespace of Postern's own Secrets, Lease and Service
+    #[arg(long, env = "POSTERN_NAMESPACE", default_value = "postern-system")]
+    pub(crate) namespace: String,
+    /// The kinds to work on, so that roles can be split
+    #[arg(
+        long,
+        env = "POSTERN_KINDS",
+        value_delimiter = ',',
+        default_value = "ExternalSource",
+        ignore_case = true
+    )]
+    pub(crate) kinds: Vec<Kind>,
+}
+
+/// Artifacts and their store.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Artifacts")]
+pub(crate) struct ArtifactFlags {
+    /// Where artifacts are kept: memory:// or file:///absolute/path, both for `postern all` only [default there:
+    /// memory://]
+    #[arg(long, env = "POSTERN_STORE", value_name = "URL")]
+    pub(crate) store: Option<Url>,
+    /// Where Flux is told to fetch artifacts [default: port 8080 of the Service]
+    #[arg(long, env = "POSTERN_ARTIFACTS_URL", value_name = "URL")]
+    pub(crate) artifacts_url: Option<Url>,
+    /// The largest artifact, compressed
+    #[arg(long, env = "POSTERN_MAX_ARTIFACT_SIZE", value_name = "SIZE", default_value = "100Mi")]
+    pub(crate) max_artifact_size: Size,
+    /// The largest artifact, unpacked
+    #[arg(long, env = "POSTERN_MAX_UNPACKED_SIZE", value_name = "SIZE", default_value = "400Mi")]
+    pub(crate) max_unpacked_size: Size,
+    /// Addresses that sources may lead to though they are not public: ranges such as 10.1.0.0/16
+    #[arg(long, env = "POSTERN_ALLOW_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = range)]
+    pub(crate) allow_egress: Vec<IpNet>,
+    /// Addresses that sources may not lead to, such as the ranges of the cluster's pods and services
+    #[arg(long, env = "POSTERN_DENY_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = range)]
+    pub(crate) deny_egress: Vec<IpNet>,
+}
+
+/// The controller.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Controller")]
+pub(crate) struct ControllerFlags {
+    /// How many sources are worked on at once
+    #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16")]
+    pub(crate) concurrency: NonZeroU16,
+    /// Whether replicas agree on one that works, by the Lease postern-controller
+    #[arg(
+        long,
+        env = "POSTERN_LEADER_ELECT",
+        value_name = "BOOL",
+        default_value = "true",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) leader_elect: bool,
+}
+
+/// Logs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub(crate) struct LogFlags {
+    /// How log lines look
+    #[arg(
+        long = "log-format",
+        env = "POSTERN_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "json",
+        value_parser = clap::builder::PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>())
+    )]
+    pub(crate) format: Format,
+    /// What is logged: error, warn, info, debug or trace, or levels by module as in info,controller=debug
+    #[arg(long = "log-level", env = "POSTERN_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    pub(crate) level: String,
+}
+
+/// A kind of object to work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub(crate) enum Kind {
+    /// source.flux.oddkin.co
+    ExternalSource,
+}
+
+/// A range, or a single address for the range that holds nothing else.
+fn range(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    text.parse()
+        .ok()
+        .or_else(single)
+        .ok_or_else(|| "must be a range or an address, as in 10.1.0.0/16".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

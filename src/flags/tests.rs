@@ -1,0 +1,69 @@
+//! The command line as people and charts write it.
+use super::*;
+use clap::{CommandFactory as _, error::ErrorKind};
+
+fn parse(args: &[&str]) -> Result<Flags, clap::Error> {
+    let cli = Cli::try_parse_from(["postern", "all"].iter().chain(args))?;
+    Ok(cli.command.role().expect("a role").1)
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_flag_of_a_role_has_a_variable_named_after_it() {
+    for command in Cli::command().get_subcommands() {
+        for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let flag = argument.get_long().expect("no positional arguments");
+            let variable = format!("POSTERN_{}", flag.to_uppercase().replace('-', "_"));
+            assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
+        }
+    }
+}
+
+#[test]
+fn the_defaults_are_those_that_the_docs_promise() {
+    let flags = parse(&[]).unwrap();
+    assert_eq!(flags.listen.apiserver.to_string(), ":6443");
+    assert_eq!(flags.listen.webhook.to_string(), ":9443");
+    assert_eq!(flags.listen.artifacts.to_string(), ":8080");
+    assert_eq!(flags.listen.admin.to_string(), ":9090");
+    assert_eq!(flags.cluster.namespace, "postern-system");
+    assert_eq!(flags.artifacts.max_artifact_size, Size(100 << 20));
+    assert_eq!(flags.artifacts.max_unpacked_size, Size(400 << 20));
+    assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (16, true));
+    assert_eq!((flags.logs.format, flags.logs.level.as_str()), (Format::Json, "info"));
+}
+
+#[test]
+fn the_last_of_a_flag_counts_and_ranges_add_up() {
+    let flags = parse(&[
+        "--concurrency=4",
+        "--allow-egress=127.0.0.0/8",
+        "--allow-egress=10.0.0.1,fd00::/8",
+        "--concurrency=8",
+        "--leader-elect=false",
+    ])
+    .unwrap();
+    assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (8, false));
+    let expected = ["127.0.0.0/8", "10.0.0.1/32", "fd00::/8"].map(|range| range.parse().unwrap());
+    assert_eq!(flags.artifacts.allow_egress, expected);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for (args, kind) in [
+        (["--allow-egress=10.0.0.0/33"], ErrorKind::ValueValidation),
+        (["--max-artifact-size=100MiB"], ErrorKind::ValueValidation),
+        (["--concurrency=0"], ErrorKind::ValueValidation),
+        (["--webhook-listen=9443"], ErrorKind::ValueValidation),
+        (["--tls-cert=/a"], ErrorKind::MissingRequiredArgument),
+        (["--kinds=Pod"], ErrorKind::InvalidValue),
+        (["--log-format=xml"], ErrorKind::InvalidValue),
+        (["--no-such-flag"], ErrorKind::UnknownArgument),
+    ] {
+        assert_eq!(parse(&args).expect_err(args[0]).kind(), kind, "{}", args[0]);
+    }
+}

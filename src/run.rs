@@ -1,0 +1,90 @@
+//! Builds the parts of a role, then runs them until shutdown.
+use crate::{
+    admin::AdminPort, api::Api, cluster, endpoint::Endpoint, flags::Flags, listen::Listeners, ready,
+    reconciler, role::Role, shutdown::Shutdown, tasks::Tasks, tls::Certificate,
+};
+use anyhow::bail;
+use artifacts::Store;
+use controller::{Config, Metrics};
+use extension_apiserver::serve::ClientCertificates;
+use std::sync::Arc;
+use telemetry::{admin::Admin, metrics, ready::Readiness};
+use tokio_util::sync::CancellationToken;
+use webhook::Webhook;
+
+/// Runs a role until it is told to stop.
+pub(crate) async fn run(role: Role, flags: Flags) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signals()?;
+    let drain = shutdown.drain.clone();
+    let work = async { Parts::build(role, &flags, drain.clone()).await?.run(drain).await };
+    tokio::select! {
+        ended = work => ended,
+        () = shutdown.abort.cancelled() => bail!("told to stop twice, running work was dropped"),
+    }
+}
+
+/// What a role is made of, built and not yet running.
+struct Parts {
+    readiness: Readiness,
+    admin: Endpoint<AdminPort>,
+    certificate: Certificate,
+    store: Option<Arc<dyn Store>>,
+    api: Option<Api>,
+    webhook: Option<Endpoint<Webhook>>,
+    controller: Option<Config>,
+}
+
+impl Parts {
+    /// What is wrong with flags or machine shows here, before anything runs.
+    async fn build(role: Role, flags: &Flags, drain: CancellationToken) -> anyhow::Result<Self> {
+        let url = role.store(flags.artifacts.store.as_ref())?;
+        let store = url.map(|url| artifacts::store::open(&url)).transpose()?;
+        let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
+        let listeners = Listeners::bind(role, &flags.listen).await?;
+        let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
+        let counted = metrics::postern(&mut registry);
+        let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
+        let controller = match store.clone().filter(|_| role.reconciles()) {
+            Some(store) => reconciler::config(flags, &cluster, store, Metrics::register(counted))?,
+            None => None,
+        };
+        let api = match listeners.api.zip(store.clone()) {
+            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, drain.clone())?),
+            None => None,
+        };
+        let certificate = Certificate::new(flags, cluster.client, drain);
+        let readiness = Readiness::default();
+        let handler = AdminPort(Admin::new(readiness.clone(), registry));
+        let admin = Endpoint { listener: listeners.admin, handler };
+        Ok(Self { readiness, admin, certificate, store, api, webhook, controller })
+    }
+
+    /// Everything starts at once and waits for what it needs. The admin port answers first and last, since it tells
+    /// how starting and draining are going.
+    async fn run(self, drain: CancellationToken) -> anyhow::Result<()> {
+        let (certificate, readiness) = (self.certificate, self.readiness);
+        let mut tasks = Tasks::new(drain.clone());
+        tasks.spawn("shutdown", ready::until(readiness.gate("shutdown"), drain.clone()));
+        let certified = readiness.gate("certificate");
+        tasks.spawn("certificate", ready::once_certified(certified, certificate.clone(), drain.clone()));
+        if let Some(store) = self.store {
+            tasks.spawn("store", ready::once_usable(readiness.gate("store"), store, drain.clone()));
+        }
+        if let Some(api) = self.api {
+            api.start(certificate.clone(), &readiness, &mut tasks);
+        }
+        if let Some(webhook) = self.webhook {
+            let clients = ClientCertificates::Ignore;
+            tasks.spawn("webhook", webhook.serve_tls(certificate.clone(), clients, drain.clone()));
+        }
+        if let Some(controller) = self.controller {
+            tasks.spawn("controller", reconciler::run(controller, certificate, drain));
+        }
+        let stopped = CancellationToken::new();
+        let admin = tokio::spawn(self.admin.serve_plain(stopped.clone()));
+        let ended = tasks.join().await;
+        stopped.cancel();
+        admin.await??;
+        ended
+    }
+}

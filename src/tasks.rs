@@ -1,0 +1,91 @@
+//! Everything that runs, and what it means when one of it ends.
+use anyhow::{Context as _, anyhow};
+use std::future::Future;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+/// What runs until shutdown. Whatever ends before that takes the rest along: a process that does half of its work
+/// looks healthy and is not.
+pub(crate) struct Tasks {
+    running: JoinSet<anyhow::Result<()>>,
+    drain: CancellationToken,
+}
+
+impl Tasks {
+    /// Nothing runs yet. `drain` is cancelled when a task ends early.
+    pub(crate) fn new(drain: CancellationToken) -> Self {
+        Self { running: JoinSet::new(), drain }
+    }
+
+    /// Cancelled when everything is to end.
+    pub(crate) fn drain(&self) -> CancellationToken {
+        self.drain.clone()
+    }
+
+    /// Runs `task`, which is to return once shutdown has begun.
+    pub(crate) fn spawn<F>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let drain = self.drain.clone();
+        self.running.spawn(async move {
+            task.await.with_context(|| format!("{name} failed"))?;
+            if drain.is_cancelled() { Ok(()) } else { Err(anyhow!("{name} ended by itself")) }
+        });
+    }
+
+    /// Waits for all to end.
+    ///
+    /// # Errors
+    /// The first one that ended before shutdown, failed or panicked.
+    pub(crate) async fn join(mut self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        while let Some(ended) = self.running.join_next().await {
+            let Err(error) = ended.context("a task panicked").flatten() else { continue };
+            self.drain.cancel();
+            if outcome.is_ok() {
+                outcome = Err(error);
+            } else {
+                error!(error = format!("{error:#}"), "a task failed during shutdown");
+            }
+        }
+        outcome
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_ending_after_shutdown_began_is_well() {
+        let drain = CancellationToken::new();
+        let mut tasks = Tasks::new(drain.clone());
+        for name in ["a", "b"] {
+            let drain = drain.clone();
+            tasks.spawn(name, async move {
+                drain.cancelled().await;
+                Ok(())
+            });
+        }
+        drain.cancel();
+        tasks.join().await.expect("asked to stop");
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_early_takes_the_rest_along() {
+        for (early, expected) in
+            [(Ok(()), "early ended by itself"), (Err(anyhow!("no disk")), "early failed: no disk")]
+        {
+            let drain = CancellationToken::new();
+            let mut tasks = Tasks::new(drain.clone());
+            tasks.spawn("early", async move { early });
+            tasks.spawn("long", async move {
+                drain.cancelled().await;
+                Ok(())
+            });
+            assert_eq!(format!("{:#}", tasks.join().await.expect_err("early")), expected);
+        }
+    }
+}

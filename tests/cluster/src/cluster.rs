@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tools::Programs;
 
-/// The process that builds a cluster up; while it lives, nobody takes the network for abandoned.
+/// The process that started a cluster; while it lives, nobody takes the network for abandoned.
 const BUILDER: &str = "builder";
 
 /// What to start.
@@ -175,6 +175,11 @@ impl Cluster {
         install::prepare(&self.kubectl(), &self.record.endpoints.postern).await?;
         self.postern().restart().await?;
         install::register(&self.kubectl()).await
+    }
+
+    /// Lets go of a cluster that is to outlive this process.
+    pub(crate) fn release(&self) {
+        Process::new(&self.directory, BUILDER).forget();
     }
 
     async fn build(directory: &Directory, options: &Options) -> Result<Self> {

@@ -72,6 +72,7 @@ async fn start(directory: &Directory, options: &Options) -> Result<Cluster> {
     }
     let lines: String = env(&cluster).iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     directory.write(&directory.file("env"), lines)?;
+    cluster.release();
     Ok(cluster)
 }
 

@@ -1,7 +1,7 @@
 //! What a cluster gets before and after Postern runs: the CRDs, the shipped manifests of `deploy/`, Flux's CRDs.
 use crate::endpoints::PosternEndpoints;
 use crate::kubectl::Kubectl;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
@@ -104,9 +104,11 @@ async fn until(what: &str, check: impl AsyncFn() -> Result<()>) -> Result<()> {
 async fn discovered(kubectl: &Kubectl) -> Result<()> {
     let fresh = Kubectl { cache: kubectl.cache.join("fresh"), ..kubectl.clone() };
     let _absent_is_fine = std::fs::remove_dir_all(&fresh.cache);
+    // Discovery is collected now and then; this request goes through to Postern each time.
+    fresh.run(&["get", "--raw", "/apis/subresources.postern.dev/v1alpha1"]).await?;
     let known =
         fresh.run(&["api-resources", "--api-group=subresources.postern.dev", "--output=name"]).await?;
-    anyhow::ensure!(known.contains("artifacts.subresources.postern.dev"), "discovery knows {known:?}");
+    ensure!(known.contains("artifacts.subresources.postern.dev"), "discovery knows {known:?}");
     Ok(())
 }
 

@@ -160,7 +160,7 @@ impl Start {
         // The name in the second field may hold anything, so count from behind its closing parenthesis.
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        if matches!(fields.next()?, "Z" | "X") {
+        if matches!(fields.next()?, "Z" | "X") && is_alone(pid) {
             // Ours to reap if we started it; if not, the error says so and nothing is lost.
             let _reaped = waitpid(pid, Some(WaitPidFlag::WNOHANG));
             return None;
@@ -168,6 +168,11 @@ impl Start {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         Some(Self(format!("{} {}", boot.trim(), fields.nth(18)?)))
     }
+}
+
+/// A first thread that ended is a zombie for as long as others still run, with all files open and locked.
+fn is_alone(pid: Pid) -> bool {
+    fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count) <= 1
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::PathBuf;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Names the folder of the cluster that the supervisor started.
 pub(crate) const CLUSTER_DIR: &str = "POSTERN_CLUSTER_DIR";
@@ -25,6 +25,8 @@ pub(crate) const KUBECONFIG: &str = "POSTERN_TEST_KUBECONFIG";
 
 /// Tests share the cluster; one that disturbs it waits until it is alone.
 static TURN: RwLock<()> = RwLock::const_new(());
+
+static REVIVAL: Mutex<()> = Mutex::const_new(());
 
 #[expect(dead_code, reason = "held, never read")]
 enum Turn {
@@ -81,6 +83,7 @@ impl Suite {
         let directory =
             std::env::var_os(CLUSTER_DIR).context("no cluster: run the suite with `make test`")?;
         let cluster = Cluster::open(Directory::at(directory)?).await?;
+        revive(&cluster).await?;
         Ok(Self {
             client: cluster.client().clone(),
             kubectl: cluster.kubectl(),
@@ -130,6 +133,17 @@ impl Suite {
         let log = self.own.as_ref().map(|cluster| cluster.postern().log());
         Ok(Namespace::new(name, self.kubectl.clone(), log))
     }
+}
+
+/// A test that fails while it has Postern stopped must not fail all others.
+async fn revive(cluster: &Cluster) -> Result<()> {
+    let _one_at_a_time = REVIVAL.lock().await;
+    let postern = cluster.postern();
+    if postern.pid().is_none() {
+        postern.start().await?;
+        postern.touch_slice().await?;
+    }
+    Ok(())
 }
 
 /// Starts a second cluster for one test, which ends it by [`Cluster::stop`]; what a failed test leaves, `make test` ends.

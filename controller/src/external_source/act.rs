@@ -20,7 +20,10 @@ use kube::{
     core::ObjectMeta,
 };
 use tracing::warn;
-use url::Url;
+use url::{Position, Url};
+
+const NOT_INSTALLED: &str =
+    "the CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same";
 
 pub(super) async fn act(
     sources: &ExternalSources,
@@ -29,7 +32,10 @@ pub(super) async fn act(
 ) -> Result<Done, Failure> {
     work.memory.own.flux_request = Some(decision.flux_request);
     let outcome = match decision.step {
-        Step::Rest { until } => Ok(Done::Rested { until }),
+        Step::Rest { until, inputs } => {
+            work.memory.own.inputs = Some(inputs);
+            Ok(Done::Rested { until })
+        }
         Step::Suspend { ignored } => Ok(suspend(&mut work, ignored)),
         Step::Fail(failure) => Err(failure),
         Step::Fetch(order) => fetch(sources, &mut work, &order).await,
@@ -38,12 +44,21 @@ pub(super) async fn act(
         artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
     }
     let published = publish(sources, &mut work, &outcome).await;
+    let outcome = joined(outcome, published);
     let collected = collect::collect(sources, &mut work).await;
-    // The first thing that went wrong is what people should read.
-    for failure in [&published, &collected].into_iter().filter_map(|result| result.as_ref().err()) {
-        warn!(reason = failure.reason, error = failure.story(), "a step failed");
+    joined(outcome, collected)
+}
+
+/// The first thing that went wrong is what people read; the log has the rest.
+fn joined(outcome: Result<Done, Failure>, then: Result<(), Failure>) -> Result<Done, Failure> {
+    match (outcome, then) {
+        (outcome, Ok(())) => outcome,
+        (Ok(_), Err(failure)) => Err(failure),
+        (Err(first), Err(second)) => {
+            warn!(reason = second.reason, error = second.story(), "another step of the pass failed too");
+            Err(first)
+        }
     }
-    outcome.and_then(|done| published.and(collected).map(|()| done))
 }
 
 fn suspend(work: &mut Work<'_, ExternalSources>, ignored: Option<String>) -> Done {
@@ -130,21 +145,15 @@ async fn publish(
     outcome: &Result<Done, Failure>,
 ) -> Result<(), Failure> {
     let Some(artifact) = &work.status.artifact else { return Ok(()) };
-    if !sources.flux.is_installed() {
-        let message = "the CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same";
-        let said = Said {
-            type_: PUBLISHED,
-            status: false,
-            reason: reasons::FLUX_NOT_INSTALLED,
-            message: message.into(),
-        };
-        conditions::set(&mut work.status.conditions, said, work.object.metadata.generation, work.moment.now);
-        return Ok(());
-    }
     let verdict = verdict(outcome, work.status);
     let wanted = Wanted { source: work.object, artifact, verdict, now: work.moment.now };
-    publish::publish(sources, &wanted).await?;
-    conditions::remove(&mut work.status.conditions, PUBLISHED);
+    if sources.flux.is_installed() && publish::publish(sources, &wanted).await? {
+        conditions::remove(&mut work.status.conditions, PUBLISHED);
+        return Ok(());
+    }
+    let message = NOT_INSTALLED.to_owned();
+    let said = Said { type_: PUBLISHED, status: false, reason: reasons::FLUX_NOT_INSTALLED, message };
+    conditions::set(&mut work.status.conditions, said, work.object.metadata.generation, work.moment.now);
     Ok(())
 }
 
@@ -195,5 +204,5 @@ async fn unpublish(sources: &ExternalSources, meta: &ObjectMeta) -> Result<(), F
 
 fn host(source: &ExternalSource) -> String {
     let url = source.spec.generator.http.as_ref().and_then(|http| Url::parse(&http.url).ok());
-    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+    url.map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned()).unwrap_or_default()
 }

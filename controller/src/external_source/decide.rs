@@ -37,6 +37,8 @@ pub(crate) enum Step {
     Rest {
         /// When there will be something; `None`: on a change.
         until: Option<Timestamp>,
+        /// What the last fetch was made from.
+        inputs: Digest,
     },
     /// Nothing, on behalf of the user.
     Suspend {
@@ -85,8 +87,8 @@ fn step(
     }
     let spec = check(&source.spec)
         .map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
-    if let Some(owner) = &seen.taken {
-        return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), owner));
+    if let Some(why) = &seen.taken {
+        return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
     }
     let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
         .map_err(|error| failure::from_pipeline(&error))?;
@@ -96,8 +98,8 @@ fn step(
     Ok(match case.due(moment) {
         Due::Now => Step::Fetch(Box::new(case.order(plan))),
         Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
-        Due::At(time) => Step::Rest { until: Some(time) },
-        Due::OnChange => Step::Rest { until: None },
+        Due::At(time) => Step::Rest { until: Some(time), inputs },
+        Due::OnChange => Step::Rest { until: None, inputs },
     })
 }
 

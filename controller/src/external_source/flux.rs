@@ -1,7 +1,7 @@
 //! The `ExternalArtifacts` of the cluster as the watch shows them, and whether Flux's CRD is there at all.
 use super::ExternalSources;
-use crate::reconcile::{Guarded, Newest, Queue, back_off};
-use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT};
+use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off};
+use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, reasons};
 use futures::StreamExt;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -19,11 +19,16 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing::{debug, info};
 
 /// How often a missing CRD is looked for.
 const RECHECK: Duration = Duration::from_secs(3);
+/// How long a pass waits until it is known what there is.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An `ExternalArtifact`, or why it cannot be read: other producers may write what this version does not know.
 pub(super) type GuardedArtifact = DeserializeGuard<ExternalArtifact>;
@@ -57,9 +62,10 @@ impl FluxArtifacts {
     }
 
     /// Waits until it is known what there is.
-    pub(super) async fn known(&self) {
-        // The other end lives as long as the loops; without it nothing is known, and nothing runs.
-        let _ = self.installed.clone().wait_for(Option::is_some).await;
+    pub(super) async fn known(&self) -> Result<(), Failure> {
+        let mut installed = self.installed.clone();
+        let known = timeout(PATIENCE, installed.wait_for(Option::is_some)).await;
+        if matches!(known, Ok(Ok(_))) { Ok(()) } else { Err(unknown()) }
     }
 
     /// Whether the CRD is there.
@@ -88,19 +94,28 @@ impl Published {
             .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == source.metadata.uid.as_ref())
     }
 
-    /// Whose it is, if it is not the source's.
+    /// Why it must be left alone, if it is not the source's.
     pub(super) fn taken_from(&self, source: &ExternalSource) -> Option<String> {
         if self.is_owned_by(source) {
             return None;
         }
         let owner = self.0.owner_references().iter().find(|owner| owner.controller == Some(true));
-        Some(owner.map_or_else(|| "nobody".to_owned(), |owner| format!("{} {}", owner.kind, owner.name)))
+        Some(owner.map_or_else(
+            || "was not made by this source".to_owned(),
+            |owner| format!("belongs to {} {}", owner.kind, owner.name),
+        ))
     }
 
     /// The value of `requestedAt`, where Flux's receivers put it.
     pub(super) fn requested_at(&self) -> Option<String> {
         self.0.annotations().get(REQUESTED_AT).cloned()
     }
+}
+
+/// Publishing without knowing what is there could take what belongs to somebody else.
+fn unknown() -> Failure {
+    let message = "the ExternalArtifacts of this cluster cannot be listed";
+    Failure { retry: Retry::Soon, ..Failure::stalled(reasons::KUBERNETES_ERROR, message) }
 }
 
 /// Keeps [`FluxArtifacts`] true, and wakes sources whose artifact was changed by somebody else. Never returns.

@@ -14,7 +14,7 @@ pub(crate) struct Seen {
     pub secrets: Result<Secrets, Failure>,
     /// The blob of `status.artifact`, if it is here and whole.
     pub blob: Option<BlobInfo>,
-    /// Somebody else's ExternalArtifact of this name is in the way.
+    /// Why the ExternalArtifact of this name must be left alone.
     pub taken: Option<String>,
     /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it.
     pub flux_request: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Seen {
 }
 
 pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) -> Result<Seen, Failure> {
-    sources.flux.known().await;
+    sources.flux.known().await?;
     let published = sources.flux.find(source);
     Ok(Seen {
         secrets: secrets(sources, source).await,

@@ -23,8 +23,8 @@ use std::sync::Arc;
 /// A new artifact takes a create, a status, and a look whether that is all; each conflict takes one more.
 const STEPS: usize = 6;
 
-/// Makes what is published equal to what is wanted.
-pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> Result<(), Failure> {
+/// Makes what is published equal to what is wanted. False: there is no such kind, or it is just going.
+pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> Result<bool, Failure> {
     let (namespace, name) = (wanted.source.namespace().unwrap_or_default(), wanted.source.name_any());
     let api: Api<ExternalArtifact> = Api::namespaced(sources.client.clone(), &namespace);
     let failed =
@@ -32,8 +32,8 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
     let mut found = sources.flux.find(wanted.source);
     for _ in 0..STEPS {
         let written = match plan::change(wanted, found.as_ref()) {
-            Change::Nothing => return Ok(()),
-            Change::Taken(owner) => return Err(name_taken(&name, &owner)),
+            Change::Nothing => return Ok(true),
+            Change::Taken(why) => return Err(name_taken(&name, &why)),
             // Not an apply: what somebody else made in between must not be touched.
             Change::Create(artifact) => api.create(&creation(), &artifact).await,
             Change::Origin(body) => api.patch(&name, &params(), &Patch::Apply(body)).await,
@@ -49,6 +49,7 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
                 let api: Api<GuardedArtifact> = Api::namespaced(sources.client.clone(), &namespace);
                 api.get_opt(&name).await.map_err(failed)?.map(|found| Published(Arc::new(found)))
             }
+            Err(error) if is_without_kind(&error) => return Ok(false),
             Err(error) => return Err(failed(error)),
         };
     }
@@ -59,6 +60,11 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
             format!("somebody else keeps changing ExternalArtifact {name}"),
         )
     })
+}
+
+/// Whether the API knows no such kind, or knows that it is being removed.
+fn is_without_kind(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 404 | 405))
 }
 
 fn creation() -> PostParams {

@@ -7,12 +7,13 @@ use super::{
 };
 use backon::ExponentialBuilder;
 use crds::annotations::REQUESTED_AT;
-use futures::{Stream, StreamExt, future::ready, stream::poll_fn};
+use futures::{FutureExt, Stream, StreamExt, future::ready, stream::poll_fn};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::DeserializeGuard,
     runtime::{
-        Config, Controller, WatchStreamExt, controller,
+        Config, Controller, WatchStreamExt,
+        controller::{self, Action},
         reflector::{ObjectRef, Store, store::Writer},
         utils::Backoff,
         watcher::{self, ExponentialBackoff, watcher},
@@ -21,12 +22,16 @@ use kube::{
 use std::{
     convert::Infallible,
     hash::{DefaultHasher, Hash, Hasher},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
+
+/// The pause after a pass that could not even be reported.
+const AFTER_BUG: Duration = Duration::from_secs(60);
 
 /// An object, or why it cannot be read.
 pub(crate) type Guarded<K> = DeserializeGuard<<K as Kind>::Object>;
@@ -101,7 +106,7 @@ impl<K: Kind> Loop<K> {
             .reconcile_on(woken)
             .graceful_shutdown_on(shutdown.cancelled_owned())
             .run(
-                |object, shared| async move { Ok::<_, Infallible>(pass::run(shared, object).await) },
+                |object, shared| async move { Ok::<_, Infallible>(unbroken(pass::run(shared, object)).await) },
                 |_, never, _| match *never {},
                 shared.clone(),
             )
@@ -124,6 +129,15 @@ impl<K: Kind> Shared<K> {
             new.uid != old.uid || new.generation > old.generation || new.deletion_timestamp.is_some()
         })
     }
+}
+
+/// The steps of a kind are guarded where their failure can be reported. This catches what is left, so that a bug in
+/// the loop itself still costs one pass and not the process.
+async fn unbroken(pass: impl Future<Output = Action>) -> Action {
+    AssertUnwindSafe(pass).catch_unwind().await.unwrap_or_else(|_| {
+        error!("a bug ended a pass before it could be reported");
+        Action::requeue(AFTER_BUG)
+    })
 }
 
 /// The pause after a watch broke. Shorter than kube's, since everything waits for it.
@@ -166,7 +180,6 @@ fn concern<K: Kind>(object: &Guarded<K>) -> Option<u64> {
     meta.generation.hash(&mut hasher);
     meta.deletion_timestamp.is_some().hash(&mut hasher);
     object.annotations().get(REQUESTED_AT).hash(&mut hasher);
-    object.finalizers().iter().any(|name| name == K::FINALIZER).hash(&mut hasher);
     object.0.as_ref().err().map(|invalid| &invalid.error).hash(&mut hasher);
     Some(hasher.finish())
 }

@@ -40,8 +40,11 @@ pub(crate) fn report<S: Status, M>(
     moment: Moment,
 ) -> Report {
     let before = conditions::find(status.conditions(), READY).cloned();
+    if memory.next == Next::Unknown {
+        recall(before.as_ref(), &status.common(), memory);
+    }
     let report = match outcome {
-        Ok(Done::Rested { until }) => return rested(memory, *until),
+        Ok(Done::Rested { until }) => return rested(subject, memory, *until),
         Ok(Done::Suspended) => return suspended(subject, &mut status.common(), memory, moment),
         Ok(Done::Ready { message, pause }) => {
             succeed(subject, &mut status.common(), message, moment);
@@ -63,8 +66,15 @@ pub(crate) fn report<S: Status, M>(
     report
 }
 
-fn rested<M>(memory: &mut Memory<M>, until: Option<Timestamp>) -> Report {
+/// What the process before this one has left in the status.
+fn recall<M>(ready: Option<&Condition>, common: &Common<'_>, memory: &mut Memory<M>) {
+    memory.failed = ready.is_none_or(|ready| ready.status != "True");
+    memory.failures = common.failures.unwrap_or(0);
+}
+
+fn rested<M>(subject: Subject<'_>, memory: &mut Memory<M>, until: Option<Timestamp>) -> Report {
     memory.next = until.map_or(Next::OnChange, Next::At);
+    memory.generation = subject.generation;
     Report { insist: false, note: None }
 }
 

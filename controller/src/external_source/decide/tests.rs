@@ -81,7 +81,7 @@ impl Scene {
 
     fn rests_until(&self) -> Option<Timestamp> {
         match self.step() {
-            Step::Rest { until } => until,
+            Step::Rest { until, .. } => until,
             other => panic!("expected rest, got {other:?}"),
         }
     }
@@ -265,7 +265,7 @@ fn a_missing_secret_is_named() {
 #[test]
 fn somebody_elses_external_artifact_stops_everything() {
     let mut scene = Scene::well();
-    scene.seen.taken = Some("ArtifactGenerator other".into());
+    scene.seen.taken = Some("belongs to ArtifactGenerator other".into());
     scene.memory.next = Next::At(NOW.now);
     let failure = scene.failure();
     assert_eq!(failure.reason, "NameTaken");
@@ -295,6 +295,16 @@ fn after_a_restart_sources_that_are_well_take_turns() {
     turns.sort();
     assert!(turns[0] > NOW.now && turns[99] <= in_seconds(300), "{turns:?}");
     assert!(turns[50] > in_seconds(90) && turns[50] < in_seconds(210), "evenly: {}", turns[50]);
+}
+
+#[test]
+fn a_second_look_after_a_restart_comes_to_the_same() {
+    let mut scene = Scene::restarted();
+    let Step::Rest { until: Some(turn), inputs } = scene.step() else { panic!("it is well") };
+    // What the loop and `act` remember of a rest.
+    (scene.memory.next, scene.memory.generation) = (Next::At(turn), Some(1));
+    scene.memory.own = Remembered { inputs: Some(inputs), flux_request: Some(None), ..Default::default() };
+    assert_eq!(scene.rests_until(), Some(turn));
 }
 
 #[test]

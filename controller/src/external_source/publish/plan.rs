@@ -34,7 +34,7 @@ pub(in super::super) struct Verdict<'a> {
 pub(super) enum Change {
     /// All is as it should be.
     Nothing,
-    /// It belongs to somebody else.
+    /// It belongs to somebody else, in words.
     Taken(String),
     /// There is none.
     Create(Box<ExternalArtifact>),
@@ -46,8 +46,8 @@ pub(super) enum Change {
 
 pub(super) fn change(wanted: &Wanted<'_>, found: Option<&Published>) -> Change {
     let Some(found) = found else { return Change::Create(Box::new(created(wanted.source))) };
-    if let Some(owner) = found.taken_from(wanted.source) {
-        return Change::Taken(owner);
+    if let Some(why) = found.taken_from(wanted.source) {
+        return Change::Taken(why);
     }
     // What is on its way out cannot be kept; once it is gone there will be another.
     if found.0.meta().deletion_timestamp.is_some() {
@@ -72,10 +72,9 @@ pub(super) fn change(wanted: &Wanted<'_>, found: Option<&Published>) -> Change {
 }
 
 /// Somebody else's object is in the way.
-pub(in super::super) fn name_taken(name: &str, owner: &str) -> Failure {
-    let message = format!(
-        "ExternalArtifact {name} belongs to {owner} and is left alone; rename this source, or remove that object"
-    );
+pub(in super::super) fn name_taken(name: &str, why: &str) -> Failure {
+    let message =
+        format!("ExternalArtifact {name} {why} and is left alone; rename this source, or remove that object");
     Failure::stalled(reasons::NAME_TAKEN, message)
 }
 

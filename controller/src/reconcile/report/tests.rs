@@ -24,8 +24,8 @@ impl Object {
         report(outcome, SUBJECT, (&mut self.status, &mut self.memory), Moment { now, ..EVEN })
     }
 
-    fn after(mut self, outcome: Result<Done, Failure>) -> Self {
-        self.pass(&outcome);
+    fn after(mut self, outcome: &Result<Done, Failure>) -> Self {
+        self.pass(outcome);
         self
     }
 
@@ -45,7 +45,7 @@ fn bad(reason: &'static str, retry: Retry) -> Result<Done, Failure> {
 
 #[test]
 fn success_leaves_nothing_but_ready() {
-    let object = Object::default().after(bad("ServerError", Retry::Soon)).after(good());
+    let object = Object::default().after(&bad("ServerError", Retry::Soon)).after(&good());
     assert_eq!(object.says(), ["Ready=True Succeeded"]);
     assert_eq!((object.status.failures, object.memory.failures), (None, 0));
     assert_eq!(object.status.observed_generation, Some(3));
@@ -53,16 +53,16 @@ fn success_leaves_nothing_but_ready() {
 
 #[test]
 fn the_first_failure_is_told_at_once_and_says_whether_to_wait_or_to_act() {
-    let object = Object::default().after(bad("ServerError", Retry::Soon));
+    let object = Object::default().after(&bad("ServerError", Retry::Soon));
     assert_eq!(object.says(), ["Ready=False ServerError", "Reconciling=True ProgressingWithRetry"]);
-    let object = object.after(bad("InvalidSpec", Retry::OnChange));
+    let object = object.after(&bad("InvalidSpec", Retry::OnChange));
     assert_eq!(object.says(), ["Ready=False InvalidSpec", "Stalled=True InvalidSpec"]);
     assert_eq!(object.memory.next, Next::OnChange);
 }
 
 #[test]
 fn the_same_failure_at_the_interval_is_no_reason_to_write() {
-    let mut object = Object::default().after(bad("NotFound", Retry::AtInterval));
+    let mut object = Object::default().after(&bad("NotFound", Retry::AtInterval));
     let written = object.status.clone();
     let report = object.pass(&bad("NotFound", Retry::AtInterval));
     assert!(!object.status.differs_from(&written), "{:?}", object.status);
@@ -92,7 +92,7 @@ fn a_pause_that_a_server_asks_for_is_written() {
 
 #[test]
 fn a_second_good_pass_is_no_reason_to_write() {
-    let mut object = Object::default().after(good());
+    let mut object = Object::default().after(&good());
     let written = object.status.clone();
     assert_eq!(object.pass(&good()), Report { insist: false, note: None });
     assert!(!object.status.differs_from(&written));
@@ -122,7 +122,7 @@ fn people_hear_of_changes_and_of_nothing_else() {
 
 #[test]
 fn resting_says_nothing_and_keeps_every_word() {
-    let mut object = Object::default().after(bad("NotFound", Retry::AtInterval));
+    let mut object = Object::default().after(&bad("NotFound", Retry::AtInterval));
     let before = object.status.clone();
     let until = Timestamp::from_second(999).unwrap();
     object.pass(&Ok(Done::Rested { until: Some(until) }));
@@ -131,12 +131,24 @@ fn resting_says_nothing_and_keeps_every_word() {
 }
 
 #[test]
+fn failures_are_counted_on_where_the_process_before_this_one_stopped() {
+    let mut object =
+        Object::default().after(&bad("ServerError", Retry::Soon)).after(&bad("ServerError", Retry::Soon));
+    object.memory = Memory::default();
+    object.pass(&Ok(Done::Rested { until: None }));
+    assert_eq!((object.memory.failed, object.memory.failures, object.memory.generation), (true, 2, Some(3)));
+    object.memory = Memory::default();
+    object.pass(&bad("ServerError", Retry::Soon));
+    assert_eq!(object.status.failures, Some(3));
+}
+
+#[test]
 fn a_suspended_object_keeps_its_ready() {
-    let failed = Object::default().after(bad("ServerError", Retry::Soon));
-    let object = failed.after(Ok(Done::Suspended));
+    let failed = Object::default().after(&bad("ServerError", Retry::Soon));
+    let object = failed.after(&Ok(Done::Suspended));
     assert_eq!(object.says(), ["Ready=False ServerError"]);
     assert_eq!(object.status.last_handled_reconcile_at, None);
-    let new = Object::default().after(Ok(Done::Suspended));
+    let new = Object::default().after(&Ok(Done::Suspended));
     assert_eq!(new.says(), ["Ready=False Suspended"]);
 }
 
@@ -157,7 +169,7 @@ fn phases_that_a_crash_left_behind_are_swept_away() {
         let phase = Condition { type_: phase.into(), status: "True".into(), ..good_condition() };
         object.status.conditions.push(phase);
     }
-    assert_eq!(object.after(good()).says(), ["Ready=True Succeeded"]);
+    assert_eq!(object.after(&good()).says(), ["Ready=True Succeeded"]);
 }
 
 fn good_condition() -> Condition {

@@ -83,11 +83,13 @@ impl<T> Found<T> {
     }
 }
 
-/// What both Secrets hold.
+/// What both Secrets hold, and what this process does.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) authority: Found<Lifespan>,
     pub(crate) leaf: Found<SeenLeaf>,
+    /// The leaf that this process serves with, whatever became of its Secret.
+    pub(crate) served: Option<SeenLeaf>,
 }
 
 /// What a leaf is worth.
@@ -116,7 +118,7 @@ pub(crate) enum Step {
     RenewAuthority(Because),
     /// Make a new leaf for these names.
     IssueLeaf(Because, BTreeSet<String>),
-    /// All is well until then.
+    /// Nothing until then but to serve with the leaf of the Secret, or else with the one that is served now.
     Serve { until: Timestamp },
 }
 
@@ -151,18 +153,20 @@ pub(crate) fn next(seen: &Seen, wanted: &BTreeSet<String>, lifetimes: &Lifetimes
     if authority.renew_at() <= now {
         return Step::RenewAuthority(Because::Due);
     }
-    let leaf = match seen.leaf.usable() {
-        Ok(leaf) => leaf,
-        Err(because) => return Step::IssueLeaf(because, wanted.clone()),
-    };
-    let Some((because, names)) = wrong_with(leaf, wanted, now) else {
-        return Step::Serve { until: authority.renew_at().min(leaf.lives.renew_at()) };
+    let (because, names, leaf) = match seen.leaf.usable() {
+        Ok(leaf) => match wrong_with(leaf, wanted, now) {
+            None => return Step::Serve { until: authority.renew_at().min(leaf.lives.renew_at()) },
+            Some((because, names)) => (because, names, Some(leaf)),
+        },
+        Err(because) => (because, wanted.clone(), seen.served.as_ref()),
     };
     let settled = authority.issued_at() + lifetimes.settle;
-    if leaf.signer == Signer::Former && !leaf.lives.is_over(now) && now < settled {
-        return Step::Serve { until: settled.min(leaf.lives.until) };
+    match leaf {
+        Some(leaf) if leaf.signer == Signer::Former && !leaf.lives.is_over(now) && now < settled => {
+            Step::Serve { until: settled.min(leaf.lives.until) }
+        }
+        _ => Step::IssueLeaf(because, names),
     }
-    Step::IssueLeaf(because, names)
 }
 
 /// Why the leaf must be replaced, and what names the next one carries. Other replicas may listen elsewhere, so their

@@ -26,6 +26,8 @@ const BUNDLE: &str = "ca.crt";
 pub(crate) struct Stored {
     pub(crate) authority: Slot,
     pub(crate) serving: Slot,
+    /// The pair that this process serves with.
+    served: Option<Pair>,
     /// CAs before the current one.
     formers: Vec<Trusted>,
 }
@@ -48,19 +50,26 @@ pub(crate) enum Action {
 }
 
 impl Stored {
-    /// Reads what lies in the Secrets.
-    pub(crate) fn read(authority: Option<Secret>, serving: Option<Secret>) -> Self {
+    /// Reads what lies in the Secrets, beside what is served now.
+    pub(crate) fn read(
+        authority: Option<Secret>,
+        serving: Option<Secret>,
+        served: Option<&ServingCertificate>,
+    ) -> Self {
         let authority = Slot::read(AUTHORITY_SECRET, authority, Pair::read_authority);
         let serving = Slot::read(SERVING_SECRET, serving, Pair::read);
-        // The serving Secret keeps the bundle too, so a CA whose Secret is lost stays trusted while its leaf lives.
+        // The serving Secret keeps the bundle too, and so do we: a CA whose Secret is lost stays trusted.
+        let remembered = served.map(|served| pair::authorities(&served.ca_pem)).unwrap_or_default();
         let mut formers: Vec<Trusted> = Vec::new();
-        for trusted in [&authority, &serving].into_iter().flat_map(Slot::bundle) {
+        for trusted in [&authority, &serving].into_iter().flat_map(Slot::bundle).chain(remembered) {
             let known = formers.iter().any(|former| former.der == trusted.der);
             if !known && !authority.pair.usable().is_ok_and(|current| current.leaf == trusted.der) {
                 formers.push(trusted);
             }
         }
-        Self { authority, serving, formers }
+        let pair =
+            |served: &ServingCertificate| Pair::read(&served.chain_pem, served.key_pem.expose_secret()).ok();
+        Self { authority, serving, served: served.and_then(pair), formers }
     }
 
     /// The next step towards a leaf that is valid for every name in `wanted`.
@@ -84,8 +93,8 @@ impl Stored {
                 Ok(Action::Write(SERVING_SECRET, Box::new(secret), because))
             }
             Step::Serve { until } => {
-                let leaf =
-                    self.serving.pair.usable().expect("without a usable leaf the plan issues one first");
+                let leaf = self.serving.pair.usable().ok().or(self.served.as_ref());
+                let leaf = leaf.expect("without any usable leaf the plan issues one first");
                 let bundle = self.bundle(authority(), lifetimes, now);
                 Ok(Action::Serve(ServingCertificate::new(leaf, bundle), until))
             }
@@ -98,7 +107,11 @@ impl Stored {
             names: pair.names.clone(),
             signer: self.signer_of(pair),
         };
-        Seen { authority: self.authority.pair.map(|pair| pair.lives), leaf: self.serving.pair.map(leaf) }
+        Seen {
+            authority: self.authority.pair.map(|pair| pair.lives),
+            leaf: self.serving.pair.map(leaf),
+            served: self.served.as_ref().map(leaf),
+        }
     }
 
     /// What clients must trust now that `current` is the CA: itself, and those before it while a leaf of theirs lives.

@@ -59,7 +59,7 @@ impl Keeper {
     async fn first(&self) -> Result<(ServingCertificate, Timestamp), Error> {
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.settle().await {
+            match self.settle(None).await {
                 Err(error @ (Error::Secret { .. } | Error::Contended { .. })) => {
                     report(&error);
                     time::sleep(pause).await;
@@ -80,7 +80,8 @@ impl Keeper {
                 () = due => {}
                 () = tx.closed() => return,
             }
-            until = match self.settle().await {
+            let served = Arc::clone(&tx.borrow());
+            until = match self.settle(Some(&served)).await {
                 Ok((certificate, until)) => {
                     hand_on(&tx, certificate);
                     until
@@ -94,9 +95,12 @@ impl Keeper {
     }
 
     /// Walks step by step until there is nothing to do but serve.
-    async fn settle(&self) -> Result<(ServingCertificate, Timestamp), Error> {
+    async fn settle(
+        &self,
+        served: Option<&ServingCertificate>,
+    ) -> Result<(ServingCertificate, Timestamp), Error> {
         for _ in 0..ATTEMPTS {
-            let stored = self.observe().await?;
+            let stored = self.observe(served).await?;
             match stored.next(&self.names, &self.lifetimes, Timestamp::now())? {
                 Action::Serve(certificate, until) => return Ok((certificate, until)),
                 Action::Write(name, secret, because) => self.write(name, *secret, because).await?,
@@ -105,9 +109,9 @@ impl Keeper {
         Err(Error::Contended { attempts: ATTEMPTS })
     }
 
-    async fn observe(&self) -> Result<Stored, Error> {
+    async fn observe(&self, served: Option<&ServingCertificate>) -> Result<Stored, Error> {
         let (authority, serving) = tokio::try_join!(self.read(AUTHORITY_SECRET), self.read(SERVING_SECRET))?;
-        let stored = Stored::read(authority, serving);
+        let stored = Stored::read(authority, serving, served);
         self.warn_of(&stored.authority);
         self.warn_of(&stored.serving);
         Ok(stored)

@@ -25,7 +25,11 @@ fn leaf(issued: i64) -> SeenLeaf {
 }
 
 fn seen(leaf: SeenLeaf) -> Seen {
-    Seen { authority: Found::Usable(lived(0, Lifetimes::default().authority)), leaf: Found::Usable(leaf) }
+    Seen {
+        authority: Found::Usable(lived(0, Lifetimes::default().authority)),
+        leaf: Found::Usable(leaf),
+        served: None,
+    }
 }
 
 fn next_on(days: i64, seen: &Seen) -> Step {
@@ -34,7 +38,7 @@ fn next_on(days: i64, seen: &Seen) -> Step {
 
 #[test]
 fn an_empty_namespace_gets_a_ca_first_and_then_a_leaf() {
-    let mut seen = Seen { authority: Found::Absent, leaf: Found::Absent };
+    let mut seen = Seen { authority: Found::Absent, leaf: Found::Absent, served: None };
     assert_eq!(next_on(0, &seen), Step::RenewAuthority(Because::Absent));
     seen.authority = Found::Usable(lived(0, Lifetimes::default().authority));
     assert_eq!(next_on(0, &seen), Step::IssueLeaf(Because::Absent, names(&["a"])));
@@ -55,7 +59,7 @@ fn a_ca_is_renewed_at_two_thirds_of_its_life_though_its_leaf_is_young() {
 
 #[test]
 fn a_broken_secret_is_made_anew() {
-    let broken = Seen { authority: Found::Broken, leaf: Found::Usable(leaf(0)) };
+    let broken = Seen { authority: Found::Broken, ..seen(leaf(0)) };
     assert_eq!(next_on(0, &broken), Step::RenewAuthority(Because::Broken));
     let broken = Seen { leaf: Found::Broken, ..seen(leaf(0)) };
     assert_eq!(next_on(0, &broken), Step::IssueLeaf(Because::Broken, names(&["a"])));
@@ -88,6 +92,22 @@ fn clients_get_time_to_learn_of_a_new_ca_before_a_leaf_of_it_replaces_a_living_o
     assert_eq!(next_on(0, &seen(due.clone())), Step::Serve { until: settled });
     let step = next(&seen(due), &names(&["a"]), &Lifetimes::default(), settled);
     assert!(matches!(step, Step::IssueLeaf(Because::Due, _)), "{step:?}");
+}
+
+#[test]
+fn when_both_secrets_are_lost_the_leaf_that_is_served_bridges_the_time() {
+    let served = SeenLeaf { signer: Signer::Former, ..leaf(-1) };
+    let lost = Seen { leaf: Found::Absent, served: Some(served), ..seen(leaf(0)) };
+    let settled = day(0) + Lifetimes::default().settle;
+    assert_eq!(next_on(0, &lost), Step::Serve { until: settled });
+    let step = next(&lost, &names(&["a"]), &Lifetimes::default(), settled);
+    assert_eq!(step, Step::IssueLeaf(Because::Absent, names(&["a"])));
+}
+
+#[test]
+fn a_lost_leaf_of_the_current_ca_is_replaced_at_once() {
+    let lost = Seen { leaf: Found::Absent, served: Some(leaf(0)), ..seen(leaf(0)) };
+    assert_eq!(next_on(1, &lost), Step::IssueLeaf(Because::Absent, names(&["a"])));
 }
 
 #[test]

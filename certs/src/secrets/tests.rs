@@ -22,15 +22,19 @@ fn settled(mut stored: Stored, now: Timestamp) -> (Stored, usize) {
         let (ca, serving) = (stored.authority.secret.clone(), stored.serving.secret.clone());
         stored = match stored.next(&wanted(), &LIFETIMES, now).unwrap() {
             Action::Serve(..) => return (stored, made),
-            Action::Write(AUTHORITY_SECRET, secret, _) => Stored::read(Some(*secret), serving),
-            Action::Write(_, secret, _) => Stored::read(ca, Some(*secret)),
+            Action::Write(AUTHORITY_SECRET, secret, _) => read(Some(*secret), serving),
+            Action::Write(_, secret, _) => read(ca, Some(*secret)),
         };
     }
     unreachable!("the plan ends")
 }
 
+fn read(authority: Option<Secret>, serving: Option<Secret>) -> Stored {
+    Stored::read(authority, serving, None)
+}
+
 fn fresh() -> Stored {
-    settled(Stored::read(None, None), at(0)).0
+    settled(Stored::read(None, None, None), at(0)).0
 }
 
 fn bundle(stored: &Stored, now: Timestamp) -> Vec<Trusted> {
@@ -46,7 +50,7 @@ fn set(secret: Option<Secret>, key: &str, value: &[u8]) -> Option<Secret> {
 
 #[test]
 fn an_empty_namespace_gets_a_pair_for_all_names_that_the_bundle_verifies() {
-    let (stored, made) = settled(Stored::read(None, None), at(0));
+    let (stored, made) = settled(Stored::read(None, None, None), at(0));
     assert_eq!(made, 2);
     let leaf = stored.serving.pair.usable().expect("issued");
     assert_eq!(leaf.names, wanted());
@@ -58,14 +62,14 @@ fn an_empty_namespace_gets_a_pair_for_all_names_that_the_bundle_verifies() {
 #[test]
 fn what_is_there_is_taken_as_it_is() {
     let stored = fresh();
-    let again = Stored::read(stored.authority.secret.clone(), stored.serving.secret.clone());
+    let again = read(stored.authority.secret.clone(), stored.serving.secret.clone());
     assert_eq!(settled(again, at(1)).1, 0);
 }
 
 #[test]
 fn a_renewed_ca_and_the_one_before_it_are_both_trusted_and_the_leaf_stays() {
     let stored = fresh();
-    let young = Stored::read(stored.authority.secret.clone(), stored.serving.secret.clone());
+    let young = read(stored.authority.secret.clone(), stored.serving.secret.clone());
     let leaf_issued_late = settled(young, at(1650)).0;
     let (renewed, made) = settled(leaf_issued_late, at(1750));
     assert_eq!(made, 1, "only the CA");
@@ -78,11 +82,28 @@ fn a_renewed_ca_and_the_one_before_it_are_both_trusted_and_the_leaf_stays() {
 #[test]
 fn a_lost_ca_stays_trusted_while_its_leaf_lives() {
     let stored = fresh();
-    let (repaired, made) = settled(Stored::read(None, stored.serving.secret), at(1));
+    let (repaired, made) = settled(read(None, stored.serving.secret), at(1));
     assert_eq!(made, 1, "only the CA");
     let leaf = repaired.serving.pair.usable().expect("kept");
     let bundle = bundle(&repaired, at(1));
     assert_eq!((bundle.len(), leaf.is_signed_by(&bundle[1].der)), (2, true));
+}
+
+#[test]
+fn when_both_secrets_are_lost_what_is_served_stays_trusted_until_clients_know_the_new_ca() {
+    let Action::Serve(served, _) = fresh().next(&wanted(), &LIFETIMES, at(1)).unwrap() else {
+        panic!("settled");
+    };
+    let lost = Stored::read(None, None, Some(&served)).next(&wanted(), &LIFETIMES, at(2)).unwrap();
+    let Action::Write(AUTHORITY_SECRET, authority, _) = lost else { panic!("a CA comes first") };
+    let then = |seconds| {
+        let stored = Stored::read(Some((*authority).clone()), None, Some(&served));
+        stored.next(&wanted(), &LIFETIMES, at(seconds)).unwrap()
+    };
+    let Action::Serve(bridge, _) = then(3) else { panic!("what is served bridges the time") };
+    assert_eq!(bridge.chain_pem, served.chain_pem);
+    assert_eq!(pair::authorities(&bridge.ca_pem).len(), 2);
+    assert!(matches!(then(33), Action::Write(SERVING_SECRET, ..)), "clients had their time");
 }
 
 #[test]
@@ -96,10 +117,10 @@ fn garbage_is_recognized_and_repaired() {
     ] {
         let stored = fresh();
         let broken = set(stored.serving.secret, key, value);
-        let broken = Stored::read(stored.authority.secret.clone(), broken);
+        let broken = read(stored.authority.secret.clone(), broken);
         assert!(broken.serving.unusable.is_some(), "{key}");
         assert_eq!(settled(broken, at(1)).1, 1, "{key}: only the leaf is made anew");
-        let broken = Stored::read(set(stored.authority.secret, key, value), None);
+        let broken = read(set(stored.authority.secret, key, value), None);
         assert!(broken.authority.unusable.is_some(), "{key}");
         assert_eq!(settled(broken, at(1)).1, 2, "{key}: both are made anew");
     }
@@ -119,7 +140,7 @@ fn what_people_added_stays_and_the_type_is_kept() {
     secret.metadata.labels.get_or_insert_default().insert("team".into(), "a".into());
     secret.type_ = Some("Opaque".into());
     let secret = set(set(Some(secret), "tls.crt", b""), "note", b"mine");
-    let repaired = settled(Stored::read(fresh().authority.secret, secret), at(1)).0;
+    let repaired = settled(read(fresh().authority.secret, secret), at(1)).0;
     let secret = repaired.serving.secret.expect("settled");
     assert_eq!(value(&secret, "note"), b"mine");
     assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"), "no blind write");

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 /// The role, built.
 pub(crate) struct Api {
     apiserver: Arc<Apiserver>,
+    authenticator: Authenticator,
     artifacts: Endpoint<ArtifactListener>,
     server: Endpoint<Server>,
 }
@@ -32,20 +33,24 @@ impl Api {
         let authenticator = Authenticator::start(client.clone(), reviews.clone(), whom, shutdown.clone());
         let authorizer = Authorizer::new(reviews, authz::Options::default());
         let artifacts = ArtifactListener::new(Arc::clone(&store));
-        let apiserver = Apiserver::new(Config { client, store, authenticator, authorizer }, shutdown)?;
+        let config = Config { client, store, authenticator: authenticator.clone(), authorizer };
+        let apiserver = Apiserver::new(config, shutdown)?;
         Ok(Self {
+            authenticator,
             server: Endpoint { listener: listeners.apiserver, handler: apiserver.server.clone() },
             artifacts: Endpoint { listener: listeners.artifacts, handler: artifacts },
             apiserver: Arc::new(apiserver),
         })
     }
 
-    /// Runs it. It is ready when the sources are known.
+    /// Runs it. It is ready when the sources are known, and kube-apiserver is believed when it names a user.
     pub(crate) fn start(self, certificate: Certificate, readiness: &Readiness, tasks: &mut Tasks) {
         let clients = ClientCertificates::Request;
         tasks.spawn("apiserver", self.server.serve_tls(certificate, clients, tasks.drain()));
         tasks.spawn("artifacts", self.artifacts.serve_plain(tasks.drain()));
         let (apiserver, fed) = (Arc::clone(&self.apiserver), self.apiserver);
+        let authenticator = self.authenticator;
+        readiness.check("front-proxy", move || authenticator.obstacle().is_none());
         readiness.check("sources", move || apiserver.is_ready());
         tasks.spawn("sources", async move {
             fed.feed().await;

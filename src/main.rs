@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     };
     if let Err(error) = ended {
         // A closed standard error is no reason to panic.
-        let _ignored = writeln!(io::stderr(), "postern: {error:#}");
+        let _closed = writeln!(io::stderr(), "postern: {error:#}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -55,4 +55,13 @@ fn show(print: Print) -> anyhow::Result<()> {
         Print::Version => format!("postern {}\n", env!("CARGO_PKG_VERSION")),
     };
     io::stdout().write_all(text.as_bytes()).context("failed to write to standard output")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manifests_are_what_the_program_prints() {
+        let printed = crds::manifests::yaml().unwrap();
+        assert_eq!(printed, include_str!("../crds/manifests/crds.yaml"), "run `make generate`");
+    }
 }

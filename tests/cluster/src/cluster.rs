@@ -184,6 +184,7 @@ impl Cluster {
 
     async fn build(directory: &Directory, options: &Options) -> Result<Self> {
         let programs = tokio::task::spawn_blocking(Programs::provide).await??;
+        directory.create()?;
         stop(directory).await?;
         directory.clear()?;
         directory.clear_logs()?;

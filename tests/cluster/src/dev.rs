@@ -91,7 +91,7 @@ fn is_running(directory: &Directory) -> bool {
 /// Two `up`s of one folder must not mix.
 fn lock(directory: &Directory) -> Result<File> {
     directory.create()?;
-    let file = File::create(directory.file("lock"))?;
+    let file = File::options().append(true).open(directory.lock_file())?;
     let locked = file.try_lock();
     ensure!(locked.is_ok(), "another process starts or ends the cluster in {}", directory.path().display());
     Ok(file)

@@ -1,7 +1,7 @@
 //! The folder of one cluster: which file lies where. Everything that is known about a cluster can be read from here, so
 //! that another process may use, restart or end it.
-use anyhow::{Context, Result};
-use std::fs::{self, DirBuilder};
+use anyhow::{Context, Result, ensure};
+use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,15 @@ impl Directory {
         ))
     }
 
-    /// Creates the folder and those inside it.
+    /// Creates the folder and those inside it; refuses one that holds something else, since much in it is removed later.
     pub(crate) fn create(&self) -> Result<()> {
+        let occupied = fs::read_dir(&self.0).is_ok_and(|mut entries| entries.next().is_some());
+        let ours = self.lock_file().is_file();
+        ensure!(
+            ours || !occupied,
+            "{} holds something that is no cluster: choose another folder",
+            self.0.display()
+        );
         for folder in ["", "bin", "programs", "pki", "pids", "logs", "kubeconfigs"] {
             let path = self.0.join(folder);
             DirBuilder::new()
@@ -32,15 +39,23 @@ impl Directory {
                 .create(&path)
                 .with_context(|| format!("failed to create {}", path.display()))?;
         }
-        Ok(())
+        let lock = File::options().create(true).append(true).open(self.lock_file());
+        lock.map(drop).with_context(|| format!("failed to create {}", self.lock_file().display()))
+    }
+
+    /// Exists in every folder of a cluster; locked while one is started or ended by hand.
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
     }
 
     /// Removes what a cluster leaves, but for its logs.
     pub(crate) fn clear(&self) -> Result<()> {
-        for name in ["bin", "programs", "pki", "pids", "kubeconfigs", "etcd", "store", "kube-cache"] {
+        for name in
+            ["bin", "programs", "pki", "pids", "kubeconfigs", "etcd", "store", "kube-cache", "podinfo"]
+        {
             absent_is_fine(fs::remove_dir_all(self.0.join(name)))?;
         }
-        for name in ["kubeconfig", "env", "cluster.json", "audit-policy.yaml"] {
+        for name in ["kubeconfig", "env", "cluster.json", "audit-policy.yaml", "externalsource.yaml"] {
             absent_is_fine(fs::remove_file(self.0.join(name)))?;
         }
         Ok(())
@@ -104,5 +119,29 @@ fn absent_is_fine(result: std::io::Result<()>) -> Result<()> {
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_somebody_elses_files_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
+        let refused = Directory::at(folder.path()).unwrap().create().expect_err("it is not ours");
+        assert!(refused.to_string().contains("choose another folder"), "{refused}");
+    }
+
+    #[test]
+    fn a_folder_is_used_again_and_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::at(folder.path()).unwrap();
+        directory.create().unwrap();
+        directory.write(&directory.kubeconfig(), "kind: Config").unwrap();
+        directory.clear().unwrap();
+        assert!(!directory.kubeconfig().exists());
+        directory.create().unwrap();
     }
 }

@@ -5,6 +5,8 @@
 # Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 export DEV_DIR ?= .dev
+# Lint needs one program that Rust does not bring along.
+DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -25,13 +27,14 @@ test: test-unit programs ## Run every test, on a real control plane of its own (
 	@$(TARGET)/cluster test -- $(ARGS)
 
 test-unit: ## Run the tests that need no control plane
-	cargo test --quiet --workspace --exclude tests
+	cargo test --quiet --workspace
 
 lint: ## Check the format, clippy with warnings denied, and what we depend on
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- --deny warnings
-	@if cargo deny --version > /dev/null 2>&1; then cargo deny check bans licenses sources; \
-	else echo "cargo-deny is not installed: what we depend on is not checked"; fi
+	@test -x $(DENY)/bin/cargo-deny || cargo install --quiet --locked cargo-deny --version 0.20.2 --root $(DENY)
+	cargo fetch --quiet --locked
+	PATH="$(DENY)/bin:$$PATH" cargo deny --offline check bans licenses sources
 
 generate: ## Write the files that follow from the code: the CRDs
 	cargo run --quiet --package postern -- crds > crds/manifests/crds.yaml
@@ -42,10 +45,11 @@ tools: ## Build the control plane's programs into the user's cache folder, if th
 
 clean: ## End the environment and remove what was built here; the control plane's programs stay cached
 	@if [ -d "$(DEV_DIR)" ]; then $(MAKE) --no-print-directory down; fi
-	rm -rf "$(DEV_DIR)"
+	rm -rf .dev
 	cargo clean
 
-# Go and Rust build side by side: `tools` depends on next to nothing, so it is there while Rust still compiles.
+# Every build selects the whole workspace, tests included: another selection would be another set of features, and all
+# dependencies would be compiled once more. Go and Rust build side by side: `tools` depends on next to nothing, so it is there while Rust still compiles.
 programs:
 	@cargo build --quiet --package tools
 	@$(MAKE) --no-print-directory --jobs=2 go-programs rust-programs
@@ -54,4 +58,4 @@ go-programs:
 	@$(TARGET)/tools > /dev/null
 
 rust-programs:
-	@cargo build --package postern --package cluster
+	@cargo build --workspace --bins --examples

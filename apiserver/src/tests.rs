@@ -1,6 +1,9 @@
 //! The whole role in process: requests in, responses out, a real store behind it.
 use super::*;
-use artifacts::{BlobKey, Digest, SourceKey};
+use artifacts::{
+    BlobKey, Digest, EntryPath, SourceKey,
+    pack::{Mode, Packer},
+};
 use bytes::Bytes;
 use crds::{
     ExternalSource,
@@ -37,11 +40,12 @@ impl Role {
         Self { server, sources, store }
     }
 
-    async fn put(&self, bytes: &'static [u8]) -> Digest {
-        let key =
-            BlobKey { source: SourceKey::new("default", "one").expect("names"), digest: Digest::of(bytes) };
+    async fn put(&self, bytes: impl Into<Bytes>) -> Digest {
+        let bytes = bytes.into();
+        let source = SourceKey::new("default", "one").expect("names");
+        let key = BlobKey { source, digest: Digest::of(&bytes) };
         let mut upload = self.store.begin().await.expect("memory");
-        upload.write(Bytes::from_static(bytes)).await.expect("memory");
+        upload.write(bytes).await.expect("memory");
         upload.commit(key).await.expect("memory").key.digest
     }
 
@@ -52,6 +56,14 @@ impl Role {
     async fn ask(&self, request: http::request::Builder) -> Response<Body> {
         self.server.handle(request.body(Empty::<Bytes>::new()).expect("request")).await
     }
+}
+
+/// An archive as the pipeline makes one.
+fn archive_of(name: &str, text: &str) -> Vec<u8> {
+    let mut packer = Packer::new(Vec::new());
+    let path = EntryPath::new(name).expect("a path");
+    packer.file(&path, Mode::Plain, text.len() as u64, text.as_bytes()).expect("memory");
+    packer.finish().expect("memory").1
 }
 
 async fn body(response: Response<Body>) -> Bytes {
@@ -91,7 +103,7 @@ fn source(version: &str, digests: &[Digest]) -> ExternalSource {
 /// One source with two stored revisions.
 async fn role() -> (Role, [Digest; 2]) {
     let role = Role::new();
-    let digests = [role.put(b"newer").await, role.put(b"older").await];
+    let digests = [role.put("newer").await, role.put("older").await];
     role.sources.replace(Version(7), vec![source("7", &digests)]);
     (role, digests)
 }
@@ -208,4 +220,18 @@ async fn a_blob_that_is_missing_is_an_error_and_no_bytes() {
     role.sources.replace(Version(1), vec![source("1", &[Digest::of(b"never stored")])]);
     let response = role.get("externalsources/one/content").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn one_file_of_an_archive_can_be_read() {
+    let role = Role::new();
+    let archive = archive_of("page.html", "<p>");
+    let digest = role.put(archive).await;
+    role.sources.replace(Version(1), vec![source("1", &[digest])]);
+    let response = role.get("externalsources/one/content?path=page.html").await;
+    assert_eq!(response.headers()[header::CONTENT_TYPE], "application/octet-stream");
+    assert_eq!(response.headers()["x-postern-content-type"], "text/html");
+    assert_eq!(body(response).await, "<p>");
+    let missing = role.get("externalsources/one/content?path=../page.html").await;
+    assert_eq!(missing.status(), StatusCode::NOT_FOUND);
 }

@@ -1,4 +1,4 @@
-//! `externalsources/content`: the bytes of a stored revision. Its own permission guards it.
+//! `externalsources/content`: the bytes of a stored revision, or of one file in it. Its own permission guards it.
 use super::artifact::nothing_stored;
 use crate::{
     artifact::{self, Artifact, Missing},
@@ -6,17 +6,20 @@ use crate::{
     source_view::SourceView,
     sources::Sources,
 };
-use artifacts::{BlobKey, Chain, SourceKey, Store, StoreError};
+use artifacts::{BlobKey, Chain, SourceKey, Store, StoreError, read};
 use extension_apiserver::{
     api::{Call, GetRaw, Resource, Subresource},
     object::Key,
-    serve::Body,
+    serve::{self, Body},
     status::Status,
 };
-use http::{HeaderValue, Response, StatusCode};
+use futures::StreamExt;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use std::sync::Arc;
 use tracing::warn;
 
+/// The media type of one file travels here: kube-apiserver rewrites bodies that say they are HTML.
+const FILE_TYPE: HeaderName = HeaderName::from_static("x-postern-content-type");
 /// Seconds after which a blob that is missing may be there again.
 const RETRY_AFTER: u32 = 5;
 
@@ -39,7 +42,10 @@ impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = self.find(call, key)?;
         let blob = blob_key(key, &artifact)?;
-        self.archive(call, &blob).await
+        match call.query.get("path").filter(|path| !path.is_empty()) {
+            Some(path) => self.file(call, &blob, path).await,
+            None => self.archive(call, &blob).await,
+        }
     }
 }
 
@@ -77,6 +83,28 @@ impl Content {
         };
         let answer = download.answer(&*self.store).await.map_err(|error| unreadable(&error))?;
         answer.ok_or_else(absent)
+    }
+
+    async fn file(&self, call: &Call, key: &BlobKey, path: &str) -> Result<Response<Body>, Status> {
+        let blob =
+            self.store.open(key, None).await.map_err(|error| unreadable(&error))?.ok_or_else(absent)?;
+        let found = read::file_in(blob, path).await.map_err(|error| unreadable(&error))?;
+        let Some(file) = found else {
+            let message = format!("the artifact holds no file {path:?}; the archive lists what it holds");
+            return Err(Status::new(StatusCode::NOT_FOUND, "NotFound", message));
+        };
+        let body = if call.method == Method::HEAD {
+            serve::empty()
+        } else {
+            serve::stream(file.bytes.map(|chunk| chunk.map_err(Into::into)))
+        };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        Ok(response)
     }
 }
 

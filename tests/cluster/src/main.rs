@@ -2,10 +2,10 @@
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use cluster::{Cluster, Directory, Options, authority, dev, guard, privilege, supervise};
+use cluster::{Cluster, Directory, Options, authority, demo, dev, guard, privilege, supervise};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tools::Programs;
 
 /// A real control plane with Postern in it, on this machine.
@@ -22,6 +22,12 @@ struct Arguments {
 enum Subcommands {
     /// Start the cluster and leave it running; where it runs already, restart Postern
     Up(Up),
+    /// Tell the whole story on the cluster, and leave it running
+    Demo {
+        /// Seconds to pause after each command
+        #[arg(long, env = "DEMO_PACE", default_value_t = 1.0)]
+        pace: f32,
+    },
     /// End the cluster; its logs stay
     Down,
     /// Run the suite on a cluster of its own, or on the one that POSTERN_TEST_KUBECONFIG names
@@ -77,7 +83,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
 /// What must happen before this process may lose the network, and before it has threads.
 fn prepare(arguments: &Arguments) -> Result<()> {
     match arguments.command {
-        Subcommands::Up(_) => {}
+        Subcommands::Up(_) | Subcommands::Demo { .. } => {}
         Subcommands::Test { .. } => {
             supervise::compile()?;
             if supervise::is_elsewhere() {
@@ -96,6 +102,10 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let directory = Directory::at(arguments.dir)?;
     match arguments.command {
         Subcommands::Up(up) => start(&directory, &up.options()).await?,
+        Subcommands::Demo { pace } => {
+            let options = Options { scheduler: true, ..Options::default() };
+            demo::run(&directory, &options, Duration::from_secs_f32(pace)).await?;
+        }
         Subcommands::Down => dev::down(&directory).await?,
         Subcommands::Test { arguments } => return Ok(supervise::test(&arguments).await?.into()),
         Subcommands::Guard => guard::watch(&directory).await?,

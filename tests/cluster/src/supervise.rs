@@ -111,7 +111,7 @@ async fn finish(mut child: Child, interrupts: &mut Interrupts) -> Result<u8> {
 
 fn cargo_test() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(WORKSPACE).args(["test", "--package", "tests", "--test", SUITE]);
+    command.current_dir(WORKSPACE).args(["test", "--workspace", "--test", SUITE]);
     command
 }
 

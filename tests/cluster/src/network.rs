@@ -8,12 +8,17 @@ use crate::process::Process;
 use anyhow::{Context, Result, bail, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
-use std::path::Path;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 const ALIAS: &str = "postern-cluster:";
 const ALIAS_LIMIT: usize = 255;
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 
 /// One of 256 networks that a machine can hold at once; every address follows from its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +35,7 @@ impl Network {
             "the path {} is too long: choose a shorter one",
             owner.path().display()
         );
+        let _lock = lock()?;
         release_abandoned(owner)?;
         let routes = routes()?;
         for network in (0..=u8::MAX).map(|slot| Self { slot }) {
@@ -43,6 +49,7 @@ impl Network {
 
     /// Removes the bridge, and with it its address and routes, if it is this owner's.
     pub(crate) fn release(owner: &Directory) -> Result<()> {
+        let _lock = lock()?;
         for (bridge, of) in bridges()? {
             if of == owner.path() {
                 ip(&["link", "delete", "dev", &bridge])?;
@@ -133,8 +140,24 @@ fn routes() -> Result<Vec<Ipv4Net>> {
     Ok(routes.iter().filter_map(|route| parse(&route.dst)).collect())
 }
 
+/// Whoever looks at bridges to change them is alone while it does: between the look and the change, a name could
+/// otherwise pass from one owner to another. An abstract socket is a lock as wide as the network namespace, and the
+/// kernel drops it when its holder ends.
+fn lock() -> Result<UnixListener> {
+    let name = SocketAddr::from_abstract_name("postern-cluster-network")?;
+    let began = Instant::now();
+    loop {
+        match UnixListener::bind_addr(&name) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < LOCK_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            taken => return taken.context("failed to lock the bridges of this machine"),
+        }
+    }
+}
+
 /// Bridges that clusters own, with the owner's folder.
-fn bridges() -> Result<Vec<(String, std::path::PathBuf)>> {
+fn bridges() -> Result<Vec<(String, PathBuf)>> {
     #[derive(Deserialize)]
     struct Link {
         ifname: Option<String>,

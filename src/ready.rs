@@ -1,5 +1,4 @@
 //! What must be in place before requests are welcome. Each of these runs until shutdown.
-use crate::tls::Certificate;
 use artifacts::{Chain, Store};
 use std::{sync::Arc, time::Duration};
 use telemetry::ready::Gate;
@@ -14,19 +13,6 @@ pub(crate) async fn until(gate: Gate, shutdown: CancellationToken) -> anyhow::Re
     gate.open();
     shutdown.cancelled().await;
     gate.close();
-    Ok(())
-}
-
-/// Open once there is a certificate.
-pub(crate) async fn once_certified(
-    gate: Gate,
-    certificate: Certificate,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    if certificate.obtain().await?.is_some() {
-        gate.open();
-    }
-    shutdown.cancelled().await;
     Ok(())
 }
 

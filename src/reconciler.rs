@@ -11,53 +11,80 @@ use artifacts::{
     pipeline::{Limits, Pipeline},
 };
 use controller::{Config, Metrics};
+use kube::Client;
 use std::{fs, sync::Arc};
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
 
-/// Runs the controller once there is a certificate, whose CA it publishes if nobody else does.
-pub(crate) async fn run(
-    config: Config,
-    certificate: Certificate,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let is_self_managed = certificate.is_self_managed();
-    let Some(certificate) = certificate.obtain().await? else { return Ok(()) };
-    let serving = is_self_managed.then_some(certificate);
-    controller::run(Config { serving, ..config }, shutdown).await;
-    Ok(())
-}
-
-/// The configuration of the controller; none when it is to work on no kind.
-pub(crate) fn config(
-    flags: &Flags,
-    cluster: &Cluster,
+/// The role, built.
+pub(crate) struct Reconciler {
+    client: Client,
+    namespace: String,
     store: Arc<dyn Store>,
+    policy: EgressPolicy,
+    limits: Limits,
+    artifacts_url: Url,
+    concurrency: u16,
+    leader_elect: bool,
     metrics: Metrics,
-) -> anyhow::Result<Option<Config>> {
-    if !flags.cluster.kinds.contains(&Kind::ExternalSource) {
-        return Ok(None);
-    }
-    Ok(Some(Config {
-        client: cluster.client.clone(),
-        namespace: flags.cluster.namespace.clone(),
-        identity: identity(),
-        pipeline: Arc::new(pipeline(flags, store)?),
-        artifacts_url: artifacts_url(flags)?,
-        concurrency: flags.controller.concurrency.get(),
-        leader_elect: flags.controller.leader_elect,
-        serving: None,
-        metrics,
-    }))
 }
 
-fn pipeline(flags: &Flags, store: Arc<dyn Store>) -> anyhow::Result<Pipeline> {
-    let flags = &flags.artifacts;
-    let limits =
-        Limits { max_artifact_size: flags.max_artifact_size.0, max_unpacked_size: flags.max_unpacked_size.0 };
-    let policy = EgressPolicy::new(flags.allow_egress.clone(), flags.deny_egress.clone());
-    Pipeline::new(policy, store, limits).context("failed to set up the client of sources")
+impl Reconciler {
+    /// `None` when there is no kind to work on.
+    pub(crate) fn new(
+        flags: &Flags,
+        cluster: &Cluster,
+        store: Arc<dyn Store>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Option<Self>> {
+        if !flags.cluster.kinds.contains(&Kind::ExternalSource) {
+            return Ok(None);
+        }
+        let given = &flags.artifacts;
+        Ok(Some(Self {
+            client: cluster.client.clone(),
+            namespace: flags.cluster.namespace.clone(),
+            store,
+            policy: EgressPolicy::new(given.allow_egress.clone(), given.deny_egress.clone()),
+            limits: Limits {
+                max_artifact_size: given.max_artifact_size.0,
+                max_unpacked_size: given.max_unpacked_size.0,
+            },
+            artifacts_url: artifacts_url(flags)?,
+            concurrency: flags.controller.concurrency.get(),
+            leader_elect: flags.controller.leader_elect,
+            metrics,
+        }))
+    }
+
+    /// Runs once there is a certificate, whose CA it publishes if nobody else does.
+    pub(crate) async fn run(
+        self,
+        certificate: Certificate,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        let (policy, store, limits) = (self.policy, self.store, self.limits);
+        // Reads every CA of the system, which readiness does not have to wait for.
+        let pipeline = spawn_blocking(move || Pipeline::new(policy, store, limits)).await?;
+        let pipeline = pipeline.context("failed to set up the client of sources")?;
+        let is_self_managed = certificate.is_self_managed();
+        let Some(certificate) = certificate.obtain().await? else { return Ok(()) };
+        let config = Config {
+            client: self.client,
+            namespace: self.namespace,
+            identity: identity(),
+            pipeline: Arc::new(pipeline),
+            artifacts_url: self.artifacts_url,
+            concurrency: self.concurrency,
+            leader_elect: self.leader_elect,
+            serving: is_self_managed.then_some(certificate),
+            metrics: self.metrics,
+        };
+        controller::run(config, shutdown).await;
+        Ok(())
+    }
 }
 
 /// Without a cluster domain, which cannot be known: every pod's resolver completes it.

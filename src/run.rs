@@ -1,11 +1,11 @@
 //! Builds the parts of a role, then runs them until shutdown.
 use crate::{
     admin::AdminPort, api::Api, cluster, endpoint::Endpoint, flags::Flags, listen::Listeners, ready,
-    reconciler, role::Role, shutdown::Shutdown, tasks::Tasks, tls::Certificate,
+    reconciler::Reconciler, role::Role, shutdown::Shutdown, tasks::Tasks, tls::Certificate,
 };
 use anyhow::bail;
 use artifacts::Store;
-use controller::{Config, Metrics};
+use controller::Metrics;
 use extension_apiserver::serve::ClientCertificates;
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
@@ -31,7 +31,7 @@ struct Parts {
     store: Option<Arc<dyn Store>>,
     api: Option<Api>,
     webhook: Option<Endpoint<Webhook>>,
-    controller: Option<Config>,
+    reconciler: Option<Reconciler>,
 }
 
 impl Parts {
@@ -43,20 +43,20 @@ impl Parts {
         let listeners = Listeners::bind(role, &flags.listen).await?;
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
         let counted = metrics::postern(&mut registry);
+        let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain.clone());
         let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
-        let controller = match store.clone().filter(|_| role.reconciles()) {
-            Some(store) => reconciler::config(flags, &cluster, store, Metrics::register(counted))?,
+        let reconciler = match store.clone().filter(|_| role.reconciles()) {
+            Some(store) => Reconciler::new(flags, &cluster, store, Metrics::register(counted))?,
             None => None,
         };
         let api = match listeners.api.zip(store.clone()) {
-            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, drain.clone())?),
+            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, drain)?),
             None => None,
         };
-        let certificate = Certificate::new(flags, cluster.client, drain);
         let readiness = Readiness::default();
         let handler = AdminPort(Admin::new(readiness.clone(), registry));
         let admin = Endpoint { listener: listeners.admin, handler };
-        Ok(Self { readiness, admin, certificate, store, api, webhook, controller })
+        Ok(Self { readiness, admin, certificate, store, api, webhook, reconciler })
     }
 
     /// Everything starts at once and waits for what it needs. The admin port answers first and last, since it tells
@@ -66,7 +66,7 @@ impl Parts {
         let mut tasks = Tasks::new(drain.clone());
         tasks.spawn("shutdown", ready::until(readiness.gate("shutdown"), drain.clone()));
         let certified = readiness.gate("certificate");
-        tasks.spawn("certificate", ready::once_certified(certified, certificate.clone(), drain.clone()));
+        tasks.spawn("certificate", certificate.clone().watch(certified, drain.clone()));
         if let Some(store) = self.store {
             tasks.spawn("store", ready::once_usable(readiness.gate("store"), store, drain.clone()));
         }
@@ -77,8 +77,8 @@ impl Parts {
             let clients = ClientCertificates::Ignore;
             tasks.spawn("webhook", webhook.serve_tls(certificate.clone(), clients, drain.clone()));
         }
-        if let Some(controller) = self.controller {
-            tasks.spawn("controller", reconciler::run(controller, certificate, drain));
+        if let Some(reconciler) = self.reconciler {
+            tasks.spawn("controller", reconciler.run(certificate, drain));
         }
         let stopped = CancellationToken::new();
         let admin = tokio::spawn(self.admin.serve_plain(stopped.clone()));

@@ -8,11 +8,13 @@ use certs::{Error, Lifetimes, ServingCertificate, Source};
 use extension_apiserver::serve::{ClientCertificates, Tls};
 use futures::{
     FutureExt as _,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, pending},
 };
 use kube::Client;
+use prometheus_client::metrics::gauge::Gauge;
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
+use telemetry::{metrics::Registry, ready::Gate};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -25,15 +27,43 @@ pub(crate) type Followed = watch::Receiver<Arc<ServingCertificate>>;
 pub(crate) struct Certificate {
     coming: Shared<BoxFuture<'static, Result<Followed, Arc<Error>>>>,
     is_self_managed: bool,
+    /// When the one that is served ends, for alerts.
+    ends: Gauge,
 }
 
 impl Certificate {
     /// From the files that were given, or else a pair of our own. Nothing happens until somebody waits for it.
-    pub(crate) fn new(flags: &Flags, client: Client, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(
+        flags: &Flags,
+        client: Client,
+        registry: &mut Registry,
+        shutdown: CancellationToken,
+    ) -> Self {
         let source = source(flags, client);
         let is_self_managed = matches!(source, Source::SelfManaged { .. });
         let coming = async move { certs::start(source, shutdown).await.map_err(Arc::new) };
-        Self { coming: coming.boxed().shared(), is_self_managed }
+        let ends = Gauge::default();
+        let help = "When the serving certificate ends, in seconds since 1970";
+        registry.register("certificate_expiry_timestamp_seconds", help, ends.clone());
+        Self { coming: coming.boxed().shared(), is_self_managed, ends }
+    }
+
+    /// Opens `gate` once the certificate is there, and tells when it ends, until `shutdown`.
+    pub(crate) async fn watch(self, gate: Gate, shutdown: CancellationToken) -> anyhow::Result<()> {
+        let ends = self.ends.clone();
+        let Some(mut certificate) = self.obtain().await? else { return Ok(()) };
+        gate.open();
+        let watched = async {
+            loop {
+                ends.set(certificate.borrow_and_update().not_after.as_second());
+                // Its keeper is gone at shutdown alone.
+                if certificate.changed().await.is_err() {
+                    return pending().await;
+                }
+            }
+        };
+        shutdown.run_until_cancelled(watched).await;
+        Ok(())
     }
 
     /// Whether publishing the CA is up to us.

@@ -24,6 +24,7 @@ pub async fn up(directory: &Directory, options: &Options) -> Result<Cluster> {
         let mut cluster = Cluster::open(directory.clone()).await?;
         if options.postern {
             cluster.renew(&options.postern_flags).await?;
+            start_mirror(directory).await?;
         }
         return Ok(cluster);
     }
@@ -78,6 +79,9 @@ async fn start(directory: &Directory, options: &Options) -> Result<Cluster> {
 
 async fn start_mirror(directory: &Directory) -> Result<()> {
     let mirror = Process::new(directory, MIRROR);
+    if mirror.pid().is_some() {
+        return Ok(());
+    }
     let program = std::env::current_exe().context("this program cannot find itself")?;
     mirror.start(Command::new(program).arg("--dir").arg(directory.path()).arg(MIRROR))?;
     let copy = directory.pki("ca.crt");

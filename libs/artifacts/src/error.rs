@@ -2,7 +2,7 @@
 //!
 //! Sentences name the host and the status code. They never hold a body, a path, a query, a header or a value of a
 //! Secret, and neither does `Debug`.
-use crate::{Digest, StoreError, egress::Refused, pack::PackError};
+use crate::{Digest, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
 use crds::reasons;
 use http::StatusCode;
 use std::{error::Error as StdError, fmt, io, time::Duration};
@@ -176,6 +176,10 @@ pub enum Error {
     #[error("packing the artifact failed unexpectedly")]
     PackerDied(#[source] BoxError),
 
+    /// The body is no archive that can be unpacked safely.
+    #[error(transparent)]
+    Unpack(UnpackError),
+
     /// The archive could not be made.
     #[error(transparent)]
     Pack(PackError),
@@ -218,6 +222,7 @@ impl Error {
             Self::NotSpooled(source) if source.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::NoClient(_) | Self::PackerDied(_) => reasons::INTERNAL_ERROR,
+            Self::Unpack(error) => error.reason(),
             Self::Pack(error) => error.reason(),
             Self::Store(error) => error.reason(),
         }
@@ -235,6 +240,7 @@ impl Error {
             | Self::RedirectRefused { .. }
             | Self::TooLarge { .. }
             | Self::DigestMismatch { .. } => Retry::AtInterval,
+            Self::Unpack(error) => unpacking(error),
             Self::Answered { status, limited, .. } if !limited && !passes(*status) => Retry::AtInterval,
             Self::Answered { .. }
             | Self::NameNotResolved { .. }
@@ -266,6 +272,14 @@ fn passes(status: StatusCode) -> bool {
             status,
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
         )
+}
+
+/// The next body may be whole, and the disk may have room again; what the archive says will not change by itself.
+fn unpacking(error: &UnpackError) -> Retry {
+    match error {
+        UnpackError::Read(_) | UnpackError::CutOff | UnpackError::NotSpooled(_) => Retry::Soon,
+        _ => Retry::AtInterval,
+    }
 }
 
 fn answered(status: StatusCode, limited: bool) -> &'static str {

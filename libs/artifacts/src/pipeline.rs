@@ -1,9 +1,9 @@
 //! Fetch, pack and store as one stream: while one piece is received, the one before it is packed and the one before
 //! that is stored.
 //!
-//! Two threads work at most: the async side moves bytes between network and store, one blocking thread computes
-//! ([`assemble`]); [`pipe`] joins them and holds a few pieces each way, so memory does not grow with the body.
-//! Nothing is visible in the store before everything about the body is known to be right, and a pass that is dropped
+//! The async side moves bytes between network and store, one blocking thread computes ([`assemble`]); [`pipe`] joins
+//! them and holds a few pieces each way, so memory does not grow with the body. Small bodies are read to their end
+//! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything about the body is known to be right, and a pass that is dropped
 //! half-way leaves nothing behind.
 mod assemble;
 mod pipe;
@@ -20,8 +20,14 @@ use crate::{
 use assemble::{Assembled, Assembly};
 use bytes::Bytes;
 use pipe::Feed;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::spawn_blocking};
+use std::{num::NonZero, sync::Arc, thread, time::Duration};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::spawn_blocking,
+};
+
+/// Bodies up to this size are read ahead. With as many passes at once as are usual, that is a few MiB.
+const SMALL: u64 = 256 * 1024;
 
 /// What no source may exceed.
 #[derive(Clone, Copy, Debug)]
@@ -95,6 +101,8 @@ pub struct Pipeline {
     fetcher: Fetcher,
     store: Arc<dyn Store>,
     limits: Limits,
+    /// Turns for packing what waits in memory: more at once than there are processors would only take memory.
+    turns: Semaphore,
 }
 
 impl Pipeline {
@@ -103,7 +111,9 @@ impl Pipeline {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(policy: EgressPolicy, store: Arc<dyn Store>, limits: Limits) -> Result<Self, Error> {
-        Ok(Self { fetcher: Fetcher::new(policy, limits.max_artifact_size)?, store, limits })
+        let fetcher = Fetcher::new(policy, limits.max_artifact_size)?;
+        let turns = Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get));
+        Ok(Self { fetcher, store, limits, turns })
     }
 
     /// Where artifacts are kept.
@@ -125,10 +135,17 @@ impl Pipeline {
         }
     }
 
-    async fn keep(&self, request: Request<'_>, head: Head, body: Body) -> Result<Fetched, Error> {
+    async fn keep(&self, request: Request<'_>, head: Head, mut body: Body) -> Result<Fetched, Error> {
+        let whole = body.read_ahead(SMALL).await?;
+        let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;
-        let assembly = Assembly::new(request.plan, &head, self.limits);
+        let assembly = Assembly::new(request.plan, &head, self.limits.max_unpacked_size);
+        let turn = match whole {
+            Some(_) => Some(self.turns.acquire().await.expect("nobody closes the turns")),
+            None => None,
+        };
         let Streamed { content_digest, archive, upload } = stream(body, assembly, upload).await?;
+        drop(turn);
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
             blob,
@@ -158,8 +175,9 @@ impl Pipeline {
             upload.abort().await;
             return Ok((blob, false));
         }
-        let blob = upload.commit(key(archive.digest)).await.map_err(Error::Store)?;
-        let changed = request.stored.is_none_or(|stored| stored.digest != archive.digest);
+        let digest = upload.digest();
+        let blob = upload.commit(key(digest)).await.map_err(Error::Store)?;
+        let changed = request.stored.is_none_or(|stored| stored.digest != digest);
         Ok((blob, changed))
     }
 }

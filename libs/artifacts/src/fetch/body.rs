@@ -2,7 +2,7 @@
 use super::{Validators, failure};
 use crate::{Digest, Error, Hasher};
 use bytes::Bytes;
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// What the head of an answer told.
@@ -29,6 +29,8 @@ pub(crate) struct Body {
     response: reqwest::Response,
     bounds: Bounds,
     pinned: Option<Digest>,
+    /// Pieces that were read before anybody asked for them.
+    ahead: VecDeque<Bytes>,
     received: u64,
     hasher: Hasher,
 }
@@ -42,11 +44,26 @@ impl Body {
         bounds: Bounds,
         pinned: Option<Digest>,
     ) -> Result<Self, Error> {
-        let body = Self { host, response, bounds, pinned, received: 0, hasher: Hasher::new() };
+        let (ahead, hasher) = (VecDeque::new(), Hasher::new());
+        let body = Self { host, response, bounds, pinned, ahead, received: 0, hasher };
         match body.response.content_length() {
             Some(length) if length > bounds.largest => Err(body.too_large()),
             _ => Ok(body),
         }
+    }
+
+    /// Reads on until the body ends or is known to be larger than `most`. Its length, if it has ended.
+    pub(crate) async fn read_ahead(&mut self, most: u64) -> Result<Option<u64>, Error> {
+        if self.response.content_length().is_some_and(|length| length > most) {
+            return Ok(None);
+        }
+        while self.received <= most {
+            match self.receive().await? {
+                Some(piece) => self.ahead.push_back(piece),
+                None => return Ok(Some(self.received)),
+            }
+        }
+        Ok(None)
     }
 
     /// The next piece; `None` after the last.
@@ -54,19 +71,10 @@ impl Body {
     /// # Errors
     /// The time is over, the body is too large, or it ended before its end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        let Bounds { deadline, timeout, largest } = self.bounds;
-        let host = || self.host.clone();
-        let chunk = timeout_at(deadline, self.response.chunk())
-            .await
-            .map_err(|_| Error::TimedOut { host: host(), timeout })?
-            .map_err(|error| failure::of_body(error, host()))?;
-        let Some(chunk) = chunk else { return Ok(None) };
-        self.received += chunk.len() as u64;
-        if self.received > largest {
-            return Err(self.too_large());
+        match self.ahead.pop_front() {
+            Some(piece) => Ok(Some(piece)),
+            None => self.receive().await,
         }
-        self.hasher.update(&chunk);
-        Ok(Some(chunk))
     }
 
     /// The digest of the whole body, after its last piece.
@@ -81,6 +89,22 @@ impl Body {
             }
             _ => Ok(digest),
         }
+    }
+
+    async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
+        let Bounds { deadline, timeout, largest } = self.bounds;
+        let host = || self.host.clone();
+        let chunk = timeout_at(deadline, self.response.chunk())
+            .await
+            .map_err(|_| Error::TimedOut { host: host(), timeout })?
+            .map_err(|error| failure::of_body(error, host()))?;
+        let Some(chunk) = chunk else { return Ok(None) };
+        self.received += chunk.len() as u64;
+        if self.received > largest {
+            return Err(self.too_large());
+        }
+        self.hasher.update(&chunk);
+        Ok(Some(chunk))
     }
 
     fn too_large(&self) -> Error {

@@ -1,6 +1,5 @@
 //! What the packer's thread does: body in, archive out.
 use super::{
-    Limits,
     pipe::{Sink, Source},
     spool::{self, Spooled},
 };
@@ -9,48 +8,82 @@ use crate::{
     fetch::Head,
     pack::{Mode, PackError, Packer},
     plan::Plan,
+    unpack::{self, Format, UnpackError},
 };
-use std::io::{self, Read};
+use crds::external_source::Unpack;
+use std::io::{self, Cursor, Read};
 
 /// How the body becomes an archive.
 pub(super) struct Assembly {
+    unpack: Unpack,
     destination: Option<EntryPath>,
+    content_type: Option<String>,
+    /// The length of the body, if it is known.
     length: Option<u64>,
+    /// The most that it may unpack to.
+    limit: u64,
 }
 
-/// A whole archive.
+/// What is known of the archive beyond its bytes.
 pub(super) struct Assembled {
-    pub(super) digest: Digest,
     pub(super) tar_digest: Digest,
     pub(super) skipped_links: u64,
 }
 
 impl Assembly {
-    pub(super) fn new(plan: &Plan, head: &Head, _limits: Limits) -> Self {
-        Self { destination: plan.destination.clone(), length: head.length }
+    pub(super) fn new(plan: &Plan, head: &Head, limit: u64) -> Self {
+        Self {
+            unpack: plan.unpack,
+            destination: plan.destination.clone(),
+            content_type: head.content_type.clone(),
+            length: head.length,
+            limit,
+        }
     }
 
-    /// Reads the whole body, whatever of it becomes part of the archive: what it is judged by is all of it.
+    /// Reads the whole body, even what follows the end of an archive: it is judged by all of it.
     pub(super) fn run(self, mut source: Source, sink: Sink) -> Result<Assembled, Error> {
-        let assembled = self.file(&mut source, sink)?;
+        let mut packer = Packer::new(sink);
+        let skipped_links = match self.unpack {
+            Unpack::Never => self.one_file(&mut packer, &mut source)?,
+            Unpack::Auto | Unpack::Always => self.unpacked(&mut packer, &mut source)?,
+        };
         io::copy(&mut source, &mut io::sink()).map_err(|error| Error::Pack(PackError::Read(error)))?;
-        Ok(assembled)
+        let (packed, _sink) = packer.finish().map_err(Error::Pack)?;
+        Ok(Assembled { tar_digest: packed.tar_digest, skipped_links })
     }
 
-    /// The body as the only file.
-    fn file(self, source: &mut impl Read, sink: Sink) -> Result<Assembled, Error> {
-        let path =
-            self.destination.unwrap_or_else(|| EntryPath::new("data").expect("a plain name is a path"));
-        let mut packer = Packer::new(sink);
+    /// The body's files if it is an archive. Says how many links were left out.
+    fn unpacked(&self, packer: &mut Packer<Sink>, source: &mut Source) -> Result<u64, Error> {
+        let mut head = Vec::with_capacity(unpack::HEAD);
+        let read = source.by_ref().take(unpack::HEAD as u64).read_to_end(&mut head);
+        read.map_err(|error| Error::Unpack(UnpackError::Read(error)))?;
+        let format = unpack::detect(&head, self.content_type.as_deref());
+        let body = Cursor::new(head).chain(source);
+        match format {
+            Some(format) => self.files(packer, body, format),
+            None if self.unpack == Unpack::Always => Err(Error::Unpack(UnpackError::NotAnArchive)),
+            None => self.one_file(packer, body),
+        }
+    }
+
+    fn files(&self, packer: &mut Packer<Sink>, body: impl Read, format: Format) -> Result<u64, Error> {
+        let unpacked = unpack::unpack(body, format, self.limit).map_err(Error::Unpack)?;
+        unpacked.pack(packer, self.destination.as_ref()).map_err(Error::Pack)?;
+        Ok(unpacked.skipped_links())
+    }
+
+    /// The body as it is.
+    fn one_file(&self, packer: &mut Packer<Sink>, body: impl Read) -> Result<u64, Error> {
+        let path = self.destination.clone().unwrap_or_else(EntryPath::unnamed);
         match self.length {
-            Some(length) => packer.file(&path, Mode::Plain, length, source),
+            Some(length) => packer.file(&path, Mode::Plain, length, body),
             None => {
-                let Spooled { length, bytes } = spool::spool(source).map_err(Error::NotSpooled)?;
-                packer.file(&path, Mode::Plain, length, bytes)
+                let Spooled { length, file } = spool::spool(body).map_err(Error::NotSpooled)?;
+                packer.file(&path, Mode::Plain, length, file)
             }
         }
         .map_err(Error::Pack)?;
-        let (packed, sink) = packer.finish().map_err(Error::Pack)?;
-        Ok(Assembled { digest: sink.finish(), tar_digest: packed.tar_digest, skipped_links: 0 })
+        Ok(0)
     }
 }

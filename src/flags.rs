@@ -1,6 +1,6 @@
 //! The command line. Every flag has a `POSTERN_…` variable, and every role takes all flags, so that one set of them
 //! fits a whole installation; a role ignores what it has no use for.
-use crate::{listen::Listen, role::Role, size::Size};
+use crate::{listen::Listen, size::Size};
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
 use ipnet::IpNet;
 use std::{net::IpAddr, num::NonZeroU16, path::PathBuf};
@@ -29,27 +29,6 @@ pub(crate) enum Command {
     /// Print the CRDs as YAML
     Crds,
     /// Print the version
-    Version,
-}
-
-impl Command {
-    /// The role to run, and its flags; none for a command that only prints.
-    pub(crate) fn role(self) -> Result<(Role, Flags), Print> {
-        match self {
-            Self::Apiserver(flags) => Ok((Role::Apiserver, *flags)),
-            Self::Webhook(flags) => Ok((Role::Webhook, *flags)),
-            Self::Controller(flags) => Ok((Role::Controller, *flags)),
-            Self::All(flags) => Ok((Role::All, *flags)),
-            Self::Crds => Err(Print::Crds),
-            Self::Version => Err(Print::Version),
-        }
-    }
-}
-
-/// What can be printed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Print {
-    Crds,
     Version,
 }
 

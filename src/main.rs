@@ -16,7 +16,7 @@ mod tls;
 
 use anyhow::{Context as _, anyhow};
 use clap::Parser as _;
-use flags::{Cli, Flags, Print};
+use flags::{Cli, Command, Flags};
 use role::Role;
 use std::{
     io::{self, Write as _},
@@ -24,22 +24,31 @@ use std::{
 };
 use telemetry::logs;
 
+/// kube's client calls each failed request an error, which we report ourselves, with what it means.
+const QUIET: &str = "kube_client::client::builder=off";
+
 /// 0: asked to stop. 1: could not start, or failed. 2: flags that make no sense.
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command.role() {
-        Ok((role, flags)) => start(role, flags),
-        Err(print) => show(print),
+    let ended = match Cli::parse().command {
+        Command::Apiserver(flags) => start(Role::Apiserver, *flags),
+        Command::Webhook(flags) => start(Role::Webhook, *flags),
+        Command::Controller(flags) => start(Role::Controller, *flags),
+        Command::All(flags) => start(Role::All, *flags),
+        Command::Crds => {
+            crds::manifests::yaml().context("failed to write the CRDs").and_then(|text| print(&text))
+        }
+        Command::Version => print(concat!("postern ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     if let Err(error) = ended {
         // A closed standard error is no reason to panic.
-        let _closed = writeln!(io::stderr(), "postern: {error:#}");
+        let _closed = writeln!(io::stderr(), "postern: {}", line(&error));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
 fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
-    logs::init(flags.logs.format, &flags.logs.level)?;
+    logs::init(flags.logs.format, &format!("{QUIET},{}", flags.logs.level))?;
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().map_err(|_| anyhow!("another crypto provider is installed already"))?;
     let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
@@ -49,16 +58,28 @@ fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
     ended
 }
 
-fn show(print: Print) -> anyhow::Result<()> {
-    let text = match print {
-        Print::Crds => crds::manifests::yaml().context("failed to write the CRDs")?,
-        Print::Version => format!("postern {}\n", env!("CARGO_PKG_VERSION")),
-    };
+/// Not `print!`, which panics when nobody reads.
+fn print(text: &str) -> anyhow::Result<()> {
     io::stdout().write_all(text.as_bytes()).context("failed to write to standard output")
+}
+
+/// The error and its causes, without those that the line tells already.
+fn line(error: &anyhow::Error) -> String {
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |line, cause| {
+        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow!("no such file").context("failed to open x: no such file").context("cannot start");
+        assert_eq!(line(&error), "cannot start: failed to open x: no such file");
+    }
+
     #[test]
     fn the_manifests_are_what_the_program_prints() {
         let printed = crds::manifests::yaml().unwrap();

@@ -3,7 +3,7 @@ use anyhow::{Context as _, anyhow};
 use std::future::Future;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::error;
+use tracing::debug;
 
 /// What runs until shutdown. Whatever ends before that takes the rest along: a process that does half of its work
 /// looks healthy and is not.
@@ -44,10 +44,11 @@ impl Tasks {
         while let Some(ended) = self.running.join_next().await {
             let Err(error) = ended.context("a task panicked").flatten() else { continue };
             self.drain.cancel();
+            // What fails later is most often a consequence.
             if outcome.is_ok() {
                 outcome = Err(error);
             } else {
-                error!(error = format!("{error:#}"), "a task failed during shutdown");
+                debug!(error = format!("{error:#}"), "another task failed");
             }
         }
         outcome

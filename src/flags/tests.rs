@@ -3,8 +3,10 @@ use super::*;
 use clap::{CommandFactory as _, error::ErrorKind};
 
 fn parse(args: &[&str]) -> Result<Flags, clap::Error> {
-    let cli = Cli::try_parse_from(["postern", "all"].iter().chain(args))?;
-    Ok(cli.command.role().expect("a role").1)
+    match Cli::try_parse_from(["postern", "all"].iter().chain(args))?.command {
+        Command::All(flags) => Ok(*flags),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

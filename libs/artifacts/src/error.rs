@@ -239,7 +239,8 @@ impl Error {
             | Self::UnexpectedContentType { .. }
             | Self::RedirectRefused { .. }
             | Self::TooLarge { .. }
-            | Self::DigestMismatch { .. } => Retry::AtInterval,
+            | Self::DigestMismatch { .. }
+            | Self::Pack(PackError::Path { .. }) => Retry::AtInterval,
             Self::Unpack(error) => unpacking(error),
             Self::Answered { status, limited, .. } if !limited && !passes(*status) => Retry::AtInterval,
             Self::Answered { .. }

@@ -23,6 +23,7 @@ use redirect::Hop;
 use reqwest::{Client, Request, Response};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
+use tracing::debug;
 
 /// What makes a request conditional: remembered from the last answer that carried data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,6 +85,7 @@ impl Pass<'_> {
         let mut hop = Hop::first(self.plan);
         loop {
             let response = self.send(&hop).await?;
+            debug!(host = hop.host(), status = response.status().as_u16(), "source answered");
             let Some(location) = self.redirected(&response) else {
                 return self.judge(&hop, response);
             };

@@ -3,8 +3,8 @@
 //!
 //! The async side moves bytes between network and store, one blocking thread computes ([`assemble`]); [`pipe`] joins
 //! them and holds a few pieces each way, so memory does not grow with the body. Small bodies are read to their end
-//! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything about the body is known to be right, and a pass that is dropped
-//! half-way leaves nothing behind.
+//! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything
+//! about the body is known to be right, and a pass that is dropped half-way leaves nothing behind.
 mod assemble;
 mod pipe;
 mod spool;

@@ -2,7 +2,7 @@
 //!
 //! Two lists of the operator and one of ours are asked, as a routing table would be: the longest match decides.
 //! `--allow-egress` opens what it covers, `--deny-egress` closes what it covers, and where both cover an address the
-//! narrower entry wins (the denial, when both are equally narrow). Where neither covers it, [`ranges`] decides: every
+//! narrower entry wins (the denial, when both are equally narrow). Where neither covers it, `ranges` decides: every
 //! range that is not the public internet is closed. Metadata services stay closed unless an entry is as narrow as
 //! the service's own address, so that opening a network never opens the credentials of the node with it.
 mod ranges;

@@ -1,7 +1,7 @@
 //! Fetch, pack and store as one stream: while one piece is received, the one before it is packed and the one before
 //! that is stored.
 //!
-//! The async side moves bytes between network and store, one blocking thread computes ([`assemble`]); [`pipe`] joins
+//! The async side moves bytes between network and store, one blocking thread computes (`assemble`); `pipe` joins
 //! them and holds a few pieces each way, so memory does not grow with the body. Small bodies are read to their end
 //! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything
 //! about the body is known to be right, and a pass that is dropped half-way leaves nothing behind.

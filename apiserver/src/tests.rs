@@ -225,13 +225,13 @@ async fn a_blob_that_is_missing_is_an_error_and_no_bytes() {
 #[tokio::test]
 async fn one_file_of_an_archive_can_be_read() {
     let role = Role::new();
-    let archive = archive_of("page.html", "<p>");
+    let archive = archive_of("app.yaml", "a: 1");
     let digest = role.put(archive).await;
     role.sources.replace(Version(1), vec![source("1", &[digest])]);
-    let response = role.get("externalsources/one/content?path=page.html").await;
+    let response = role.get("externalsources/one/content?path=app.yaml").await;
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/octet-stream");
-    assert_eq!(response.headers()["x-postern-content-type"], "text/html");
-    assert_eq!(body(response).await, "<p>");
-    let missing = role.get("externalsources/one/content?path=../page.html").await;
+    assert_eq!(response.headers()["x-postern-content-type"], "application/yaml");
+    assert_eq!(body(response).await, "a: 1");
+    let missing = role.get("externalsources/one/content?path=../app.yaml").await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
 }

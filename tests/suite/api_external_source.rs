@@ -156,7 +156,10 @@ async fn one_file_of_the_content_is_never_html_to_the_proxy() -> Result<()> {
     let response = scene.get("externalsources/one/content?path=b/index.html").await?;
     assert_eq!(response.body(), b"<p>b</p>");
     assert_eq!(response.headers()["content-type"], "application/octet-stream");
-    assert_eq!(response.headers()["x-postern-content-type"], "text/html");
+    assert_eq!(response.headers()["x-postern-content-type"], "application/octet-stream");
+    let typed = scene.get("externalsources/one/content?path=a.yaml").await?;
+    assert_eq!(typed.headers()["content-type"], "application/octet-stream");
+    assert_eq!(typed.headers()["x-postern-content-type"], "application/yaml");
     assert_eq!(response.headers()["x-content-type-options"], "nosniff");
     for missing in ["nothing.yaml", "../a.yaml", "/etc/passwd", "b"] {
         let refused = scene.get(&format!("externalsources/one/content?path={missing}")).await?;

@@ -63,7 +63,7 @@ async fn the_external_artifact_carries_all_that_flux_reads() -> Result<()> {
     assert!(theirs.url.ends_with(&theirs.path), "{} and {}", theirs.url, theirs.path);
     let ready = conditions::find(&status.conditions, conditions::READY).context("Ready")?;
     assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("True", "Succeeded"));
-    assert!(ready.message.contains(&theirs.revision), "{}", ready.message);
+    assert!(ready.message.contains(&ours.short_revision), "{}", ready.message);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 mod block;
 mod gzip;
 mod header;
+mod workers;
 
 use crate::{Digest, EntryPath, InvalidPath};
 use crds::reasons;
@@ -90,7 +91,7 @@ pub enum PackError {
 
     /// A thread of the packer panicked.
     #[error("compressing the archive failed unexpectedly")]
-    HelperDied,
+    WorkerDied,
 }
 
 impl PackError {
@@ -100,7 +101,7 @@ impl PackError {
             Self::Read(_) | Self::Short { .. } | Self::Long { .. } => reasons::TRUNCATED,
             Self::Write(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::Path { .. } => reasons::UNSAFE_ARCHIVE,
-            Self::Order { .. } | Self::HelperDied => reasons::INTERNAL_ERROR,
+            Self::Order { .. } | Self::WorkerDied => reasons::INTERNAL_ERROR,
         }
     }
 }

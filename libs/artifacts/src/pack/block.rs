@@ -6,6 +6,9 @@ use std::io::{self, Read, Write};
 /// How many bytes make a block: enough that its borders cost nothing, few enough that a handful fit in little memory.
 pub(super) const BLOCK: usize = 256 * 1024;
 
+/// What a block is given at first.
+const SMALLEST: usize = 16 * 1024;
+
 /// How far back deflate can refer.
 const WINDOW: usize = 32 * 1024;
 
@@ -28,20 +31,20 @@ pub(super) struct Block {
 
 /// What a block became.
 pub(super) struct Packed {
-    /// Kept for a stored block, and to be used again.
-    pub(super) block: Block,
+    block: Block,
     /// `None`: the block is stored.
     deflated: Option<Vec<u8>>,
 }
 
 impl Block {
     pub(super) fn new() -> Self {
-        Self { bytes: vec![0; WINDOW + BLOCK], start: 0, end: 0 }
+        Self { bytes: Vec::new(), start: 0, end: 0 }
     }
 
     /// Makes this, whatever it held, the block that follows `before`.
     pub(super) fn follow(&mut self, before: &Self) {
         let window = &before.bytes[before.end.saturating_sub(WINDOW)..before.end];
+        self.bytes.resize(WINDOW + BLOCK, 0);
         self.bytes[..window.len()].copy_from_slice(window);
         (self.start, self.end) = (window.len(), window.len());
     }
@@ -58,8 +61,13 @@ impl Block {
     /// Reads up to `limit` bytes, and no more than there is room for, from `source`. Gives those that came.
     pub(super) fn fill(&mut self, source: &mut impl Read, limit: usize) -> io::Result<&[u8]> {
         let from = self.end;
-        let room = BLOCK - self.data().len();
-        let free = &mut self.bytes[from..from + room.min(limit)];
+        let full = self.start + BLOCK;
+        if from == self.bytes.len() {
+            // Most artifacts are small, and many are packed at once.
+            self.bytes.resize((2 * from).clamp(SMALLEST, full), 0);
+        }
+        let to = self.bytes.len().min(full).min(from.saturating_add(limit));
+        let free = &mut self.bytes[from..to];
         self.end += loop {
             match source.read(free) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -81,6 +89,11 @@ impl Packed {
             out.write_all(&[0, low, high, !low, !high])?;
             out.write_all(stored)
         })
+    }
+
+    /// The block, to be used again.
+    pub(super) fn into_block(self) -> Block {
+        self.block
     }
 }
 
@@ -148,8 +161,10 @@ pub(super) mod tests {
     }
 
     fn fill(block: &mut Block, mut data: &[u8]) {
-        block.fill(&mut data, usize::MAX).unwrap();
-        assert!(data.is_empty(), "it fits into one block");
+        while !data.is_empty() {
+            assert!(!block.is_full(), "it fits into one block");
+            block.fill(&mut data, usize::MAX).unwrap();
+        }
     }
 
     fn packed(data: &[u8]) -> Vec<u8> {

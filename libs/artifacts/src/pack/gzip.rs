@@ -1,16 +1,16 @@
-//! One gzip member, written by two threads and yet always the same bytes: blocks have fixed borders, are compressed
-//! independently, and leave in order.
+//! One gzip member, deflated by several threads and yet always the same bytes: blocks have fixed borders, are
+//! compressed independently, and leave in order.
 use super::{
     PackError,
-    block::{Block, Packed, pack},
+    block::{Block, Packed},
+    workers,
 };
 use crate::{Digest, Hasher};
 use flate2::Crc;
 use std::{
     collections::VecDeque,
     io::{Read, Write},
-    sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel},
-    thread,
+    sync::mpsc::{Receiver, TryRecvError},
 };
 
 /// No name, no time, no flags, an unknown system.
@@ -19,7 +19,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 /// The empty last block of deflate.
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
-/// How many blocks may wait for the one before them. Bounds memory.
+/// How many blocks may be on their way: enough to keep all threads of a small machine busy. Bounds memory.
 const MOST_PENDING: usize = 4;
 
 /// Writes a gzip member.
@@ -28,29 +28,9 @@ pub(super) struct Gzip<W> {
     hasher: Hasher,
     checksum: Crc,
     block: Block,
-    helper: Helper,
-    pending: VecDeque<Pending>,
+    pending: VecDeque<Receiver<Packed>>,
     spare: Vec<Block>,
-}
-
-/// What is to be written next, in order.
-enum Pending {
-    Header,
-    Done(Packed),
-    Coming(Receiver<Packed>),
-}
-
-/// The second thread. It comes with the second block, and ends when the writer is gone.
-enum Helper {
-    NotYet,
-    /// The system gave no thread: this one does it all, with the same outcome.
-    None,
-    Working(SyncSender<Job>),
-}
-
-struct Job {
-    block: Block,
-    done_tx: SyncSender<Packed>,
+    is_begun: bool,
 }
 
 impl<W: Write> Gzip<W> {
@@ -60,9 +40,9 @@ impl<W: Write> Gzip<W> {
             hasher: Hasher::new(),
             checksum: Crc::new(),
             block: Block::new(),
-            helper: Helper::NotYet,
-            pending: VecDeque::from([Pending::Header]),
+            pending: VecDeque::new(),
             spare: Vec::new(),
+            is_begun: false,
         }
     }
 
@@ -81,7 +61,7 @@ impl<W: Write> Gzip<W> {
     /// Ends the member; gives the digest of what was written into it.
     pub(super) fn finish(mut self) -> Result<(Digest, W), PackError> {
         let last = std::mem::replace(&mut self.block, Block::new());
-        self.pending.push_back(Pending::Done(pack(last)));
+        self.pending.push_back(workers::submit(last));
         self.settle(0)?;
         let [checksum, length] = [self.checksum.sum(), self.checksum.amount()].map(u32::to_le_bytes);
         let end = [&LAST_BLOCK[..], &checksum, &length].concat();
@@ -93,69 +73,31 @@ impl<W: Write> Gzip<W> {
         let mut next = self.spare.pop().unwrap_or_else(Block::new);
         next.follow(&self.block);
         let full = std::mem::replace(&mut self.block, next);
-        self.pending.push_back(match self.helper.take(full) {
-            Ok(coming) => Pending::Coming(coming),
-            Err(full) => Pending::Done(pack(full)),
-        });
+        self.pending.push_back(workers::submit(full));
         self.settle(MOST_PENDING)
     }
 
-    /// Writes what is ready, and waits for what is not while more than `most` are pending.
+    /// Writes what is ready, and waits for what is not while more than `most` blocks are on their way.
     fn settle(&mut self, most: usize) -> Result<(), PackError> {
-        while let Some(next) = self.pending.pop_front() {
-            let packed = match next {
-                Pending::Header => {
-                    self.out.write_all(&HEADER).map_err(PackError::Write)?;
-                    continue;
-                }
-                Pending::Done(packed) => packed,
-                Pending::Coming(done_rx) if self.pending.len() >= most => {
-                    done_rx.recv().map_err(|_| PackError::HelperDied)?
-                }
-                Pending::Coming(done_rx) => match done_rx.try_recv() {
-                    Ok(packed) => packed,
-                    Err(TryRecvError::Disconnected) => return Err(PackError::HelperDied),
-                    Err(TryRecvError::Empty) => {
-                        self.pending.push_front(Pending::Coming(done_rx));
-                        return Ok(());
-                    }
-                },
+        while let Some(first) = self.pending.front() {
+            let packed = match first.try_recv() {
+                Err(TryRecvError::Empty) if self.pending.len() <= most => return Ok(()),
+                Err(TryRecvError::Empty) => first.recv().map_err(|_| PackError::WorkerDied)?,
+                Err(TryRecvError::Disconnected) => return Err(PackError::WorkerDied),
+                Ok(packed) => packed,
             };
-            packed.write(&mut self.out).map_err(PackError::Write)?;
-            self.spare.push(packed.block);
+            self.pending.pop_front();
+            self.emit(packed)?;
         }
         Ok(())
     }
-}
 
-impl Helper {
-    /// Takes a block over, or gives it back when it has enough to do.
-    fn take(&mut self, block: Block) -> Result<Receiver<Packed>, Block> {
-        if matches!(self, Self::NotYet) {
-            *self = Self::start();
+    fn emit(&mut self, packed: Packed) -> Result<(), PackError> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.out.write_all(&HEADER).map_err(PackError::Write)?;
         }
-        let Self::Working(jobs_tx) = self else {
-            return Err(block);
-        };
-        let (done_tx, done_rx) = sync_channel(1);
-        match jobs_tx.try_send(Job { block, done_tx }) {
-            Ok(()) => Ok(done_rx),
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => Err(job.block),
-        }
-    }
-
-    fn start() -> Self {
-        // The writer sends blocks; one waits while another is packed.
-        let (jobs_tx, jobs_rx) = sync_channel::<Job>(1);
-        let work = move || {
-            for Job { block, done_tx } in jobs_rx {
-                // Nobody waits any more once the writer has failed.
-                let _ = done_tx.send(pack(block));
-            }
-        };
-        match thread::Builder::new().name("deflate".into()).spawn(work) {
-            Ok(_ends_with_the_sender) => Self::Working(jobs_tx),
-            Err(_) => Self::None,
-        }
+        packed.write(&mut self.out).map_err(PackError::Write)?;
+        self.spare.push(packed.into_block());
+        Ok(())
     }
 }

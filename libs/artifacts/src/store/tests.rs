@@ -203,7 +203,8 @@ async fn memory_is_bounded_and_recovers() {
     let full = second.write(Bytes::from_static(b"one more")).await.unwrap_err();
     assert_eq!(full.reason(), crds::reasons::STORE_FULL);
     assert_eq!(full.to_string(), "the store has no room left while storing a blob");
-    drop(second);
+    let refused = second.commit(key(&bytes(LARGE))).await.unwrap_err();
+    assert_eq!(refused.to_string(), "the store failed while storing a blob", "a write is missing");
     stored.remove(&key(&bytes(LARGE))).await.unwrap();
     store(&stored, &bytes(2 * LARGE)).await;
 }

@@ -1,5 +1,5 @@
 //! Bytes on their way into a store: staged out of sight, then published in one step.
-use super::{BlobInfo, BlobKey, StoreError, Upload, backend::Backend, budget::Share};
+use super::{BlobInfo, BlobKey, StoreError, Upload, backend::Backend, blocking, budget::Share};
 use crate::{Digest, Hasher};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
@@ -17,6 +17,7 @@ pub(super) struct Staged {
     hasher: Hasher,
     share: Share,
     size: u64,
+    is_whole: bool,
     place: Place,
 }
 
@@ -34,23 +35,40 @@ struct StagedFile {
 impl Staged {
     pub(super) fn new(store: Arc<Backend>) -> Self {
         let share = store.budget.share();
-        Self { store, hasher: Hasher::new(), share, size: 0, place: Place::Memory(Vec::new()) }
+        Self {
+            store,
+            hasher: Hasher::new(),
+            share,
+            size: 0,
+            is_whole: true,
+            place: Place::Memory(Vec::new()),
+        }
     }
 
+    /// A write that failed, or was dropped half-way, may have left a gap: from then on nothing is published.
     async fn append(&mut self, chunk: Bytes) -> Result<(), StoreError> {
+        let was_whole = std::mem::replace(&mut self.is_whole, false);
         self.share
             .grow(chunk.len() as u64)
             .map_err(|spent| StoreError::Full { attempt: ATTEMPT, source: spent.into() })?;
-        self.hasher.update(&chunk);
         self.size += chunk.len() as u64;
         match &mut self.place {
-            Place::Memory(chunks) => chunks.push(chunk),
-            Place::File(_, file) => return put(file, chunk.into()).await,
+            Place::Memory(chunks) => {
+                self.hasher.update(&chunk);
+                chunks.push(chunk);
+            }
+            Place::File(_, file) => {
+                // Both on threads that may block, at the same time, and neither on that of the network.
+                let hashing = hash(std::mem::take(&mut self.hasher), chunk.clone());
+                let (hasher, ()) = tokio::try_join!(hashing, put(file, chunk.into()))?;
+                self.hasher = hasher;
+            }
         }
-        match self.store.directory.is_some() && self.size > SMALL {
-            true => self.spill().await,
-            false => Ok(()),
+        if self.size > SMALL && self.store.directory.is_some() && matches!(self.place, Place::Memory(_)) {
+            self.spill().await?;
         }
+        self.is_whole = was_whole;
+        Ok(())
     }
 
     /// Moves what waits in memory to a staged file.
@@ -67,6 +85,9 @@ impl Staged {
 
     async fn publish(self, key: BlobKey) -> Result<BlobInfo, StoreError> {
         key.source.check()?;
+        if !self.is_whole {
+            return Err(StoreError::write(ATTEMPT, "an earlier write failed"));
+        }
         let found = self.hasher.finish();
         if found != key.digest {
             return Err(StoreError::DigestMismatch { key, found });
@@ -127,6 +148,14 @@ impl Drop for StagedFile {
             directory.discard(self.path.as_ref());
         }
     }
+}
+
+async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
+    let hashed = blocking(move || {
+        hasher.update(&chunk);
+        Ok(hasher)
+    });
+    hashed.await.map_err(|error| StoreError::write(ATTEMPT, error))
 }
 
 async fn put(file: &mut Box<dyn MultipartUpload>, chunk: PutPayload) -> Result<(), StoreError> {

@@ -3,6 +3,23 @@
 //! In this order: the front proxy (kube-apiserver, naming a user in headers), a client certificate, a bearer token that
 //! kube-apiserver vouches for. The first that succeeds wins. A proof that does not hold means 401; only a request without
 //! any proof is anonymous. Whom to believe comes from a ConfigMap that kube-apiserver keeps, followed while it changes.
+//!
+//! ```no_run
+//! use extension_apiserver::{authn, authz, review};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = kube::Config::infer().await?;
+//! let reviews = kube::Client::try_from(review::client_config(config.clone()))?;
+//! let client = kube::Client::try_from(config)?;
+//! let shutdown = CancellationToken::new();
+//!
+//! let who = authn::Authenticator::start(client, reviews.clone(), authn::Options::default(), shutdown);
+//! let may = authz::Authorizer::new(reviews, authz::Options::default());
+//! who.ready().await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod authorities;
 mod certificate;

@@ -16,6 +16,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use kube::Api;
 use kube::api::PostParams;
+use kube::core::Status;
 use moka::Expiry;
 use moka::future::Cache;
 use moka::policy::EvictionPolicy;
@@ -62,14 +63,19 @@ pub(crate) enum ReviewError {
     )]
     NotAllowed {
         #[source]
-        source: Box<kube::Error>,
+        source: Box<Status>,
+    },
+    #[error("kube-apiserver refused to answer")]
+    Refused {
+        #[source]
+        source: Box<Status>,
     },
     #[error("failed to ask kube-apiserver")]
     Unanswered {
         #[source]
         source: Box<kube::Error>,
     },
-    #[error("kube-apiserver could not tell: {0}")]
+    #[error("kube-apiserver answered: {0}")]
     Undecided(String),
     #[error("the lookup was given up")]
     Abandoned,
@@ -213,10 +219,10 @@ where
 }
 
 fn failure(error: kube::Error) -> ReviewError {
-    let source = Box::new(error);
-    match &*source {
-        kube::Error::Api(status) if status.code == 403 => ReviewError::NotAllowed { source },
-        _ => ReviewError::Unanswered { source },
+    match error {
+        kube::Error::Api(source) if source.code == 403 => ReviewError::NotAllowed { source },
+        kube::Error::Api(source) => ReviewError::Refused { source },
+        error => ReviewError::Unanswered { source: Box::new(error) },
     }
 }
 

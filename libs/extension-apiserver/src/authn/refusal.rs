@@ -31,7 +31,7 @@ pub(crate) enum Refusal {
     UnreadableToken(&'static str),
     #[error("the bearer token is not valid")]
     InvalidToken,
-    #[error("the bearer token could not be checked")]
+    #[error("nobody vouches for the bearer token")]
     UncheckedToken {
         #[source]
         source: Arc<ReviewError>,

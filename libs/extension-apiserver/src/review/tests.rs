@@ -2,8 +2,6 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use kube::core::Status;
-
 use super::*;
 
 /// Counts what reaches kube-apiserver and answers after `delay`.

@@ -119,3 +119,80 @@ async fn a_thousand_streams_of_one_connection_run_at_once() {
 
     tokio::time::timeout(Duration::from_secs(10), all).await.expect("in parallel, 300 ms each");
 }
+
+/// Runs itself again with a limit of forty open files, which a test cannot set for itself alone.
+#[tokio::test]
+async fn running_out_of_files_does_not_end_the_server() {
+    const INSIDE: &str = "FEW_FILES";
+    if std::env::var_os(INSIDE).is_some() {
+        return exhaust_files().await;
+    }
+    let test = "serve::tests::hostile::running_out_of_files_does_not_end_the_server";
+    let again = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 40 && exec \"$0\" --exact \"$1\""])
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env(INSIDE, "1")
+        .output();
+    let output = again.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+async fn exhaust_files() {
+    let server = Server::plain(limits()).await;
+    let mut open = Vec::new();
+    while let Ok(stream) = TcpStream::connect(server.address).await {
+        open.push(stream);
+    }
+    tokio::time::sleep(SHORT).await;
+    assert!(open.len() > 10, "the limit holds for both sides: {}", open.len());
+    drop(open);
+
+    let answered = async { read(server.h1().await.send_request(request("/hello")).await.unwrap()).await };
+    assert_eq!(tokio::time::timeout(SOON, answered).await.expect("back soon").2, "hello");
+}
+
+/// What one server takes for one request and another for two is how requests are smuggled past an authorizer.
+#[tokio::test]
+async fn ambiguous_framing_is_refused_and_the_connection_closed() {
+    let server = Server::plain(limits()).await;
+    let table = [
+        "content-length: 5\r\ncontent-length: 6\r\n",
+        "content-length: 5, 6\r\n",
+        "content-length: -1\r\n",
+        "content-length: +5\r\n",
+        "content-length: 0x5\r\n",
+        "content-length : 5\r\n",
+        "transfer-encoding: xchunked\r\n",
+        "transfer-encoding: chunked, identity\r\n",
+        "transfer-encoding: identity\r\n",
+        " folded: first\r\n",
+    ];
+    for framing in table {
+        let mut tcp = server.tcp().await;
+        let smuggled = "GET /panic HTTP/1.1\r\nhost: a\r\n\r\n";
+        let request = format!("POST /read HTTP/1.1\r\nhost: a\r\n{framing}\r\nhello{smuggled}");
+        tcp.write_all(request.as_bytes()).await.unwrap();
+
+        let answer = until_closed(&mut tcp, SOON).await;
+
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.starts_with("HTTP/1.1 400"), "{framing:?}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{framing:?}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_length_beside_chunks_counts_for_nothing_and_ends_the_connection() {
+    let server = Server::plain(limits()).await;
+    let mut tcp = server.tcp().await;
+    let request = "POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n\r\n\
+                   5\r\nhello\r\n0\r\n\r\nGET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
+    tcp.write_all(request.as_bytes()).await.unwrap();
+
+    let answer = until_closed(&mut tcp, SOON).await;
+
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.ends_with("\r\n\r\n5"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}

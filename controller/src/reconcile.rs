@@ -21,8 +21,8 @@ pub(crate) use memory::{Memory, Next};
 pub use metrics::Metrics;
 pub(crate) use newest::Newest;
 pub(crate) use pass::{Phase, Work};
-pub(crate) use queue::back_off;
 pub(crate) use queue::{Guarded, Loop, Queue};
+pub(crate) use queue::{back_off, listing, prune};
 pub(crate) use status::{Common, Status};
 pub(crate) use write::{is_conflict, is_gone, params};
 

@@ -1,10 +1,10 @@
 //! The `ExternalArtifacts` of the cluster as the watch shows them, and whether Flux's CRD is there at all.
 use super::ExternalSources;
-use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off};
+use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off, listing, prune};
 use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, reasons};
 use futures::StreamExt;
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Client, ResourceExt,
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
@@ -127,7 +127,7 @@ pub(crate) async fn follow(
 ) {
     loop {
         let api: Api<GuardedArtifact> = Api::all(client.clone());
-        let mut events = pin!(watcher(api, watcher::Config::default()).backoff(back_off()).modify(prune));
+        let mut events = pin!(watcher(api, listing()).backoff(back_off()).modify(prune));
         while let Some(event) = events.next().await {
             let installed = match event {
                 Ok(event) => {
@@ -201,10 +201,6 @@ async fn wake_all(queue: &Queue, sources: &Store<Guarded<ExternalSources>>) {
     for source in sources.state() {
         queue.wake(&source.namespace().unwrap_or_default(), &source.name_any()).await;
     }
-}
-
-fn prune(artifact: &mut GuardedArtifact) {
-    artifact.meta_mut().managed_fields = None;
 }
 
 /// Whether there is no such kind.

@@ -49,6 +49,8 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
                 let api: Api<GuardedArtifact> = Api::namespaced(sources.client.clone(), &namespace);
                 api.get_opt(&name).await.map_err(failed)?.map(|found| Published(Arc::new(found)))
             }
+            // The source goes as well, and has nothing to say any more.
+            Err(error) if is_in_vain(&error) => return Ok(true),
             Err(error) if is_without_kind(&error) => return Ok(false),
             Err(error) => return Err(failed(error)),
         };
@@ -60,6 +62,13 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
             format!("somebody else keeps changing ExternalArtifact {name}"),
         )
     })
+}
+
+/// Whether the whole namespace is on its way out.
+fn is_in_vain(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// Whether the API knows no such kind, or knows that it is being removed.

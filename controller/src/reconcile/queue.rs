@@ -33,6 +33,9 @@ use tracing::{error, warn};
 /// The pause after a pass that could not even be reported.
 const AFTER_BUG: Duration = Duration::from_secs(60);
 
+/// Where `kubectl apply` keeps a copy of the whole manifest.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// An object, or why it cannot be read.
 pub(crate) type Guarded<K> = DeserializeGuard<<K as Kind>::Object>;
 
@@ -150,14 +153,28 @@ pub(crate) fn back_off() -> impl Backoff {
     ExponentialBackoff::from(pauses)
 }
 
+/// How objects are listed: in small pages, since a page is decoded whole and costs many times its size while it is.
+pub(crate) fn listing() -> watcher::Config {
+    watcher::Config::default().page_size(100)
+}
+
+/// Drops what nobody here reads and what can be larger than all the rest.
+pub(crate) fn prune<K: Resource>(object: &mut K) {
+    let meta = object.meta_mut();
+    meta.managed_fields = None;
+    if let Some(annotations) = &mut meta.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
 /// Objects whose change concerns us: never for what we wrote ourselves.
 fn watched<K: Kind>(
     client: Client,
     writer: Writer<Guarded<K>>,
 ) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send {
-    watcher(Api::<Guarded<K>>::all(client), watcher::Config::default())
+    watcher(Api::<Guarded<K>>::all(client), listing())
         .backoff(back_off())
-        .modify(|object| object.meta_mut().managed_fields = None)
+        .modify(prune)
         .reflect(writer)
         .applied_objects()
         .predicate_filter(concern::<K>, Default::default())

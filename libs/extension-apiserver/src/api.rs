@@ -14,6 +14,7 @@ use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Response};
 use std::future::Future;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// Something that serves objects of one kind.
 pub trait Resource: Send + Sync + 'static {
@@ -178,6 +179,8 @@ pub struct Call {
     pub audit_id: String,
     /// When the client will have gone: kube-apiserver cuts every request but watches after 60 s.
     pub deadline: Instant,
+    /// Cancelled when the server stops: answers that would last longer end then.
+    pub shutdown: CancellationToken,
 }
 
 impl Call {

@@ -22,9 +22,10 @@
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
 //!
-//! /// A light that someone may read by. (This text is what `kubectl explain lamp` shows.)
+//! /// What the lamp is like.
 //! #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, JsonSchema)]
 //! #[kube(group = "lights.example.com", version = "v1", kind = "Lamp", namespaced, no_spec)]
+//! #[kube(doc = "A light to read by. This text is what `kubectl explain lamp` shows.")]
 //! pub struct LampFields {
 //!     /// How bright it is, in lumens.
 //!     pub lumens: i64,

@@ -72,6 +72,9 @@ pub(crate) fn events(headers: &HeaderMap, query: &Query) -> Result<Media, Status
         Media { syntax: Syntax::Yaml, .. } => Err(Status::not_acceptable(
             "only the following media types are accepted: application/json;stream=watch",
         )),
+        Media { shape: Shape::PartialList { .. }, .. } => Err(Status::not_acceptable(
+            "you requested PartialObjectMetadataList, but the objects of a watch come one by one",
+        )),
         media => Ok(Media { syntax: Syntax::Json, ..media }),
     }
 }

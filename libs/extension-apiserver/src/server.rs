@@ -26,6 +26,7 @@ use http_body::Body as _;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 pub use builder::{BuildError, Builder};
@@ -48,6 +49,7 @@ struct Inner {
     authenticator: Box<dyn Authenticate>,
     authorizer: Box<dyn Authorize>,
     health: health::Health,
+    shutdown: CancellationToken,
     routes: routes::Routes,
 }
 
@@ -118,6 +120,7 @@ impl Inner {
                 query: query.clone(),
                 audit_id: audit_id.to_owned(),
                 deadline,
+                shutdown: self.shutdown.clone(),
             };
             self.dispatch(call).await
         };

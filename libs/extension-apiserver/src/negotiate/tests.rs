@@ -94,7 +94,10 @@ fn what_nobody_speaks_is_refused_with_what_is_spoken() {
             "only the following media types are accepted: application/json, application/yaml"
         );
     }
-    assert_eq!(events(&accept("application/yaml"), &Query::default()).unwrap_err().code().as_u16(), 406);
+    let list = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+    for value in ["application/yaml", list] {
+        assert_eq!(events(&accept(value), &Query::default()).unwrap_err().code().as_u16(), 406, "{value}");
+    }
 }
 
 #[test]

@@ -94,8 +94,7 @@ impl<A, Z> Builder<A, Z> {
         self
     }
 
-    /// Ends all watches once the token is cancelled, so that clients go to another replica at once. Give it before the
-    /// resources.
+    /// Ends all watches once the token is cancelled, so that clients go to another replica at once.
     #[must_use]
     pub fn shutdown(mut self, token: CancellationToken) -> Self {
         self.shutdown = token;
@@ -109,7 +108,7 @@ impl<A, Z> Builder<A, Z> {
         resource: R,
         verbs: impl FnOnce(ResourceVerbs<R>) -> ResourceVerbs<R>,
     ) -> Self {
-        let registered = verbs(ResourceVerbs::new(resource, self.shutdown.clone()));
+        let registered = verbs(ResourceVerbs::new(resource));
         let route = ResourceRoute::new::<R>(registered.endpoints, registered.subresources);
         self.resources.push(route);
         self
@@ -130,6 +129,7 @@ impl<A: Authenticate, Z: Authorize> Builder<A, Z> {
             authenticator: Box::new(self.authenticator),
             authorizer: Box::new(self.authorizer),
             health: self.health,
+            shutdown: self.shutdown,
             routes: Routes::new(self.resources),
         })))
     }

@@ -5,6 +5,8 @@ use crate::encode::{self, Form};
 use crate::negotiate;
 use crate::status::Status;
 use futures::FutureExt;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use std::sync::Arc;
 
 pub(super) fn get<R: Get>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {
@@ -27,11 +29,13 @@ pub(super) fn get_raw<R: GetRaw>(resource: &Arc<R>) -> Endpoint {
     Box::new(move |call| {
         let resource = Arc::clone(&resource);
         async move {
-            let response = resource.get_raw(&call, &call.key()).await?;
-            if response.status().is_redirection() && response.status() != http::StatusCode::NOT_MODIFIED {
+            let mut response = resource.get_raw(&call, &call.key()).await?;
+            if response.status().is_redirection() && response.status() != StatusCode::NOT_MODIFIED {
                 // kube-apiserver would make a 502 of it, and a client that followed could be led anywhere.
                 return Err(Status::internal("the resource answered with a redirect"));
             }
+            let bytes = HeaderValue::from_static("application/octet-stream");
+            response.headers_mut().entry(CONTENT_TYPE).or_insert(bytes);
             Ok(response)
         }
         .boxed()

@@ -1,5 +1,5 @@
 //! Registration: which verbs of a resource are served. Only verbs that the resource implements can be named.
-use super::routes::{Endpoint, Endpoints, SubresourceRoute};
+use super::routes::{Endpoints, SubresourceRoute};
 use super::{list, read, watch};
 use crate::api::{Get, GetRaw, List, Resource, Subresource, Watch};
 use crate::encode::Form;
@@ -11,7 +11,6 @@ pub struct ResourceVerbs<R: Resource> {
     form: Arc<Form<R::Object>>,
     pub(super) endpoints: Endpoints,
     pub(super) subresources: Vec<SubresourceRoute>,
-    pub(super) shutdown: tokio_util::sync::CancellationToken,
 }
 
 /// The verbs of a subresource, one call each.
@@ -21,13 +20,12 @@ pub struct SubresourceVerbs<S: Subresource> {
 }
 
 impl<R: Resource> ResourceVerbs<R> {
-    pub(super) fn new(resource: R, shutdown: tokio_util::sync::CancellationToken) -> Self {
+    pub(super) fn new(resource: R) -> Self {
         Self {
             resource: Arc::new(resource),
             form: Arc::new(Form::new()),
             endpoints: Endpoints::default(),
             subresources: Vec::new(),
-            shutdown,
         }
     }
 
@@ -57,7 +55,7 @@ impl<R: Resource> ResourceVerbs<R> {
     where
         R: Watch,
     {
-        self.endpoints.add("watch", watch::watch(&self.resource, &self.form, &self.shutdown));
+        self.endpoints.add("watch", watch::watch(&self.resource, &self.form));
         self.list()
     }
 
@@ -95,8 +93,7 @@ impl<S: Subresource> SubresourceVerbs<S> {
     where
         S: GetRaw,
     {
-        let endpoint: Endpoint = read::get_raw(&self.subresource);
-        self.endpoints.add("get", endpoint);
+        self.endpoints.add("get", read::get_raw(&self.subresource));
         self.endpoints.are_raw = true;
         self
     }

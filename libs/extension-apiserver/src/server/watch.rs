@@ -18,7 +18,6 @@ use session::{Session, Start};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 /// How often a client is told where it stands while nothing changes.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
@@ -26,14 +25,10 @@ const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 /// A watch without a limit of its own lasts between this and twice this, so that watches spread over replicas again.
 const SHORTEST_DEFAULT: Duration = Duration::from_secs(30 * 60);
 
-pub(super) fn watch<R: Watch>(
-    resource: &Arc<R>,
-    form: &Arc<Form<R::Object>>,
-    shutdown: &CancellationToken,
-) -> Endpoint {
-    let (resource, form, shutdown) = (Arc::clone(resource), Arc::clone(form), shutdown.clone());
+pub(super) fn watch<R: Watch>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {
+    let (resource, form) = (Arc::clone(resource), Arc::clone(form));
     Box::new(move |call| {
-        let (resource, form, shutdown) = (Arc::clone(&resource), Arc::clone(&form), shutdown.clone());
+        let (resource, form) = (Arc::clone(&resource), Arc::clone(&form));
         async move {
             let media = negotiate::events(&call.headers, &call.query)?;
             let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
@@ -46,7 +41,7 @@ pub(super) fn watch<R: Watch>(
                 Err(status) => return Err(status),
             };
             let end = Instant::now() + lifetime(&options);
-            let session = Session::new(form, media, selection, start).until(end, shutdown);
+            let session = Session::new(form, media, selection, start).until(end, call.shutdown.clone());
             Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
         }
         .boxed()

@@ -53,11 +53,16 @@ pub(super) fn at(options: &ListOptions) -> At {
 }
 
 /// The objects that a selection wants, in the order of lists.
-pub(super) fn selected<T: Object>(items: Vec<Item<T>>, selection: &Selection) -> Vec<(Key, Item<T>)> {
-    let wanted = items.into_iter().filter(|item| selection.matches(&**item));
-    let mut items: Vec<_> = wanted.map(|item| (Key::of(&*item), item)).collect();
-    items.sort_by(|(a, _), (b, _)| a.cmp(b));
+pub(super) fn selected<T: Object>(mut items: Vec<Item<T>>, selection: &Selection) -> Vec<Item<T>> {
+    items.retain(|item| selection.matches(&**item));
+    items.sort_by(|a, b| place(&**a).cmp(&place(&**b)));
     items
+}
+
+/// Where an object stands in a list.
+fn place<T: Object>(object: &T) -> (&str, &str) {
+    let meta = object.meta();
+    (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
 }
 
 struct Page<T> {
@@ -86,7 +91,8 @@ fn cut<T: Object>(snapshot: Snapshot<T>, selection: &Selection, after: Option<Ke
     let version = snapshot.version;
     let mut items = selected(snapshot.items, selection);
     if let Some(after) = after {
-        items.drain(..items.partition_point(|(key, _)| *key <= after));
+        let after = (after.namespace.as_str(), after.name.as_str());
+        items.drain(..items.partition_point(|item| place(&**item) <= after));
     }
     let total = items.len();
     if limit > 0 {
@@ -96,10 +102,10 @@ fn cut<T: Object>(snapshot: Snapshot<T>, selection: &Selection, after: Option<Ke
     let next = items.last().filter(|_| remaining > 0);
     let metadata = ListMeta {
         resource_version: Some(version.to_string()),
-        continue_: next.map(|(key, _)| Token { version, after: key.clone() }.encode()),
+        continue_: next.map(|item| Token { version, after: Key::of(&**item) }.encode()),
         // With selectors nobody knows how many more there are, says the API; clients only show it.
         remaining_item_count: i64::try_from(remaining).ok().filter(|n| *n > 0 && !selection.is_partial()),
         ..ListMeta::default()
     };
-    Page { metadata, items: items.into_iter().map(|(_, item)| item).collect() }
+    Page { metadata, items }
 }

@@ -66,7 +66,7 @@ async fn start<R: Watch>(
     let changes = resource.watch(call, selection, from).await?;
     Ok(Start {
         from,
-        initial: initial.into_iter().map(|(_, item)| item).collect(),
+        initial,
         changes,
         sends_initial,
         bookmarks: options.allow_bookmarks.then_some(BOOKMARK_EVERY),

@@ -1,3 +1,4 @@
+//! Both forms of discovery, for each way of asking.
 use crate::fixture::{Fixture, ROOT};
 use http::Method;
 

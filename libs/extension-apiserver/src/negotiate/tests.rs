@@ -1,3 +1,4 @@
+//! What a client gets for each Accept header, as k8s.io/apiserver answers it.
 use super::*;
 use http::header::HeaderName;
 

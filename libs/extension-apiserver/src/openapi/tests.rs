@@ -1,3 +1,4 @@
+//! The index, the documents, and what kubectl needs in them.
 use crate::fixture::Fixture;
 use serde_json::{Value, json};
 

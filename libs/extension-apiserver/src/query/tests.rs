@@ -1,3 +1,4 @@
+//! Which list and watch options go together, and what the others are answered.
 use super::*;
 
 fn options(query: &str) -> Result<ListOptions, Status> {

@@ -1,3 +1,4 @@
+//! What a URL means: every form that is served, and every one that must mean nothing.
 use super::*;
 
 fn info(method: &Method, target: &str) -> Result<RequestInfo, OddPath> {

@@ -1,3 +1,4 @@
+//! Label and field selectors as kube-apiserver reads them.
 use super::*;
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

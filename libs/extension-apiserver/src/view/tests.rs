@@ -1,3 +1,4 @@
+//! Views under random histories: cut anywhere, resumed anywhere, nothing is lost.
 use super::*;
 use crate::fixture::{Source, key, source};
 use futures::StreamExt;

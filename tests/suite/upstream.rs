@@ -121,10 +121,7 @@ impl Handler for Script {
         let unchanged = known(header::IF_NONE_MATCH, header::ETAG)
             || known(header::IF_MODIFIED_SINCE, header::LAST_MODIFIED);
         let status = if unchanged { StatusCode::NOT_MODIFIED } else { answer.status };
-        locked(&self.asked).push(Asked {
-            headers: request.headers().clone(),
-            answered: status,
-        });
+        locked(&self.asked).push(Asked { headers: request.headers().clone(), answered: status });
         let mut response = Response::new(if unchanged { serve::empty() } else { serve::full(answer.body) });
         *response.status_mut() = status;
         *response.headers_mut() = answer.headers;

@@ -10,7 +10,7 @@ use super::{
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
 use std::{
-    io,
+    fmt, io,
     path::Path as FilePath,
     sync::{
         Arc,
@@ -19,7 +19,6 @@ use std::{
 };
 
 /// What a store is made of.
-#[derive(Debug)]
 pub(super) struct Backend {
     pub(super) objects: Box<dyn ObjectStore>,
     /// Set if the objects lie in a local directory.
@@ -27,6 +26,13 @@ pub(super) struct Backend {
     pub(super) budget: Budget,
     verdicts: Verdicts,
     staged: AtomicU64,
+}
+
+/// Says where the objects lie; those in memory would otherwise show their bytes.
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.objects)
+    }
 }
 
 impl Backend {

@@ -209,6 +209,17 @@ async fn memory_is_bounded_and_recovers() {
     store(&stored, &bytes(2 * LARGE)).await;
 }
 
+#[tokio::test]
+async fn a_store_shows_where_it_is_and_not_what_it_holds() {
+    on_each(|stored| async move {
+        store(&*stored, &Bytes::from_static(b"secret")).await;
+        let shown = format!("{stored:?} {:?}", stored.open(&key(b"secret"), None).await.unwrap());
+        assert!(shown.contains("InMemory") || shown.contains("LocalFileSystem(file:///"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    })
+    .await;
+}
+
 #[test]
 fn only_known_addresses_are_opened() {
     for (address, why) in [

@@ -16,7 +16,7 @@ pub use artifact_listener::ArtifactListener;
 use artifacts::Store;
 use extension_apiserver::{
     access::{Authenticate, Authorize},
-    server::{BuildError, Server},
+    server::{BuildError, Server, SubresourceVerbs},
 };
 use kube::{Api, Client};
 use resources::{artifact::CurrentArtifact, content::Content};
@@ -90,8 +90,8 @@ fn server<N: Authenticate, Z: Authorize>(
             verbs
                 .get()
                 .watch()
-                .subresource(current, |verbs| verbs.get())
-                .subresource(content, |verbs| verbs.get_raw())
+                .subresource(current, SubresourceVerbs::get)
+                .subresource(content, SubresourceVerbs::get_raw)
         })
         .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())
         .build()

@@ -3,36 +3,25 @@ mod access;
 
 use crate::{
     archive,
-    sources::{self, manifest, revision, until, until_ready},
-    upstream::{Answer, Upstream},
+    scene::Scene,
+    sources::{revision, until},
+    upstream::Answer,
 };
 use anyhow::{Context, Result};
-use cluster::{namespace::Namespace, suite::Suite};
-use crds::ExternalSource;
+use cluster::suite::Suite;
 use http::{Request, Response, StatusCode};
-use kube::{Api, Client};
+use kube::Client;
 use serde_json::Value;
 
 const GROUP: &str = "/apis/subresources.postern.dev/v1alpha1";
 
-/// A source that is ready, with three files in its artifact.
-struct Scene {
-    suite: Suite,
-    namespace: Namespace,
-    upstream: Upstream,
-    sources: Api<ExternalSource>,
-}
-
 impl Scene {
-    async fn ready() -> Result<Self> {
-        let suite = Suite::attach().await?;
-        let namespace = suite.namespace("api").await?;
+    /// A source that is ready, with three files in its artifact.
+    async fn with_files() -> Result<Self> {
         let files = [("a.yaml", "a: 1\n"), ("b/index.html", "<p>b</p>"), ("c.json", "{}")];
-        let upstream = Upstream::start(Answer::data(archive::tar(&files))).await;
-        let sources = sources::sources(suite.client(), namespace.name());
-        namespace.apply(&manifest("one", &upstream.url(), "      unpack: Always\n")).await?;
-        until_ready(&sources, "one").await?;
-        let scene = Self { suite, namespace, upstream, sources };
+        let scene = Self::empty(Suite::attach().await?, "api", Answer::data(archive::tar(&files))).await?;
+        scene.apply("      unpack: Always\n").await?;
+        scene.ready().await?;
         scene.caught_up().await?;
         Ok(scene)
     }
@@ -88,7 +77,7 @@ fn columns(line: &str) -> Vec<&str> {
 
 #[tokio::test]
 async fn the_artifact_is_a_table_and_an_object() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let long = "externalsources.subresources.postern.dev";
     for name in [long, "srcview"] {
         let table = scene.namespace.kubectl(&["get", name, "one", "--subresource=artifact"]).await?;
@@ -115,7 +104,7 @@ async fn the_artifact_is_a_table_and_an_object() -> Result<()> {
 
 #[tokio::test]
 async fn the_bare_name_still_means_the_crd() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let table = scene.namespace.kubectl(&["get", "externalsources"]).await?;
     assert_eq!(
         columns(table.lines().next().context("a header")?),
@@ -126,7 +115,7 @@ async fn the_bare_name_still_means_the_crd() -> Result<()> {
 
 #[tokio::test]
 async fn content_is_the_exact_blob() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let response = scene.get("externalsources/one/content").await?;
     let artifact =
         scene.sources.get("one").await?.status.and_then(|status| status.artifact).context("artifact")?;
@@ -152,7 +141,7 @@ async fn content_is_the_exact_blob() -> Result<()> {
 
 #[tokio::test]
 async fn one_file_of_the_content_is_never_html_to_the_proxy() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let response = scene.get("externalsources/one/content?path=b/index.html").await?;
     assert_eq!(response.body(), b"<p>b</p>");
     assert_eq!(response.headers()["content-type"], "application/octet-stream");
@@ -170,7 +159,7 @@ async fn one_file_of_the_content_is_never_html_to_the_proxy() -> Result<()> {
 
 #[tokio::test]
 async fn an_older_revision_can_be_read_by_every_spelling() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let first = scene.second_revision().await?;
     let digest = first.strip_prefix("latest@").context("a digest")?;
     let hex = digest.strip_prefix("sha256:").context("a digest")?;
@@ -185,7 +174,7 @@ async fn an_older_revision_can_be_read_by_every_spelling() -> Result<()> {
 
 #[tokio::test]
 async fn artifacts_are_listed_selected_and_watched() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let list = async |selector: &str| -> Result<Vec<String>> {
         let names = scene.namespace.kubectl(&["get", "artifacts", selector, "-o", "name"]).await?;
         Ok(names.lines().map(str::to_owned).collect())

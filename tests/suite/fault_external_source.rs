@@ -3,13 +3,13 @@ mod leader;
 mod unruly;
 
 use crate::{
+    scene::Scene,
     sources::{self, manifest, ready, revision, until, until_in, until_ready},
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result};
 use cluster::{
     Cluster, Options,
-    namespace::Namespace,
     suite::{Suite, another_cluster, skip},
 };
 use crds::{ExternalArtifact, ExternalSource, conditions};
@@ -20,45 +20,24 @@ use std::time::Duration;
 /// How long after a fault everything must be as before.
 const RECOVERY: Duration = Duration::from_secs(60);
 
-/// A source that is ready, and the cluster all to ourselves.
-struct Scene {
-    suite: Suite,
-    namespace: Namespace,
-    upstream: Upstream,
-    sources: Api<ExternalSource>,
-}
-
 impl Scene {
-    async fn ready() -> Result<Self> {
-        let suite = Suite::attach_alone().await?;
-        let namespace = suite.namespace("fault").await?;
-        let upstream = Upstream::start(Answer::data("1")).await;
-        let sources = sources::sources(suite.client(), namespace.name());
-        namespace.apply(&manifest("one", &upstream.url(), "")).await?;
-        until_ready(&sources, "one").await?;
-        Ok(Self { suite, namespace, upstream, sources })
-    }
-
-    async fn url(&self) -> Result<String> {
-        let source = self.sources.get("one").await?;
-        Ok(source.status.and_then(|status| status.artifact).context("artifact")?.url)
+    /// A source that is ready, and the cluster all to ourselves.
+    async fn alone() -> Result<Self> {
+        let scene = Self::empty(Suite::attach_alone().await?, "fault", Answer::data("1")).await?;
+        scene.apply("").await?;
+        scene.ready().await?;
+        Ok(scene)
     }
 
     /// A pass that was asked for has ended, within the time that recovery may take.
     async fn still_works(&self, token: &str) -> Result<ExternalSource> {
-        let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
-        self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
-        let handled = |source: &ExternalSource| {
-            source.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref())
-                == Some(token)
-        };
-        until_in(RECOVERY, &self.sources, "one", handled).await
+        self.request_in(RECOVERY, token).await
     }
 }
 
 #[tokio::test]
 async fn a_restart_downloads_nothing_that_is_stored() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to restart") };
     let url = scene.url().await?;
     let before = scene.sources.get("one").await?;
@@ -72,7 +51,7 @@ async fn a_restart_downloads_nothing_that_is_stored() -> Result<()> {
 
 #[tokio::test]
 async fn a_crash_at_any_moment_leaves_no_half_artifact() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to kill") };
     for round in 0..5_u32 {
         scene.upstream.answer(Answer::data(format!("{round}").repeat(2_000_000)));
@@ -94,7 +73,7 @@ async fn a_crash_at_any_moment_leaves_no_half_artifact() -> Result<()> {
 
 #[tokio::test]
 async fn artifacts_are_served_while_kube_apiserver_is_away() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip("this kube-apiserver is not ours to kill") };
     let url = scene.url().await?;
     let pid = cluster.postern().pid();
@@ -115,7 +94,7 @@ async fn artifacts_are_served_while_kube_apiserver_is_away() -> Result<()> {
 
 #[tokio::test]
 async fn another_address_for_flux_changes_no_revision() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to restart") };
     let before = scene.sources.get("one").await?;
     let mut moved = cluster.postern();
@@ -165,9 +144,9 @@ async fn without_flux(cluster: &Cluster) -> Result<()> {
 
 #[tokio::test]
 async fn a_source_that_comes_back_heals_by_itself() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let address = scene.upstream.address();
-    let Scene { suite, namespace, upstream, sources } = scene;
+    let Scene { upstream, sources, namespace, suite } = scene;
     drop(upstream);
     namespace.kubectl(&["annotate", "externalsource", "one", "reconcile.fluxcd.io/requestedAt=gone"]).await?;
     let down =

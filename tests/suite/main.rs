@@ -15,6 +15,7 @@ mod orphans;
 mod pki;
 mod purity;
 mod reconcile_external_source;
+mod scene;
 mod sources;
 mod tree;
 mod upstream;

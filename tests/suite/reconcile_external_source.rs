@@ -4,62 +4,26 @@ mod inputs;
 mod secrets;
 
 use crate::{
-    sources::{self, manifest, ready, revision, until, until_failed, until_ready},
-    upstream::{Answer, Upstream},
+    scene::Scene,
+    sources::{self, manifest, ready, revision},
+    upstream::Answer,
 };
 use anyhow::{Context, Result};
-use cluster::{namespace::Namespace, suite::Suite};
-use crds::{ExternalSource, conditions, external_source::FINALIZER};
+use cluster::suite::Suite;
+use crds::{conditions, external_source::FINALIZER};
 use http::{StatusCode, header};
-use kube::Api;
 use std::time::Duration;
-
-/// One source with an upstream of its own, in a namespace of its own.
-struct Scene {
-    upstream: Upstream,
-    sources: Api<ExternalSource>,
-    namespace: Namespace,
-    suite: Suite,
-}
 
 impl Scene {
     /// The source `one` exists, but may not be ready yet.
     async fn of(answer: Answer, more: &str) -> Result<Self> {
-        let scene = Self::empty(answer).await?;
+        let scene = Self::without_source(answer).await?;
         scene.apply(more).await?;
         Ok(scene)
     }
 
-    /// There is no source yet.
-    async fn empty(answer: Answer) -> Result<Self> {
-        let suite = Suite::attach().await?;
-        let namespace = suite.namespace("reconcile").await?;
-        let upstream = Upstream::start(answer).await;
-        let sources = sources::sources(suite.client(), namespace.name());
-        Ok(Self { upstream, sources, namespace, suite })
-    }
-
-    async fn apply(&self, more: &str) -> Result<String> {
-        self.namespace.apply(&manifest("one", &self.upstream.url(), more)).await
-    }
-
-    async fn ready(&self) -> Result<ExternalSource> {
-        until_ready(&self.sources, "one").await
-    }
-
-    async fn failed(&self, reason: &str) -> Result<String> {
-        until_failed(&self.sources, "one", reason).await
-    }
-
-    /// Asks for a pass as a person does, and waits until it has ended.
-    async fn request(&self, token: &str) -> Result<ExternalSource> {
-        let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
-        self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
-        let handled = |source: &ExternalSource| {
-            source.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref())
-                == Some(token)
-        };
-        until(&self.sources, "one", handled).await
+    async fn without_source(answer: Answer) -> Result<Self> {
+        Self::empty(Suite::attach().await?, "reconcile", answer).await
     }
 }
 
@@ -254,7 +218,7 @@ async fn a_deleted_source_takes_its_blobs_along() -> Result<()> {
 
 #[tokio::test]
 async fn the_interval_brings_new_data_by_itself() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     let every_minute = manifest("one", &scene.upstream.url(), "").replace("interval: 10m", "interval: 1m");
     scene.namespace.apply(&every_minute).await?;
     let before = revision(&scene.ready().await?);

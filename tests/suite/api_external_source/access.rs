@@ -1,5 +1,6 @@
 //! Who may see and read what, through kube-apiserver and at our own port.
-use super::{GROUP, Scene, get};
+use super::{GROUP, get};
+use crate::scene::Scene;
 use anyhow::{Context, Result};
 use cluster::suite::{Suite, Urls, skip};
 use http::StatusCode;
@@ -20,7 +21,7 @@ async fn with_role(scene: &Scene, user: &str, role: &str) -> Result<()> {
 
 #[tokio::test]
 async fn seeing_a_source_is_not_reading_its_content() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     with_role(&scene, "viewer", "postern-view").await?;
     let as_viewer =
         async |arguments: &[&str]| scene.namespace.kubectl(&[&["--as=viewer"], arguments].concat()).await;
@@ -45,7 +46,7 @@ async fn seeing_a_source_is_not_reading_its_content() -> Result<()> {
 
 #[tokio::test]
 async fn a_user_without_rights_gets_a_status_that_says_so() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let nobody = impersonating(&scene.suite, "nobody").await?;
     for path in
         ["externalsources", "externalsources/one/artifact", "externalsources/one/content", "artifacts"]
@@ -114,7 +115,7 @@ async fn impersonating(suite: &Suite, user: &str) -> Result<Client> {
 
 #[tokio::test]
 async fn the_front_proxy_is_believed_only_with_its_certificate() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
     let path = scene.path("externalsources/one/content");
     assert_eq!(direct.as_admin(&path, Some(direct.front_proxy()?)).await?, StatusCode::OK);
@@ -125,7 +126,7 @@ async fn the_front_proxy_is_believed_only_with_its_certificate() -> Result<()> {
 
 #[tokio::test]
 async fn a_certificate_of_the_right_ca_with_another_name_is_refused() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
     let pki = &direct.pki;
     let ca = crate::pki::Authority::load(&pki.join("front-proxy-ca.crt"), &pki.join("front-proxy-ca.key"))?;
@@ -137,7 +138,7 @@ async fn a_certificate_of_the_right_ca_with_another_name_is_refused() -> Result<
 
 #[tokio::test]
 async fn a_client_certificate_counts_as_itself_and_a_wrong_token_as_nobody() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
     let url = format!("{}{}", direct.urls.apiserver, scene.path("artifacts"));
     let wrong = direct.client(None)?.get(&url).bearer_auth("no-such-token").send().await?;
@@ -164,7 +165,7 @@ async fn a_client_certificate_counts_as_itself_and_a_wrong_token_as_nobody() -> 
 
 #[tokio::test]
 async fn a_token_is_reviewed_by_kube_apiserver() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::with_files().await?;
     let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
     let token = scene.namespace.kubectl(&["create", "token", "default"]).await?;
     let account = format!("--serviceaccount={}:default", scene.namespace.name());

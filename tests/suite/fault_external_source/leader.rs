@@ -1,5 +1,6 @@
 //! Two replicas: one works, the other takes over, and a holder that wakes up late knows that it lost.
-use super::{RECOVERY, Scene};
+use super::RECOVERY;
+use crate::scene::Scene;
 use anyhow::{Context, Result};
 use cluster::suite::skip;
 use futures::TryStreamExt;
@@ -42,7 +43,7 @@ fn transitions(lease: &Lease) -> i32 {
 
 #[tokio::test]
 async fn a_paused_leader_is_replaced_and_does_not_write_when_it_wakes() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to pause") };
     let before = scene.until_held(|_| true).await?;
     let first = holder(&before).context("a holder")?.to_owned();

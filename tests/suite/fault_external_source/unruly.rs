@@ -1,6 +1,9 @@
 //! Objects that admission never saw: each is an error of itself, and stops nothing else.
-use super::{RECOVERY, Scene};
-use crate::sources::{condition, manifest, ready, until_in};
+use super::RECOVERY;
+use crate::{
+    scene::Scene,
+    sources::{condition, manifest, ready, until_in},
+};
 use anyhow::{Context, Result};
 use cluster::suite::skip;
 use crds::{ExternalSource, conditions};
@@ -67,7 +70,7 @@ fn says(reason: &'static str) -> impl Fn(&ExternalSource) -> bool {
 
 #[tokio::test]
 async fn a_spec_from_before_the_rules_is_stalled_and_named() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     if scene.suite.own().is_none() {
         return skip("these webhooks are not ours to remove");
     }
@@ -84,7 +87,7 @@ async fn a_spec_from_before_the_rules_is_stalled_and_named() -> Result<()> {
 
 #[tokio::test]
 async fn an_object_that_cannot_be_read_is_reported_on_itself_and_stops_nothing() -> Result<()> {
-    let scene = Scene::ready().await?;
+    let scene = Scene::alone().await?;
     if scene.suite.own().is_none() {
         return skip("these webhooks are not ours to remove");
     }

@@ -1,6 +1,6 @@
 //! The ExternalArtifact: complete, owned, restored, and never somebody else's.
-use super::Scene;
 use crate::{
+    scene::Scene,
     sources::{PATIENCE, condition, until_failed},
     upstream::Answer,
 };
@@ -87,7 +87,7 @@ async fn what_is_deleted_or_altered_by_hand_is_restored() -> Result<()> {
 
 #[tokio::test]
 async fn an_external_artifact_of_somebody_else_is_not_touched() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     let theirs = "apiVersion: source.toolkit.fluxcd.io/v1
 kind: ExternalArtifact
 metadata: { name: one }

@@ -1,7 +1,7 @@
 //! Whatever shapes the artifact is looked at before a conditional request is trusted.
-use super::Scene;
 use crate::{
     archive,
+    scene::Scene,
     sources::{revision, until},
     upstream::Answer,
 };
@@ -32,7 +32,7 @@ async fn a_changed_path_is_applied_although_the_tag_is_the_same() -> Result<()> 
 
 #[tokio::test]
 async fn a_changed_secret_is_used_at_once_and_without_conditions() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     let token = |value: &str| {
         format!(
             "apiVersion: v1\nkind: Secret\nmetadata: {{ name: token }}\nstringData: {{ X-Token: {value} }}\n"

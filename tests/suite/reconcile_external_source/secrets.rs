@@ -1,6 +1,5 @@
 //! Secrets: read by name, only where that was granted, and never repeated.
-use super::Scene;
-use crate::{sources::condition, upstream::Answer};
+use crate::{scene::Scene, sources::condition, upstream::Answer};
 use anyhow::{Context, Result};
 use crds::conditions;
 use kube::ResourceExt;
@@ -26,7 +25,7 @@ async fn a_missing_secret_is_named_and_healed_when_it_appears() -> Result<()> {
 
 #[tokio::test]
 async fn without_the_right_the_message_is_the_line_that_grants_it() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     let namespace = scene.namespace.name().to_owned();
     scene.namespace.kubectl(&["delete", "rolebinding", "postern-secrets"]).await?;
     scene.namespace.apply(&secret("stringData: { Authorization: Bearer x }")).await?;
@@ -45,7 +44,7 @@ async fn without_the_right_the_message_is_the_line_that_grants_it() -> Result<()
 
 #[tokio::test]
 async fn a_header_that_cannot_be_sent_is_named_but_not_shown() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     scene
         .namespace
         .apply(&secret("stringData: { Authorization: \"Bearer hunter2\\r\\nX-Evil: 1\" }"))
@@ -59,7 +58,7 @@ async fn a_header_that_cannot_be_sent_is_named_but_not_shown() -> Result<()> {
 
 #[tokio::test]
 async fn a_bundle_that_is_no_pem_and_a_missing_key_are_named() -> Result<()> {
-    let scene = Scene::empty(Answer::data("1")).await?;
+    let scene = Scene::without_source(Answer::data("1")).await?;
     scene.namespace.apply(&secret("stringData: { ca.crt: not a certificate }")).await?;
     scene.apply("      caBundleSecretRef: { name: token, key: ca.crt }\n").await?;
     let message = scene.failed("InvalidCABundle").await?;
@@ -73,7 +72,7 @@ async fn a_bundle_that_is_no_pem_and_a_missing_key_are_named() -> Result<()> {
 #[tokio::test]
 async fn credentials_are_nowhere_to_be_read() -> Result<()> {
     const CANARY: &str = "canary-7f3a9c";
-    let scene = Scene::empty(Answer::status(http::StatusCode::UNAUTHORIZED)).await?;
+    let scene = Scene::without_source(Answer::status(http::StatusCode::UNAUTHORIZED)).await?;
     scene.namespace.apply(&secret(&format!("stringData: {{ Authorization: Bearer {CANARY} }}"))).await?;
     scene.apply(HEADERS).await?;
     scene.failed("Unauthorized").await?;

@@ -1,0 +1,66 @@
+//! What most tests begin with: a namespace of their own, a source in it, and the server behind that source.
+use crate::{
+    sources::{PATIENCE, manifest, sources, until_failed, until_in, until_ready},
+    upstream::{Answer, Upstream},
+};
+use anyhow::{Context, Result};
+use cluster::{namespace::Namespace, suite::Suite};
+use crds::ExternalSource;
+use kube::Api;
+use std::time::Duration;
+
+/// One source, called `one`, with an upstream of its own. Fields drop in this order: the namespace while the cluster is
+/// still held.
+pub(crate) struct Scene {
+    pub(crate) upstream: Upstream,
+    pub(crate) sources: Api<ExternalSource>,
+    pub(crate) namespace: Namespace,
+    pub(crate) suite: Suite,
+}
+
+impl Scene {
+    /// There is no source yet. `class` begins the name of the namespace.
+    pub(crate) async fn empty(suite: Suite, class: &str, answer: Answer) -> Result<Self> {
+        let namespace = suite.namespace(class).await?;
+        let upstream = Upstream::start(answer).await;
+        let sources = sources(suite.client(), namespace.name());
+        Ok(Self { upstream, sources, namespace, suite })
+    }
+
+    /// Applies the source; `more` goes below `spec.generator.http`.
+    pub(crate) async fn apply(&self, more: &str) -> Result<String> {
+        self.namespace.apply(&manifest("one", &self.upstream.url(), more)).await
+    }
+
+    /// Waits until the source is ready.
+    pub(crate) async fn ready(&self) -> Result<ExternalSource> {
+        until_ready(&self.sources, "one").await
+    }
+
+    /// Waits until the source says that it failed so, and returns in which words.
+    pub(crate) async fn failed(&self, reason: &str) -> Result<String> {
+        until_failed(&self.sources, "one", reason).await
+    }
+
+    /// Asks for a pass as a person does, and waits until it has ended.
+    pub(crate) async fn request(&self, token: &str) -> Result<ExternalSource> {
+        self.request_in(PATIENCE, token).await
+    }
+
+    /// As [`Scene::request`], after a fault.
+    pub(crate) async fn request_in(&self, patience: Duration, token: &str) -> Result<ExternalSource> {
+        let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
+        self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
+        let handled = |source: &ExternalSource| {
+            source.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref())
+                == Some(token)
+        };
+        until_in(patience, &self.sources, "one", handled).await
+    }
+
+    /// Where the published artifact can be fetched.
+    pub(crate) async fn url(&self) -> Result<String> {
+        let source = self.sources.get("one").await?;
+        Ok(source.status.and_then(|status| status.artifact).context("artifact")?.url)
+    }
+}

@@ -12,6 +12,7 @@ use artifacts::pipeline::{Fetched, Outcome, Request};
 use crds::{
     ExternalArtifact, ExternalSource, ExternalSourceStatus,
     conditions::{self, FETCHING, PUBLISHED, READY, Said},
+    external_source::Artifact,
     reasons,
 };
 use kube::{
@@ -40,13 +41,23 @@ pub(super) async fn act(
         Step::Fail(failure) => Err(failure),
         Step::Fetch(order) => fetch(sources, &mut work, &order).await,
     };
-    if let Some(artifact) = work.status.artifact.as_mut() {
-        artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
-    }
+    readdress(sources, &mut work)?;
     let published = publish(sources, &mut work, &outcome).await;
     let outcome = joined(outcome, published);
     let collected = collect::collect(sources, &mut work).await;
     joined(outcome, collected)
+}
+
+/// Another `--artifacts-url` moves what is published, without a new revision.
+fn readdress(sources: &ExternalSources, work: &mut Work<'_, ExternalSources>) -> Result<(), Failure> {
+    let source = key(&work.object.metadata)?;
+    if let Some(artifact) = work.status.artifact.as_mut()
+        && let Some(blob) = artifact::blob(artifact, &source)
+    {
+        artifact.path = blob.path();
+        artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
+    }
+    Ok(())
 }
 
 /// The first thing that went wrong is what people read; the log has the rest.
@@ -55,7 +66,9 @@ fn joined(outcome: Result<Done, Failure>, then: Result<(), Failure>) -> Result<D
         (outcome, Ok(())) => outcome,
         (Ok(_), Err(failure)) => Err(failure),
         (Err(first), Err(second)) => {
-            warn!(reason = second.reason, error = second.story(), "another step of the pass failed too");
+            if second != first {
+                warn!(reason = second.reason, error = second.story(), "another step of the pass failed too");
+            }
             Err(first)
         }
     }
@@ -144,7 +157,9 @@ async fn publish(
     work: &mut Work<'_, ExternalSources>,
     outcome: &Result<Done, Failure>,
 ) -> Result<(), Failure> {
-    let Some(artifact) = &work.status.artifact else { return Ok(()) };
+    // The status of an object may be older than this program, and speak of an artifact that was never stored here.
+    let stored = |artifact: &&Artifact| artifact::stored(artifact).is_some();
+    let Some(artifact) = work.status.artifact.as_ref().filter(stored) else { return Ok(()) };
     let verdict = verdict(outcome, work.status);
     let wanted = Wanted { source: work.object, artifact, verdict, now: work.moment.now };
     if sources.flux.is_installed() && publish::publish(sources, &wanted).await? {

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, warn};
+use tracing::debug;
 
 /// Each watch is a connection. Secrets beyond are read at each pass all the same, only not watched in between.
 const MOST_WATCHES: usize = 256;
@@ -71,7 +71,7 @@ impl SecretWatches {
         for secret in secrets {
             let key = (namespace.to_owned(), (*secret).to_owned());
             if !watches.contains_key(&key) && watches.len() >= MOST_WATCHES {
-                warn!(limit = MOST_WATCHES, "a Secret is not watched, since too many are");
+                debug!(limit = MOST_WATCHES, "a Secret is not watched, since too many are");
                 continue;
             }
             let start = || Watch {

@@ -1,8 +1,8 @@
 //! Objects that this version cannot read: each is reported on itself, and stops nothing else.
-use super::{Kind, report::say, write};
+use super::{Kind, report::said, write};
 use crate::moment::Moment;
 use crds::{
-    conditions::{READY, STALLED},
+    conditions::{self, READY, STALLED},
     reasons,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -36,7 +36,7 @@ async fn write_status<K: Kind>(
     let Some(found) = api.get_opt(name).await? else { return Ok(()) };
     let before = found.data.get("status").cloned().unwrap_or_else(|| json!({}));
     let why = why::<K::Object>(&found).unwrap_or_else(|| invalid.error.clone());
-    let after = said(before.clone(), &why, meta.generation, moment);
+    let after = reported(before.clone(), &why, meta.generation, moment);
     if after == before {
         return Ok(());
     }
@@ -81,18 +81,19 @@ fn culprit<T: DeserializeOwned>(object: &Value, error: &str) -> String {
 }
 
 /// The status with two conditions set, and all else as it was: the last artifact stays.
-fn said(mut status: Value, error: &str, generation: Option<i64>, moment: Moment) -> Value {
-    let list = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut conditions: Vec<Condition> =
-        list.into_iter().filter_map(|condition| serde_json::from_value(condition).ok()).collect();
+fn reported(mut status: Value, error: &str, generation: Option<i64>, moment: Moment) -> Value {
+    let found = status.get("conditions").and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut list: Vec<Condition> =
+        found.into_iter().filter_map(|condition| serde_json::from_value(condition).ok()).collect();
     let message = format!("this object cannot be read: {error}");
     for (type_, holds) in [(READY, false), (STALLED, true)] {
-        say(&mut conditions, (type_, holds, reasons::INVALID_SPEC, &message), generation, moment);
+        let said = said(type_, holds, reasons::INVALID_SPEC, &message);
+        conditions::set(&mut list, said, generation, moment.now);
     }
     if !status.is_object() {
         status = json!({});
     }
-    status["conditions"] = json!(conditions);
+    status["conditions"] = json!(list);
     status["observedGeneration"] = json!(generation);
     status
 }
@@ -130,17 +131,17 @@ mod tests {
     #[test]
     fn the_report_keeps_the_last_artifact_and_is_written_once() {
         let before = json!({ "artifact": { "revision": "latest@sha256:00" } });
-        let once = said(before, "invalid type: map, expected a string", Some(2), at(1));
+        let once = reported(before, "invalid type: map, expected a string", Some(2), at(1));
         assert_eq!(once["artifact"]["revision"], "latest@sha256:00");
         assert_eq!(once["conditions"][0]["reason"], "InvalidSpec");
         assert_eq!(once["conditions"][1]["type"], "Stalled");
-        assert_eq!(said(once.clone(), "invalid type: map, expected a string", Some(2), at(2)), once);
+        assert_eq!(reported(once.clone(), "invalid type: map, expected a string", Some(2), at(2)), once);
     }
 
     #[test]
     fn a_status_that_is_the_poison_itself_is_written_anew() {
         for status in [json!(null), json!("text"), json!({ "conditions": [{ "type": 7 }] })] {
-            let written = said(status, "bad", None, at(1));
+            let written = reported(status, "bad", None, at(1));
             assert_eq!(written["conditions"].as_array().map(Vec::len), Some(2));
         }
     }

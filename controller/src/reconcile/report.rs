@@ -91,7 +91,8 @@ fn suspended<M>(
         Some(ready) => ready.observed_generation = subject.generation,
         None => {
             let message = "suspended before anything was done";
-            say(common.conditions, (READY, false, reasons::SUSPENDED, message), subject.generation, moment);
+            let said = said(READY, false, reasons::SUSPENDED, message);
+            conditions::set(common.conditions, said, subject.generation, moment.now);
         }
     }
     *common.observed_generation = subject.generation;
@@ -105,20 +106,22 @@ fn succeed(subject: Subject<'_>, common: &mut Common<'_>, message: &str, moment:
     leave_phases(common.conditions);
     conditions::remove(common.conditions, RECONCILING);
     conditions::remove(common.conditions, STALLED);
-    say(common.conditions, (READY, true, reasons::SUCCEEDED, message), subject.generation, moment);
+    let said = said(READY, true, reasons::SUCCEEDED, message);
+    conditions::set(common.conditions, said, subject.generation, moment.now);
 }
 
 fn fail(subject: Subject<'_>, common: &mut Common<'_>, failure: &Failure, moment: Moment) {
-    let said = (failure.reason, failure.message.as_str());
-    leave_phases(common.conditions);
-    say(common.conditions, (READY, false, said.0, said.1), subject.generation, moment);
-    if failure.retry == Retry::OnChange {
+    let Failure { reason, message, retry, .. } = failure;
+    let more = if *retry == Retry::OnChange {
         conditions::remove(common.conditions, RECONCILING);
-        say(common.conditions, (STALLED, true, said.0, said.1), subject.generation, moment);
+        said(STALLED, true, reason, message)
     } else {
         conditions::remove(common.conditions, STALLED);
-        let retrying = (RECONCILING, true, reasons::PROGRESSING_WITH_RETRY, RETRYING);
-        say(common.conditions, retrying, subject.generation, moment);
+        said(RECONCILING, true, reasons::PROGRESSING_WITH_RETRY, RETRYING)
+    };
+    leave_phases(common.conditions);
+    for said in [said(READY, false, reason, message), more] {
+        conditions::set(common.conditions, said, subject.generation, moment.now);
     }
 }
 
@@ -162,14 +165,9 @@ fn leave_phases(list: &mut Vec<Condition>) {
     list.retain(|condition| !conditions::PHASES.contains(&condition.type_.as_str()));
 }
 
-/// Sets one condition: type, status, reason, message.
-pub(crate) fn say(
-    list: &mut Vec<Condition>,
-    (type_, status, reason, message): (&'static str, bool, &'static str, &str),
-    generation: Option<i64>,
-    moment: Moment,
-) {
-    conditions::set(list, Said { type_, status, reason, message: message.into() }, generation, moment.now);
+/// What a condition is to say.
+pub(super) fn said(type_: &'static str, status: bool, reason: &'static str, message: &str) -> Said {
+    Said { type_, status, reason, message: message.into() }
 }
 
 #[cfg(test)]

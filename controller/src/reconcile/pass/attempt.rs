@@ -1,6 +1,6 @@
 //! The three steps, watched: a panic becomes a failure, a long phase is told, and work for yesterday's spec is dropped.
-use super::{super::report::say, Ended, *};
-use crds::conditions::RECONCILING;
+use super::{super::report::said, Ended, *};
+use crds::conditions::{self, RECONCILING};
 use futures::FutureExt;
 use std::{
     any::Any,
@@ -119,8 +119,8 @@ async fn tell<K: Kind>(shared: Arc<Shared<K>>, object: Arc<K::Object>, phase: Ph
     let mut status = object.status().cloned().unwrap_or_default();
     let Phase { condition, message } = phase;
     for type_ in [RECONCILING, condition] {
-        let said = (type_, true, reasons::PROGRESSING, message.as_str());
-        say(status.common().conditions, said, object.meta().generation, Moment::now());
+        let said = said(type_, true, reasons::PROGRESSING, &message);
+        conditions::set(status.common().conditions, said, object.meta().generation, Moment::now().now);
     }
     match write::status::<K>(&shared.client, &object, &status).await {
         Ok(written) => {

@@ -122,6 +122,8 @@ async fn the_artifact_is_what_is_published_now() {
     assert_eq!(artifact["revision"], format!("latest@{current}"));
     assert_eq!(artifact["current"], true);
     assert_eq!(artifact["source"]["name"], "one");
+    let name = artifact["metadata"]["name"].as_str().expect("name");
+    assert_eq!(json(role.get(&format!("artifacts/{name}")).await).await, artifact, "one object, one version");
     assert_eq!(role.get("externalsources/two/artifact").await.status(), StatusCode::NOT_FOUND);
 }
 

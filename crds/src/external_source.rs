@@ -57,7 +57,7 @@ pub struct ExternalSourceSpec {
     pub max_retries: i64,
 
     /// Longest time that one fetch may take, from resolving the name to the last byte, as a Go duration from `1s` to
-    /// `10m`.
+    /// `10m`. Unset means `30s`.
     #[serde(default = "default_timeout")]
     #[schemars(extend("pattern" = duration::PATTERN))]
     pub timeout: String,
@@ -70,7 +70,7 @@ pub struct ExternalSourceSpec {
     /// Where the data comes from.
     pub generator: Generator,
 
-    /// How many stored revisions to keep, and for how long.
+    /// How many stored revisions to keep, and for how long. Unset means 5, whatever their age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
 }
@@ -107,7 +107,7 @@ pub struct HttpGenerator {
     #[schemars(extend("format" = "uri"))]
     pub url: String,
 
-    /// The HTTP method.
+    /// The HTTP method. Unset means `GET`.
     #[serde(default = "default_method")]
     pub method: String,
 
@@ -124,7 +124,8 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_secret_ref: Option<SecretKeyReference>,
 
-    /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`.
+    /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
+    /// both are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insecure_skip_verify: Option<bool>,
 
@@ -208,7 +209,7 @@ pub struct Hook {
     /// Longest time that it may run, as a Go duration.
     #[serde(default = "default_hook_timeout")]
     pub timeout: String,
-    /// What a failure means: `fail` ends the pass, `retry` tries again, `ignore` goes on with the data as it was.
+    /// What a failure means: `fail`, the default, ends the pass, `retry` tries again, `ignore` goes on with the data as it was.
     #[serde(default)]
     pub retry_policy: RetryPolicy,
     /// Environment variables.
@@ -243,7 +244,7 @@ pub struct EnvVar {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct History {
-    /// How many revisions are kept, the current one included; 1 to 100.
+    /// How many revisions are kept, the current one included; 1 to 100. Unset means 5.
     #[serde(default = "default_history_limit")]
     pub limit: i64,
     /// Revisions older than this Go duration are removed; the current one never is. Unset, age does not matter.

@@ -23,27 +23,36 @@ pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
     Ok(text)
 }
 
-/// What the derive cannot say: an optional field may be absent, but never null.
+/// What the derive cannot say: an optional field may be absent, but never null; and a paragraph is one line, since
+/// `kubectl explain` breaks lines by itself.
 fn finished(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
-            never_null(schema);
+            finish(schema);
         }
     }
     definition
 }
 
-fn never_null(schema: &mut JSONSchemaProps) {
+fn finish(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    schema.description = schema.description.take().map(|text| joined(&text));
     for child in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
-        never_null(child);
+        finish(child);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = schema.items.as_mut() {
-        never_null(items);
+        finish(items);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = schema.additional_properties.as_mut() {
-        never_null(values);
+        finish(values);
     }
+}
+
+/// Lines joined within each paragraph.
+fn joined(text: &str) -> String {
+    let paragraphs =
+        text.split("\n\n").map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "));
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]
@@ -59,6 +68,11 @@ mod tests {
                 definition.spec.versions[0].schema.as_ref().and_then(|s| s.open_api_v3_schema.as_ref());
             described(schema.expect("schema"), &definition.spec.names.kind);
         }
+    }
+
+    #[test]
+    fn a_paragraph_is_one_line() {
+        assert_eq!(joined("one\ntwo\n\nthree\n four"), "one two\n\nthree four");
     }
 
     fn described(schema: &JSONSchemaProps, path: &str) {

@@ -28,8 +28,9 @@ impl Subresource for CurrentArtifact {
 impl Get for CurrentArtifact {
     async fn get(&self, call: &Call, key: &Key) -> Result<Item<Artifact>, Status> {
         let source = self.sources.get(key).ok_or_else(|| call.not_found())?;
-        let current = artifact::current_of(&source);
-        current.map(Item::from).ok_or_else(|| nothing_stored(&key.name))
+        let current = artifact::current_of(&source).ok_or_else(|| nothing_stored(&key.name))?;
+        // The object of the view, since one object must not show two versions.
+        self.sources.artifacts.object(&Key::of(&current)).ok_or_else(|| nothing_stored(&key.name))
     }
 }
 

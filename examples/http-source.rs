@@ -64,7 +64,11 @@ impl Folder {
         };
         let etag = format!("\"{}\"", hex(digest::digest(&digest::SHA256, &bytes).as_ref()));
         let response = Response::builder().header(header::ETAG, &etag);
-        if request.headers().get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+        if request
+            .headers()
+            .get(header::IF_NONE_MATCH)
+            .is_some_and(|known| known.as_bytes() == etag.as_bytes())
+        {
             return Ok(response.status(StatusCode::NOT_MODIFIED).body(serve::empty()));
         }
         Ok(response.header(header::CONTENT_TYPE, media_type).body(serve::full(bytes)))
@@ -89,7 +93,10 @@ impl Folder {
         for entry in fs::read_dir(&self.dir).context("failed to read the folder")? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
-                files.insert(entry.file_name().to_string_lossy().into_owned(), fs::read_to_string(entry.path())?);
+                files.insert(
+                    entry.file_name().to_string_lossy().into_owned(),
+                    fs::read_to_string(entry.path())?,
+                );
             }
         }
         Ok(files)

@@ -1,8 +1,9 @@
 //! The two questions that a server asks about every request: who is this, and may they?
-use crate::request::RequestInfo;
-use crate::status::Status;
-use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
+use crate::{request::RequestInfo, status::Status};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use http::request::Parts;
 use std::collections::BTreeMap;
 

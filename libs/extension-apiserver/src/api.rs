@@ -3,13 +3,15 @@
 //! A [`Resource`] says which objects it serves; [`Get`], [`List`] and [`Watch`] say how. A [`Subresource`] is a resource
 //! that also names its parent, and uses the same verbs. What is advertised follows from the verbs that are registered
 //! with [`crate::server::Builder::resource`], which takes only verbs that are implemented.
-use crate::access::UserInfo;
-use crate::object::{Item, Key, Object, Version};
-use crate::query::Query;
-use crate::request::RequestInfo;
-use crate::selectors::{FieldSelector, LabelSelector};
-use crate::serve::Body;
-use crate::status::Status;
+use crate::{
+    access::UserInfo,
+    object::{Item, Key, Object, Version},
+    query::Query,
+    request::RequestInfo,
+    selectors::{FieldSelector, LabelSelector},
+    serve::Body,
+    status::Status,
+};
 use futures::stream::BoxStream;
 use http::{HeaderMap, Method, Response};
 use std::future::Future;

@@ -20,7 +20,6 @@
 //! # Ok(())
 //! # }
 //! ```
-
 mod authorities;
 mod certificate;
 mod follow;
@@ -30,26 +29,23 @@ mod strip;
 mod token;
 mod trust;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use http::request::Parts;
-use http::{HeaderMap, StatusCode};
-use k8s_openapi::api::authentication::v1::TokenReview;
-use rustls_pki_types::CertificateDer;
-use tokio_util::sync::CancellationToken;
-use tracing::info;
-
-use crate::access::{Authenticate, UserInfo};
-use crate::review::{Ask, through};
-use crate::serve::Peer;
-use crate::status::Status;
+use crate::{
+    access::{Authenticate, UserInfo},
+    review::{Ask, through},
+    serve::Peer,
+    status::Status,
+};
 use certificate::Judge;
 use follow::{Current, follow};
+use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, StatusCode, request::Parts};
+use k8s_openapi::api::authentication::v1::TokenReview;
 use refusal::Refusal;
+use rustls_pki_types::CertificateDer;
+use std::{sync::Arc, time::Duration};
 use token::Tokens;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
 use trust::Trust;
 
 /// The user of a request without any proof.

@@ -2,21 +2,18 @@
 //!
 //! Members of `system:masters` and the health paths pass; everything else is asked of kube-apiserver by a
 //! SubjectAccessReview, whose answer is kept for a short while. Without an answer the request fails: never open.
-
 mod attributes;
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use futures::FutureExt;
-use futures::future::BoxFuture;
+use crate::{
+    access::{Authorize, Decision, UserInfo},
+    request::RequestInfo,
+    review::{Ask, ReviewError, Reviews, through},
+    status::Status,
+};
+use futures::{FutureExt, future::BoxFuture};
 use k8s_openapi::api::authorization::v1::{SubjectAccessReview, SubjectAccessReviewSpec};
+use std::{sync::Arc, time::Duration};
 use tracing::warn;
-
-use crate::access::{Authorize, Decision, UserInfo};
-use crate::request::RequestInfo;
-use crate::review::{Ask, ReviewError, Reviews, through};
-use crate::status::Status;
 
 /// From this many bytes on that the caller chose, an answer is not kept.
 const TOO_LARGE_TO_KEEP: usize = 10_000;

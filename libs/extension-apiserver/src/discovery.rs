@@ -5,19 +5,22 @@
 mod aggregated;
 mod legacy;
 
-use crate::api::Call;
-use crate::encode;
-use crate::negotiate::{self, Discovery, Syntax};
-use crate::serve::Body;
-use crate::server::Described;
-use crate::status::Status;
+use crate::{
+    api::Call,
+    encode,
+    negotiate::{self, Discovery, Syntax},
+    serve::Body,
+    server::Described,
+    status::Status,
+};
 use aws_lc_rs::digest::{SHA512, digest};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use http::{HeaderValue, Response};
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
 const AGGREGATED_PARAMETERS: &str = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 

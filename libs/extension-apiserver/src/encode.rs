@@ -1,17 +1,19 @@
 //! From objects to bytes: every shape in every syntax, and the response around it.
-use crate::negotiate::{Media, Shape, Syntax};
-use crate::object::{Item, Object, Version};
-use crate::serve::{Body, empty, full};
-use crate::status::Status;
-use crate::table::{Column, PartialObject, Table};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, Response, StatusCode};
+use crate::{
+    negotiate::{Media, Shape, Syntax},
+    object::{Item, Object, Version},
+    serve::{Body, empty, full},
+    status::Status,
+    table::{Column, PartialObject, Table},
+};
+use flate2::{Compression, write::GzEncoder};
+use http::{
+    HeaderValue, Response, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS},
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::io::Write;
+use std::{collections::BTreeMap, io::Write};
 
 /// Answers above this size are compressed for clients that take gzip.
 const GZIP_FROM: usize = 128 * 1024;

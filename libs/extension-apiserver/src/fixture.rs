@@ -1,15 +1,16 @@
 //! A small API for the unit tests: sources, which are mirrored, and their revisions, which are derived.
-use crate::access::{Decision, UserInfo};
-use crate::api::{Call, Get, GetRaw, Resource, Subresource};
-use crate::object::{Item, Key, Object};
-use crate::request::RequestInfo;
-use crate::serve::{Body, full};
-use crate::server::{Server, SubresourceVerbs};
-use crate::status::Status;
-use crate::table::Column;
-use crate::view::View;
-use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use crate::{
+    access::{Decision, UserInfo},
+    api::{Call, Get, GetRaw, Resource, Subresource},
+    object::{Item, Key, Object},
+    request::RequestInfo,
+    serve::{Body, full},
+    server::{Server, SubresourceVerbs},
+    status::Status,
+    table::Column,
+    view::View,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::BodyExt;
 use kube::CustomResource;
 use schemars::JsonSchema;

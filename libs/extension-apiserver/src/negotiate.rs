@@ -4,12 +4,16 @@
 //! not refused, so that `…;as=Table;…,application/json` falls back to plain JSON where there are no tables.
 mod accept;
 
-use crate::query::Query;
-use crate::status::Status;
-use crate::table::{IncludeObject, TableOptions};
+use crate::{
+    query::Query,
+    status::Status,
+    table::{IncludeObject, TableOptions},
+};
 use accept::Clause;
-use http::HeaderMap;
-use http::header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT};
+use http::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT},
+};
 
 const META_V1: &str = "meta.k8s.io/v1";
 const META_V1BETA1: &str = "meta.k8s.io/v1beta1";

@@ -1,16 +1,17 @@
 //! Objects as the API shows them: the [`Object`] trait, their names and versions, and [`Item`], which encodes once.
-use crate::status::Status;
-use crate::table::Column;
+use crate::{status::Status, table::Column};
 use bytes::Bytes;
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::borrow::Cow;
-use std::fmt;
-use std::num::ParseIntError;
-use std::ops::Deref;
-use std::str::FromStr;
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    fmt,
+    num::ParseIntError,
+    ops::Deref,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
 /// A kind of object that the API shows.
 ///

@@ -6,16 +6,20 @@
 mod paths;
 mod schemas;
 
-use crate::api::Call;
-use crate::discovery::etag;
-use crate::encode::{self, not_modified};
-use crate::negotiate::{self, Syntax};
-use crate::serve::Body;
-use crate::server::Described;
-use crate::status::Status;
+use crate::{
+    api::Call,
+    discovery::etag,
+    encode::{self, not_modified},
+    negotiate::{self, Syntax},
+    serve::Body,
+    server::Described,
+    status::Status,
+};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, ETAG, EXPIRES, IF_NONE_MATCH, VARY};
-use http::{HeaderValue, Response};
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, ETAG, EXPIRES, IF_NONE_MATCH, VARY},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

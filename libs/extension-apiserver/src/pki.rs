@@ -1,11 +1,9 @@
 //! Certificates for tests: authorities of their own, and what they sign.
-
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyPair, date_time_ymd,
 };
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 
 /// An authority. Any two are strangers to each other.
 pub(crate) struct Authority(pub(crate) CertifiedIssuer<'static, KeyPair>);

@@ -1,7 +1,9 @@
 //! The query string, and the list options that it carries, judged as k8s.io/apimachinery judges them.
-use crate::object::Version;
-use crate::selectors::{FieldSelector, LabelSelector};
-use crate::status::{Cause, Status};
+use crate::{
+    object::Version,
+    selectors::{FieldSelector, LabelSelector},
+    status::{Cause, Status},
+};
 use percent_encoding::percent_decode_str;
 
 /// The parameters of a request's query string, in their order.

@@ -2,30 +2,26 @@
 //!
 //! All who ask the same at the same time share one lookup. It runs on when they leave, so that clients which hang up
 //! cannot multiply the work. Answers are kept for a short while; a failure to get one never is.
-
 mod pace;
 mod retry;
 
-use std::collections::HashMap;
-use std::fmt::Debug;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
 use aws_lc_rs::{hmac, rand::SystemRandom};
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
-use kube::Api;
-use kube::api::PostParams;
-use kube::core::Status;
-use moka::Expiry;
-use moka::future::Cache;
-use moka::policy::EvictionPolicy;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use kube::{Api, api::PostParams, core::Status};
+use moka::{Expiry, future::Cache, policy::EvictionPolicy};
+use pace::Pace;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{
+    collections::HashMap,
+    fmt::Debug,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 use thiserror::Error;
 use tokio::time::timeout;
-
-use pace::Pace;
 
 /// For one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

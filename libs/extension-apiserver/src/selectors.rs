@@ -3,8 +3,7 @@
 mod labels;
 
 use crate::status::Status;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What one requirement asks of a label's or field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 //! Written for listeners that anybody on the network can reach. A connection that is silent, slow, broken or hostile
 //! costs itself only: each handshake runs in its own task and has a deadline, a panic is a 500 for that request alone,
 //! and no error of a connection or of `accept` ends the loop. What a request means is not known here.
-
 mod activity;
 mod answer;
 mod body;
@@ -11,27 +10,22 @@ mod connection;
 mod limits;
 mod tls;
 
-use std::future::Future;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
-
+use connection::Connections;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls_pki_types::CertificateDer;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 pub use body::{BODY_IDLE_TIMEOUT, Body, BodyError, BoxError, empty, full, read_body, stream};
 pub use limits::Limits;
 pub use tls::{ClientCertificates, Tls, TlsError};
-
-use connection::Connections;
 
 /// How long `accept` rests after an error that is not about one connection, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

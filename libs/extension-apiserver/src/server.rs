@@ -11,20 +11,23 @@ mod routes;
 mod verbs;
 mod watch;
 
-use crate::access::{Authenticate, Authorize, Decision, UserInfo, forbidden};
-use crate::api::Call;
-use crate::authn::ANONYMOUS;
-use crate::query::Query;
-use crate::request::RequestInfo;
-use crate::serve::{self, Body, CloseConnection, empty};
-use crate::status::Status;
-use crate::{encode, negotiate};
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName};
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
+use crate::{
+    access::{Authenticate, Authorize, Decision, UserInfo, forbidden},
+    api::Call,
+    authn::ANONYMOUS,
+    encode, negotiate,
+    query::Query,
+    request::RequestInfo,
+    serve::{self, Body, CloseConnection, empty},
+    status::Status,
+};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName},
+    request::Parts,
+};
 use http_body::Body as _;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;

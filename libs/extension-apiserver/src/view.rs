@@ -16,15 +16,18 @@ mod changes;
 mod numbering;
 mod state;
 
-use crate::api::{At, Call, Changes, Get, List, Resource, Selection, Snapshot, Watch};
-use crate::object::{Item, Key, Object, Version};
-use crate::status::Status;
+use crate::{
+    api::{At, Call, Changes, Get, List, Resource, Selection, Snapshot, Watch},
+    object::{Item, Key, Object, Version},
+    status::Status,
+};
 use numbering::Numbering;
 use state::State;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::timeout;
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+use tokio::{sync::watch, time::timeout};
 
 /// Changes that are kept for watches and pages to continue from.
 const WINDOW: usize = 4096;

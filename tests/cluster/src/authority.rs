@@ -3,8 +3,10 @@ use crate::cluster::Cluster;
 use anyhow::Result;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::{
+    Api,
+    runtime::{WatchStreamExt, watcher},
+};
 use tracing::warn;
 
 /// Copies the bundle on every change, until this process is ended.

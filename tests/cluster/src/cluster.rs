@@ -1,12 +1,14 @@
 //! One cluster as its users see it: started or found again, asked, disturbed, ended.
-use crate::control_plane::{self, ControlPlane};
-use crate::directory::Directory;
-use crate::endpoints::{Endpoints, PosternEndpoints};
-use crate::install;
-use crate::kubectl::Kubectl;
-use crate::network::Network;
-use crate::postern::Postern;
-use crate::process::Process;
+use crate::{
+    control_plane::{self, ControlPlane},
+    directory::Directory,
+    endpoints::{Endpoints, PosternEndpoints},
+    install,
+    kubectl::Kubectl,
+    network::Network,
+    postern::Postern,
+    process::Process,
+};
 use anyhow::{Context, Result};
 use kube::Client;
 use nix::unistd::Pid;

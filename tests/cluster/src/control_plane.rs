@@ -1,21 +1,22 @@
 //! etcd, kube-apiserver, kube-controller-manager and kube-scheduler: how they are started, awaited and ended.
 mod commands;
 
-use crate::directory::Directory;
-use crate::endpoints::Endpoints;
-use crate::kubeconfig::{self, Credential};
-use crate::network::Network;
-use crate::pki;
-use crate::privilege;
-use crate::process::Process;
+use crate::{
+    directory::Directory,
+    endpoints::Endpoints,
+    kubeconfig::{self, Credential},
+    network::Network,
+    pki, privilege,
+    process::Process,
+};
 use anyhow::{Context, Result};
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{
+    Api, Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use nix::unistd::Pid;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::time::Duration;
+use std::{os::unix::fs::symlink, path::Path, time::Duration};
 use tools::Programs;
 
 const ETCD: &str = "etcd";

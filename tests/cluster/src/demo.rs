@@ -2,16 +2,20 @@
 //! with its real output; one that does not do what the story says ends the story with an error.
 mod narrator;
 
-use crate::cluster::{Cluster, Options};
-use crate::dev;
-use crate::directory::Directory;
-use crate::process::Process;
+use crate::{
+    cluster::{Cluster, Options},
+    dev,
+    directory::Directory,
+    process::Process,
+};
 use anyhow::{Context, Result};
 use narrator::Narrator;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
 
 /// The recorded name of the example source.
 const SOURCE: &str = "http-source";

@@ -1,16 +1,15 @@
 //! `make up` and `make down`: one cluster that stays, in a folder that people and programs can find their way in.
-use crate::cluster::{self, Cluster, Options};
-use crate::control_plane::PROCESSES;
-use crate::directory::Directory;
-use crate::endpoints::PosternEndpoints;
-use crate::install;
-use crate::interrupt::Interrupts;
-use crate::process::Process;
+use crate::{
+    cluster::{self, Cluster, Options},
+    control_plane::PROCESSES,
+    directory::Directory,
+    endpoints::PosternEndpoints,
+    install,
+    interrupt::Interrupts,
+    process::Process,
+};
 use anyhow::{Context, Result, ensure};
-use std::fs::File;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::{fs::File, path::Path, process::Command, time::Duration};
 
 const MIRROR: &str = "mirror-ca";
 

@@ -1,9 +1,11 @@
 //! The folder of one cluster: which file lies where. Everything that is known about a cluster can be read from here, so
 //! that another process may use, restart or end it.
 use anyhow::{Context, Result, ensure};
-use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, DirBuilder, File},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
 
 /// An absolute path that holds one cluster's files; only its owner can read it, since keys lie in it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,15 @@
 //! Ends a test run whose supervisor was killed: a process of its own that holds the other end of a pipe.
-use crate::directory::Directory;
-use crate::process::Process;
-use crate::supervise::{self, SUITE};
+use crate::{
+    directory::Directory,
+    process::Process,
+    supervise::{self, SUITE},
+};
 use anyhow::{Context, Result};
-use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::{
+    io::{Read, Write},
+    os::unix::process::CommandExt,
+    process::{Child, Command, Stdio},
+};
 
 const DISMISSED: &[u8] = b"dismissed";
 

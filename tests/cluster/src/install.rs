@@ -1,10 +1,11 @@
 //! What a cluster gets before and after Postern runs: the CRDs, the shipped manifests of `deploy/`, Flux's CRDs.
-use crate::endpoints::PosternEndpoints;
-use crate::kubectl::Kubectl;
+use crate::{endpoints::PosternEndpoints, kubectl::Kubectl};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Client};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

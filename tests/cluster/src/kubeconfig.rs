@@ -1,12 +1,9 @@
 //! Kubeconfigs: for the administrator, for the control plane's own components, and for Postern.
 use crate::directory::Directory;
 use anyhow::{Context, Result};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
-use std::fs;
-use std::net::SocketAddrV4;
-use std::path::Path;
+use std::{fs, net::SocketAddrV4, path::Path};
 
 /// How its user proves who it is.
 pub(crate) enum Credential<'a> {

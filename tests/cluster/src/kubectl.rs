@@ -1,8 +1,10 @@
 //! kubectl, as a person would type it, with the cluster's kubeconfig and a discovery cache of its own.
 use anyhow::{Context, Result, bail};
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
 
 /// Runs kubectl against one cluster.
 #[derive(Debug, Clone)]

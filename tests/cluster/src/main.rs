@@ -3,9 +3,11 @@
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use cluster::{Cluster, Directory, Options, authority, demo, dev, guard, privilege, supervise};
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 use tools::Programs;
 
 /// A real control plane with Postern in it, on this machine.

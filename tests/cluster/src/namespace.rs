@@ -2,15 +2,14 @@
 //!
 //! What happened in it is printed at the end of every test, whatever its outcome: the test program shows the output of
 //! those that failed and throws away the rest, and so a test may panic or return an error as it likes.
-use crate::control_plane;
-use crate::kubectl::Kubectl;
+use crate::{control_plane, kubectl::Kubectl};
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
-use k8s_openapi::api::events::v1::Event;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams};
-use kube::{Api, Client, ResourceExt};
-use std::fmt::Write;
-use std::path::PathBuf;
+use k8s_openapi::api::{core::v1::Namespace as NamespaceObject, events::v1::Event};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams},
+};
+use std::{fmt::Write, path::PathBuf};
 
 /// What a test may have left, as group, version and kind.
 const KINDS: [(&str, &str, &str); 2] = [

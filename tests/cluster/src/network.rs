@@ -3,18 +3,21 @@
 //!
 //! The kernel keeps the record of who owns what: a bridge is created or it exists already, never both, and its alias names
 //! the owner's folder. It is removed by its owner, or once no process of that owner is left.
-use crate::directory::Directory;
-use crate::process::Process;
+use crate::{directory::Directory, process::Process};
 use anyhow::{Context, Result, bail, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use std::io::ErrorKind;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, SocketAddrV4, TcpListener},
+    os::{
+        linux::net::SocketAddrExt,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
 
 const ALIAS: &str = "postern-cluster:";
 const ALIAS_LIMIT: usize = 255;

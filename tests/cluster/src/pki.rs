@@ -1,7 +1,6 @@
 //! Certificates and keys of a control plane: one authority each for clients, for the front proxy and for etcd, so that a
 //! certificate of one can never pass for one of another.
-use crate::directory::Directory;
-use crate::network::Network;
+use crate::{directory::Directory, network::Network};
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,

@@ -1,21 +1,29 @@
 //! The Postern process: started as its ServiceAccount with exactly the shipped roles, awaited, restarted, ended.
-use crate::directory::Directory;
-use crate::endpoints::PosternEndpoints;
-use crate::kubeconfig::{self, Credential};
-use crate::network::Network;
-use crate::process::Process;
+use crate::{
+    directory::Directory,
+    endpoints::PosternEndpoints,
+    kubeconfig::{self, Credential},
+    network::Network,
+    process::Process,
+};
 use anyhow::{Context, Result, ensure};
-use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
-use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Client};
+use k8s_openapi::api::{
+    authentication::v1::{TokenRequest, TokenRequestSpec},
+    core::v1::ServiceAccount,
+    discovery::v1::EndpointSlice,
+};
+use kube::{
+    Api, Client,
+    api::{Patch, PatchParams, PostParams},
+};
 use serde_json::json;
-use std::io::{Read, Write};
-use std::net::{SocketAddrV4, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::{
+    io::{Read, Write},
+    net::{SocketAddrV4, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 /// One Postern of a cluster.
 #[derive(Clone)]

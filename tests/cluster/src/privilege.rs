@@ -1,12 +1,12 @@
 //! Bridges need `CAP_NET_ADMIN`. Who lacks it gets a user and network namespace of their own, where the kernel allows.
-use crate::control_plane;
-use crate::directory::Directory;
+use crate::{control_plane, directory::Directory};
 use anyhow::{Context, Result, ensure};
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::{
+    fs::Permissions,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Says that this process was already put into namespaces that are not its user's first.
 const INSIDE: &str = "POSTERN_OWN_NAMESPACES";

@@ -1,19 +1,18 @@
 //! What a test of the suite holds: the cluster that `make test` started, or one that `POSTERN_TEST_KUBECONFIG` names.
-use crate::cluster::{Cluster, Options};
-use crate::control_plane;
-use crate::directory::Directory;
-use crate::install;
-use crate::kubectl::Kubectl;
-use crate::namespace::Namespace;
+use crate::{
+    cluster::{Cluster, Options},
+    control_plane,
+    directory::Directory,
+    install,
+    kubectl::Kubectl,
+    namespace::Namespace,
+};
 use anyhow::{Context, Result};
-use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::PostParams;
-use kube::{Api, Client};
-use std::ffi::OsString;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::path::PathBuf;
+use k8s_openapi::{
+    api::core::v1::Namespace as NamespaceObject, apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{Api, Client, api::PostParams};
+use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Names the folder of the cluster that the supervisor started.

@@ -1,17 +1,23 @@
 //! `make test`: the parent of the whole suite. It starts one cluster, runs `cargo test` as its child, and ends every
 //! process that either started: on success, failure, a panic, Ctrl-C, and (by its guard) when it is itself killed.
-use crate::cluster::{self, Cluster, Options};
-use crate::dev;
-use crate::directory::Directory;
-use crate::guard::Guard;
-use crate::interrupt::{EXIT_CODE, Interrupts};
-use crate::process::Process;
-use crate::suite::{CLUSTER_DIR, KUBECONFIG, RUN_DIR};
+use crate::{
+    cluster::{self, Cluster, Options},
+    dev,
+    directory::Directory,
+    guard::Guard,
+    interrupt::{EXIT_CODE, Interrupts},
+    process::Process,
+    suite::{CLUSTER_DIR, KUBECONFIG, RUN_DIR},
+};
 use anyhow::{Context, Result, ensure};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command};
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use std::{
+    os::unix::process::CommandExt,
+    process::{Child, Command},
+};
 
 /// The recorded name of the child.
 pub(crate) const SUITE: &str = "suite";

@@ -1,10 +1,12 @@
 //! One pinned Go module: its cache folder, and how programs and files get there, safely and only once.
 use anyhow::{Context, Result, bail, ensure};
-use std::fs::{self, File, TryLockError};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::{
+    fs::{self, File, TryLockError},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
 
 /// A folder beside this crate with `go.mod` and `go.sum`, and the module that it pins.
 pub(crate) struct GoModule {

@@ -1,17 +1,13 @@
 //! A bundle of certificate authorities, and what they vouch for.
-
-use std::fmt;
-use std::sync::Arc;
-
-use rustls::RootCertStore;
-use rustls::crypto::aws_lc_rs;
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls::{
+    RootCertStore,
+    crypto::aws_lc_rs,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, UnixTime, pem::PemObject};
+use std::{fmt, sync::Arc};
 use thiserror::Error;
-use x509_parser::parse_x509_certificate;
-use x509_parser::time::ASN1Time;
+use x509_parser::{parse_x509_certificate, time::ASN1Time};
 
 /// Several at once while one replaces another.
 #[derive(Clone)]

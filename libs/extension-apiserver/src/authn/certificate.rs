@@ -1,18 +1,15 @@
 //! What a presented certificate chain proves.
-
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::{refusal::Refusal, trust::Trust};
+use crate::access::UserInfo;
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use moka::future::Cache;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use x509_parser::oid_registry::Oid;
-use x509_parser::parse_x509_certificate;
-use x509_parser::x509::{AttributeTypeAndValue, X509Name};
-
-use super::refusal::Refusal;
-use super::trust::Trust;
-use crate::access::UserInfo;
+use std::{sync::Arc, time::Duration};
+use x509_parser::{
+    oid_registry::Oid,
+    parse_x509_certificate,
+    x509::{AttributeTypeAndValue, X509Name},
+};
 
 /// Longer chains cost more to check than any real authority needs.
 const LONGEST_CHAIN: usize = 10;

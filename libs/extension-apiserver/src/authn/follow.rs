@@ -1,20 +1,19 @@
 //! Keeps the trust true: follows the ConfigMap for as long as the server runs.
-
-use std::collections::BTreeMap;
-use std::pin::pin;
-use std::time::Duration;
-
+use super::trust::Trust;
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
-use kube::runtime::{WatchStreamExt, watcher};
+use kube::{
+    Api,
+    runtime::{WatchStreamExt, watcher},
+};
 use rustls_pki_types::UnixTime;
-use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use std::{collections::BTreeMap, pin::pin, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tracing::{info, warn};
-
-use super::trust::Trust;
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";

@@ -1,14 +1,9 @@
 //! Whom the front proxy speaks for, read from its headers. Says nothing about whether there is a front proxy.
-
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
+use super::{refusal::Refusal, trust::IdentityHeaders};
+use crate::access::UserInfo;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
-
-use super::refusal::Refusal;
-use super::trust::IdentityHeaders;
-use crate::access::UserInfo;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// The user that the headers name; none without a user name.
 pub(crate) fn identity(headers: &HeaderMap, names: &IdentityHeaders) -> Result<Option<UserInfo>, Refusal> {

@@ -1,10 +1,7 @@
 //! Why a proof of identity does not hold. For the log; whoever sent the proof learns only that it failed.
-
-use std::sync::Arc;
-
-use thiserror::Error;
-
 use crate::review::ReviewError;
+use std::sync::Arc;
+use thiserror::Error;
 
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -1,8 +1,6 @@
 //! Takes every proof of identity out of a request once it is judged, so that nothing behind can believe or leak it.
-
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
-
 use super::trust::IdentityHeaders;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 /// The usual headers go even where the ConfigMap names others: a client may still have sent them.
 const USUAL: [&str; 3] = ["x-remote-user", "x-remote-uid", "x-remote-group"];

@@ -1,13 +1,10 @@
 //! The order of proofs, and every way to pretend: requests as handlers would see them, at the boundary to kube-apiserver.
-
-use std::collections::BTreeMap;
-
+use super::*;
+use crate::pki::{Authority, Pair};
 use http::Request;
 use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo as ReviewedUser};
 use rustls_pki_types::UnixTime;
-
-use super::*;
-use crate::pki::{Authority, Pair};
+use std::collections::BTreeMap;
 
 /// A server that trusts two authorities, and a kube-apiserver that knows one token.
 struct Setup {

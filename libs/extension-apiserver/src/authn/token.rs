@@ -1,15 +1,12 @@
 //! Bearer tokens: kube-apiserver says whose they are.
-
-use std::time::Duration;
-
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
-use k8s_openapi::api::authentication::v1::UserInfo as ReviewedUser;
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
-
 use super::refusal::Refusal;
-use crate::access::UserInfo;
-use crate::review::{Ask, ReviewError, Reviews};
+use crate::{
+    access::UserInfo,
+    review::{Ask, ReviewError, Reviews},
+};
+use http::{HeaderMap, header::AUTHORIZATION};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo as ReviewedUser};
+use std::time::Duration;
 
 /// No real token comes near; the rest would be work for kube-apiserver at a stranger's request.
 const LONGEST_TOKEN: usize = 32 << 10;

@@ -1,14 +1,11 @@
 //! Whom to believe: the contents of the ConfigMap `kube-system/extension-apiserver-authentication`, read into values.
 //!
 //! Pure. kube-apiserver writes the ConfigMap and replaces it whenever its authorities change.
-
-use std::collections::BTreeMap;
-
+use super::authorities::{Authorities, BundleError};
 use http::HeaderName;
 use rustls_pki_types::UnixTime;
+use std::collections::BTreeMap;
 use thiserror::Error;
-
-use super::authorities::{Authorities, BundleError};
 
 const CLIENT_CA: &str = "client-ca-file";
 const PROXY_CA: &str = "requestheader-client-ca-file";

@@ -1,14 +1,16 @@
 //! The question to kube-apiserver: user and request in its own words. Pure.
-
-use k8s_openapi::api::authorization::v1::{
-    FieldSelectorAttributes, LabelSelectorAttributes, NonResourceAttributes, ResourceAttributes,
-    SubjectAccessReviewSpec,
+use crate::{
+    access::UserInfo,
+    request::RequestInfo,
+    selectors::{FieldSelector, LabelSelector, Operator, Requirement},
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{FieldSelectorRequirement, LabelSelectorRequirement};
-
-use crate::access::UserInfo;
-use crate::request::RequestInfo;
-use crate::selectors::{FieldSelector, LabelSelector, Operator, Requirement};
+use k8s_openapi::{
+    api::authorization::v1::{
+        FieldSelectorAttributes, LabelSelectorAttributes, NonResourceAttributes, ResourceAttributes,
+        SubjectAccessReviewSpec,
+    },
+    apimachinery::pkg::apis::meta::v1::{FieldSelectorRequirement, LabelSelectorRequirement},
+};
 
 pub(super) fn spec(user: &UserInfo, request: &RequestInfo) -> SubjectAccessReviewSpec {
     let is_resource = request.is_resource;

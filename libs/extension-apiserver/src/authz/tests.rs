@@ -1,10 +1,7 @@
 //! Decisions at the boundary to kube-apiserver: what is asked, what is kept, what is made of each answer.
-
-use std::sync::Mutex;
-
-use k8s_openapi::api::authorization::v1::SubjectAccessReviewStatus;
-
 use super::*;
+use k8s_openapi::api::authorization::v1::SubjectAccessReviewStatus;
+use std::sync::Mutex;
 
 type Asked = Arc<Mutex<Vec<SubjectAccessReviewSpec>>>;
 

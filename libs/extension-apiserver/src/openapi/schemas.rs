@@ -1,11 +1,11 @@
 //! The schemas of a version's kinds, made structural: no references but to the metadata, no `nullable`.
-use crate::object::Object;
-use crate::server::{Described, Kind};
+use crate::{
+    object::Object,
+    server::{Described, Kind},
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use kube::core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-use schemars::transform::AddNullable;
+use schemars::{JsonSchema, generate::SchemaSettings, transform::AddNullable};
 use serde_json::{Map, Value, json};
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";

@@ -1,8 +1,8 @@
 //! How fast kube-apiserver may be asked: a steady rate and a burst.
-
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::time::{Instant, sleep};
 
 #[derive(Debug)]

@@ -1,10 +1,10 @@
 //! Which failures of a call to kube-apiserver are worth another try, and when: as in k8s.io/apiserver's webhooks.
-
-use std::error::Error;
-use std::io::{self, ErrorKind};
-use std::time::Duration;
-
 use aws_lc_rs::rand;
+use std::{
+    error::Error,
+    io::{self, ErrorKind},
+    time::Duration,
+};
 
 /// Four pauses, so five tries: 500 ms, each 1.5 times the one before and up to a fifth longer by chance.
 pub(super) fn pauses() -> impl Iterator<Item = Duration> {

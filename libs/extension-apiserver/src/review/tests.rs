@@ -1,8 +1,6 @@
 //! Single flight, detachment, lifetimes and bounds, with a question that is its own answer.
-
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Counts what reaches kube-apiserver and answers after `delay`.
 fn counted(delay: Duration, outcome: fn() -> Result<String, kube::Error>) -> (Ask<String>, Arc<AtomicUsize>) {

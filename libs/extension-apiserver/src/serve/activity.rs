@@ -1,12 +1,13 @@
 //! Counts the requests of one connection, to know how long it has been without any.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep_until};
-
 use super::Limits;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::{Instant, sleep_until};
 
 /// What a connection has been asked so far.
 #[derive(Debug)]

@@ -1,23 +1,23 @@
 //! One request through the handler: a panic costs that request and nothing else.
-
-use std::any::Any;
-use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
+use super::{Body, BoxError, CloseConnection, Handler, activity::Running, full};
 use bytes::Bytes;
 use futures::FutureExt;
-use http::header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS};
-use http::{Request, Response, StatusCode};
+use http::{
+    Request, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
+};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use std::{
+    any::Any,
+    convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
-
-use super::activity::Running;
-use super::{Body, BoxError, CloseConnection, Handler, full};
 
 /// Never fails, in the shape that hyper asks for.
 pub(super) async fn answer<H: Handler>(

@@ -1,12 +1,9 @@
 //! Bodies: what responses are made of, and how a request's body is read within bounds.
-
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, TryStreamExt};
 use http_body::Frame;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
+use std::time::Duration;
 use thiserror::Error;
 use tokio::time::{Instant, timeout_at};
 

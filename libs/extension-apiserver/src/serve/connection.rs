@@ -1,25 +1,20 @@
 //! One connection, from the handshake to its last response.
-
-use std::io;
-use std::net::SocketAddr;
-use std::pin::pin;
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::{Handler, Limits, Peer, Tls, activity::Activity, answer::answer};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
 use rustls_pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
-
-use super::activity::Activity;
-use super::answer::answer;
-use super::{Handler, Limits, Peer, Tls};
 
 /// How long the peer of an unused connection gets to confirm that it sends nothing more.
 const FAREWELL: Duration = Duration::from_secs(1);

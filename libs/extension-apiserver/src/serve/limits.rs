@@ -1,5 +1,4 @@
 //! How much of everything one listener and one connection may take.
-
 use std::time::Duration;
 
 /// Bounds of a listener. The defaults are those of kube-apiserver and its libraries where these have one.

@@ -1,33 +1,31 @@
 //! Real sockets on loopback, real TLS clients; each promise of [`super::serve`] by name.
-
 mod body;
 mod connections;
 mod floods;
 mod hostile;
 mod tls;
 
-use std::sync::Arc;
-use std::time::Duration;
-
+use super::*;
+use crate::pki::{Authority, Pair};
 use bytes::Bytes;
 use futures::StreamExt;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::{http1, http2};
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{PrivateKeyDer, ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use rustls_pki_types::{PrivateKeyDer, ServerName, pem::PemObject};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
-
-use super::*;
-use crate::pki::{Authority, Pair};
 
 /// What the certificates of these servers are for.
 const NAME: &str = "postern.test";

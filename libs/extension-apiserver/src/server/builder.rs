@@ -1,12 +1,15 @@
 //! Describing a server.
-use super::health::Health;
-use super::routes::{Endpoints, ResourceRoute, Routes};
-use super::verbs::ResourceVerbs;
-use super::{Inner, Server};
-use crate::access::{Authenticate, Authorize};
-use crate::api::Resource;
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use super::{
+    Inner, Server,
+    health::Health,
+    routes::{Endpoints, ResourceRoute, Routes},
+    verbs::ResourceVerbs,
+};
+use crate::{
+    access::{Authenticate, Authorize},
+    api::Resource,
+};
+use std::{collections::BTreeSet, sync::Arc};
 use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 

@@ -4,9 +4,11 @@ use bytes::Bytes;
 use http::Response;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Ends the body with an error once `deadline` has passed. One whose bytes are all there already is left alone.

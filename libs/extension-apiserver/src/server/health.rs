@@ -1,10 +1,14 @@
 //! `/livez`, `/readyz` and `/healthz`, and whether the server answers anything else yet.
-use crate::query::Query;
-use crate::serve::{Body, full};
-use crate::status::Status;
-use http::header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use crate::{
+    query::Query,
+    serve::{Body, full},
+    status::Status,
+};
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    request::Parts,
+};
 use std::fmt::Write;
 
 type Check = Box<dyn Fn() -> bool + Send + Sync>;

@@ -2,12 +2,14 @@
 mod token;
 
 use super::routes::Endpoint;
-use crate::api::{At, Call, List, Selection, Snapshot};
-use crate::encode::{self, Form};
-use crate::negotiate;
-use crate::object::{Item, Key, Object, Version};
-use crate::query::{ListOptions, VersionMatch};
-use crate::status::Status;
+use crate::{
+    api::{At, Call, List, Selection, Snapshot},
+    encode::{self, Form},
+    negotiate,
+    object::{Item, Key, Object, Version},
+    query::{ListOptions, VersionMatch},
+    status::Status,
+};
 use futures::FutureExt;
 use http::StatusCode;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;

@@ -1,12 +1,13 @@
 //! `get`: one object, or one stream of bytes.
 use super::routes::Endpoint;
-use crate::api::{Get, GetRaw};
-use crate::encode::{self, Form};
-use crate::negotiate;
-use crate::status::Status;
+use crate::{
+    api::{Get, GetRaw},
+    encode::{self, Form},
+    negotiate,
+    status::Status,
+};
 use futures::FutureExt;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
 use std::sync::Arc;
 
 pub(super) fn get<R: Get>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {

@@ -1,15 +1,16 @@
 //! Which endpoint answers which request. What is found here is also what discovery and OpenAPI say.
-use crate::api::{Call, Resource, Subresource};
-use crate::discovery::Documents;
-use crate::object::{Object, Scope};
-use crate::openapi::OpenApi;
-use crate::request::RequestInfo;
-use crate::serve::Body;
-use crate::status::Status;
+use crate::{
+    api::{Call, Resource, Subresource},
+    discovery::Documents,
+    object::{Object, Scope},
+    openapi::OpenApi,
+    request::RequestInfo,
+    serve::Body,
+    status::Status,
+};
 use futures::future::BoxFuture;
 use http::{Method, Response};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Answers one verb of one resource or subresource.
 pub(super) type Endpoint =

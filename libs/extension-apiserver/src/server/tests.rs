@@ -2,11 +2,13 @@
 mod lists;
 mod watches;
 
-use crate::fixture::{Fixture, ROOT, key, revision, source};
-use crate::object::Version;
-use crate::query::Query;
-use crate::server::{BuildError, ResourceVerbs, Server};
-use crate::view::View;
+use crate::{
+    fixture::{Fixture, ROOT, key, revision, source},
+    object::Version,
+    query::Query,
+    server::{BuildError, ResourceVerbs, Server},
+    view::View,
+};
 use http::Method;
 use serde_json::json;
 

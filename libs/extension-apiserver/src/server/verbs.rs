@@ -1,8 +1,13 @@
 //! Registration: which verbs of a resource are served. Only verbs that the resource implements can be named.
-use super::routes::{Endpoints, SubresourceRoute};
-use super::{list, read, watch};
-use crate::api::{Get, GetRaw, List, Resource, Subresource, Watch};
-use crate::encode::Form;
+use super::{
+    list, read,
+    routes::{Endpoints, SubresourceRoute},
+    watch,
+};
+use crate::{
+    api::{Get, GetRaw, List, Resource, Subresource, Watch},
+    encode::Form,
+};
 use std::sync::Arc;
 
 /// The verbs of a resource, one call each.

@@ -1,22 +1,26 @@
 //! `watch`: initial objects, then changes as they come, for as long as the client may stay.
 mod session;
 
-use super::list::{at, selected, selection};
-use super::routes::Endpoint;
-use crate::api::{Call, Selection, Watch};
-use crate::encode::{Form, error_event};
-use crate::negotiate;
-use crate::object::{Item, Object, Version};
-use crate::query::ListOptions;
-use crate::serve::{self, Body};
-use crate::status::Status;
-use futures::FutureExt;
-use futures::stream::{self, StreamExt};
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Response, StatusCode};
+use super::{
+    list::{at, selected, selection},
+    routes::Endpoint,
+};
+use crate::{
+    api::{Call, Selection, Watch},
+    encode::{Form, error_event},
+    negotiate,
+    object::{Item, Object, Version},
+    query::ListOptions,
+    serve::{self, Body},
+    status::Status,
+};
+use futures::{
+    FutureExt,
+    stream::{self, StreamExt},
+};
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use session::{Session, Start};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// How often a client is told where it stands while nothing changes.

@@ -1,9 +1,11 @@
 //! The changes of a view as a stream. A reader holds its place in the shared window and nothing else: one that is too
 //! slow falls out of the window and is told so, instead of being buffered for.
 use super::View;
-use crate::api::{Change, Changes};
-use crate::object::{Object, Version};
-use crate::status::Status;
+use crate::{
+    api::{Change, Changes},
+    object::{Object, Version},
+    status::Status,
+};
 use futures::stream::{self, StreamExt};
 use tokio::sync::watch;
 

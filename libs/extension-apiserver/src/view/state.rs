@@ -1,8 +1,10 @@
 //! The content of a view and its window of changes. Pure: no locks, no clock, nothing waits.
 use super::numbering::Numbering;
-use crate::api::{Change, Snapshot};
-use crate::object::{Item, Key, Object, Version};
-use crate::status::Status;
+use crate::{
+    api::{Change, Snapshot},
+    object::{Item, Key, Object, Version},
+    status::Status,
+};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Objects, whom they come from, and what happened to them lately.

@@ -1,11 +1,13 @@
 //! Shows commands and what they print, the way a terminal would, at a pace that a person can follow.
 #![allow(clippy::print_stdout, reason = "what it prints is what the demo is")]
 use anyhow::{Context, Result, ensure};
-use std::io::{BufRead, BufReader, IsTerminal};
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader, IsTerminal},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 /// Tells a story of commands.
 pub(super) struct Narrator {

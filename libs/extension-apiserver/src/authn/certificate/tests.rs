@@ -1,11 +1,13 @@
 //! Chains against trust: whom they prove, and every way in which they prove nobody.
-
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
-
-use super::super::authorities::Authorities;
-use super::super::trust::{FrontProxy, IdentityHeaders};
-use super::*;
+use super::{
+    super::{
+        authorities::Authorities,
+        trust::{FrontProxy, IdentityHeaders},
+    },
+    *,
+};
 use crate::pki::{Authority, Pair, client};
+use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd};
 
 struct Setup {
     proxy: Authority,

@@ -1,5 +1,4 @@
 //! What readiness is told while the ConfigMap comes, breaks and goes.
-
 use super::*;
 use crate::pki::Authority;
 

@@ -1,8 +1,6 @@
 //! Headers to identities: the table of Go's tests, and properties for whatever else may come.
-
-use proptest::prelude::*;
-
 use super::*;
+use proptest::prelude::*;
 
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     let mut headers = HeaderMap::new();

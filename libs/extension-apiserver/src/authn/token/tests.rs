@@ -1,13 +1,12 @@
 //! Bearer tokens: how they are written, and what each answer about them means.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use super::*;
 use futures::FutureExt;
 use http::HeaderValue;
 use k8s_openapi::api::authentication::v1::TokenReviewStatus;
-
-use super::*;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 fn sent(value: &str) -> HeaderMap {
     [(AUTHORIZATION, HeaderValue::from_str(value).expect("a header value"))].into_iter().collect()

@@ -1,5 +1,4 @@
 //! Each value of the ConfigMap: as kube-apiserver writes it, missing, broken, and changing.
-
 use super::*;
 use crate::pki::Authority;
 

@@ -1,10 +1,8 @@
 //! Request bodies within bounds.
-
+use super::*;
 use futures::stream;
 use http_body::Frame;
 use http_body_util::StreamBody;
-
-use super::*;
 
 async fn read_frames(frames: Vec<&'static [u8]>, limit: usize) -> Result<Bytes, BodyError> {
     let frames = frames.into_iter().map(|data| Ok::<_, BoxError>(Frame::data(Bytes::from_static(data))));

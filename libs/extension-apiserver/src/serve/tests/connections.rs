@@ -1,5 +1,4 @@
 //! What one connection may do to another (nothing), upgrades, and the end of the server.
-
 use super::*;
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! HTTP/2 clients that speak frames by hand, to do what no library would: each is stopped, and costs the others nothing.
-
-use tokio::io::{ReadHalf, WriteHalf};
-
 use super::*;
+use tokio::io::{ReadHalf, WriteHalf};
 
 type Reader = ReadHalf<TlsStream<TcpStream>>;
 type Writer = WriteHalf<TlsStream<TcpStream>>;

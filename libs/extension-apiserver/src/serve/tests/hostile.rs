@@ -1,5 +1,4 @@
 //! Clients that are silent, slow, or greedy.
-
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(200);

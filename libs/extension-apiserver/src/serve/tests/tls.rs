@@ -1,5 +1,4 @@
 //! Certificates of both sides.
-
 use super::*;
 
 #[tokio::test]

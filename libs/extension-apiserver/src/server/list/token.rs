@@ -1,8 +1,9 @@
 //! Continue tokens: where a page ended and at which version, in the form of k8s.io/apiserver.
-use crate::object::{Key, Version};
-use crate::status::Status;
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use crate::{
+    object::{Key, Version},
+    status::Status,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 const FORM: &str = "meta.k8s.io/v1";

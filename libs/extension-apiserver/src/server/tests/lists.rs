@@ -1,7 +1,9 @@
 //! Lists: versions, selectors, pages.
 use super::{TABLE, at, filled};
-use crate::fixture::{Answer, Fixture, ROOT, key, revision};
-use crate::object::Version;
+use crate::{
+    fixture::{Answer, Fixture, ROOT, key, revision},
+    object::Version,
+};
 use serde_json::json;
 
 fn names(answer: &Answer) -> Vec<String> {

@@ -1,7 +1,9 @@
 //! Watches: framing, initial events, bookmarks, selectors, ends.
 use super::{TABLE, at, filled};
-use crate::fixture::{Answer, Fixture, ROOT, key, revision};
-use crate::object::Version;
+use crate::{
+    fixture::{Answer, Fixture, ROOT, key, revision},
+    object::Version,
+};
 use http::Request;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};

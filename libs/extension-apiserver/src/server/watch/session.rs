@@ -1,14 +1,17 @@
 //! One open watch: what it has sent, and what it sends next.
 use super::version_of;
-use crate::api::{Change, Changes, Selection};
-use crate::encode::{Form, error_event};
-use crate::negotiate::Media;
-use crate::object::{Item, Object, Version};
-use crate::status::Status;
-use futures::Stream;
-use futures::stream::{self, StreamExt};
-use std::sync::Arc;
-use std::time::Duration;
+use crate::{
+    api::{Change, Changes, Selection},
+    encode::{Form, error_event},
+    negotiate::Media,
+    object::{Item, Object, Version},
+    status::Status,
+};
+use futures::{
+    Stream,
+    stream::{self, StreamExt},
+};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 

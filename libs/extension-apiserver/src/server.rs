@@ -27,7 +27,7 @@ use http::{
     request::Parts,
 };
 use http_body::Body as _;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -35,9 +35,6 @@ use tracing::debug;
 pub use builder::{BuildError, Builder};
 pub(crate) use routes::{Described, DescribedSubresource, Kind};
 pub use verbs::{ResourceVerbs, SubresourceVerbs};
-
-/// kube-apiserver gives up after 60 s; a refusal that arrives before that says more than its own.
-const DEADLINE: Duration = Duration::from_secs(58);
 
 /// Seconds after which a client that came before this server was ready is asked to come back.
 const NOT_READY_RETRY: u32 = 1;
@@ -103,13 +100,13 @@ impl Inner {
         if let Some(response) = self.health.answer(parts, query) {
             return Ok(response);
         }
-        if parts.uri.path() != "/metrics" && !self.health.is_ready() {
+        if !self.health.is_ready() {
             let message = "the request has been made before the server was ready, please try again";
             return Err(Status::unavailable(message, NOT_READY_RETRY));
         }
         let request = RequestInfo::new(&parts.method, parts.uri.path(), query);
         let is_long_running = request.as_ref().is_ok_and(RequestInfo::is_long_running);
-        let deadline = started + if is_long_running { DEADLINE } else { allotted(query)? };
+        let deadline = started + if is_long_running { deadline::LONGEST } else { deadline::allotted(query)? };
         let admitted = async {
             let user = self.authenticator.authenticate(parts).await?;
             parts.extensions.insert(user.clone());
@@ -146,18 +143,6 @@ impl Inner {
         let endpoint = self.routes.endpoint(&call.request)?;
         endpoint(Arc::new(call)).await
     }
-}
-
-/// How long a request may take: the server's own limit, or less if the client says so.
-fn allotted(query: &Query) -> Result<Duration, Status> {
-    let Some(text) = query.get("timeout").filter(|text| !text.is_empty()) else { return Ok(DEADLINE) };
-    let wanted: kube::core::Duration = text.parse().map_err(|_| {
-        let message =
-            format!("invalid timeout specified in the request URL - time: invalid duration {text:?}");
-        Status::bad_request(message)
-    })?;
-    let wanted = if wanted.is_negative() { Duration::ZERO } else { wanted.into() };
-    Ok(if wanted.is_zero() { DEADLINE } else { wanted.min(DEADLINE) })
 }
 
 /// The id that kube-apiserver gave this request, so that both audit logs can be joined, or a new one.

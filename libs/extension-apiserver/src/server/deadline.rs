@@ -1,5 +1,11 @@
-//! Cuts a body off at the request's deadline, as kube-apiserver would two seconds later.
-use crate::serve::{Body, BoxError};
+//! How long a request may take, and the end of a body that takes longer.
+mod duration;
+
+use crate::{
+    query::Query,
+    serve::{Body, BoxError},
+    status::Status,
+};
 use bytes::Bytes;
 use http::Response;
 use http_body::{Body as _, Frame, SizeHint};
@@ -8,8 +14,23 @@ use std::{
     future::Future,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// kube-apiserver gives up after 60 s; a refusal that arrives before that says more than its own.
+pub(super) const LONGEST: Duration = Duration::from_secs(58);
+
+/// How long a request may take: the server's own limit, or less if the client says so.
+pub(super) fn allotted(query: &Query) -> Result<Duration, Status> {
+    let Some(text) = query.get("timeout").filter(|text| !text.is_empty()) else { return Ok(LONGEST) };
+    let wanted = duration::parse(text).ok_or_else(|| {
+        let message =
+            format!("invalid timeout specified in the request URL - time: invalid duration {text:?}");
+        Status::bad_request(message)
+    })?;
+    Ok(if wanted.is_zero() { LONGEST } else { wanted.min(LONGEST) })
+}
 
 /// Ends the body with an error once `deadline` has passed. One whose bytes are all there already is left alone.
 pub(super) fn cut(response: Response<Body>, deadline: Instant) -> Response<Body> {
@@ -46,5 +67,34 @@ impl http_body::Body for Limited {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_can_shorten_the_deadline_only() {
+        let table = [
+            ("", 58),
+            ("timeout=", 58),
+            ("timeout=2s", 2),
+            ("timeout=0s", 58),
+            ("timeout=-5s", 58),
+            ("timeout=1h", 58),
+        ];
+        for (query, seconds) in table {
+            let allotted = allotted(&Query::parse(query)).map(|allotted| allotted.as_secs());
+            assert_eq!(allotted, Ok(seconds), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_a_bad_request() {
+        for text in ["abc", "5", "1e99h", "99999999999999h"] {
+            let refused = allotted(&Query::parse(&format!("timeout={text}"))).expect_err(text);
+            assert_eq!(refused.code().as_u16(), 400, "{text}");
+        }
     }
 }

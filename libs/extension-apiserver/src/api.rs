@@ -34,6 +34,18 @@ pub trait Subresource: Resource {
 
     /// Its name in the URL.
     const NAME: &'static str;
+
+    /// What it reads from the query string, for those who read the OpenAPI document.
+    const PARAMETERS: &'static [Parameter] = &[];
+}
+
+/// A parameter in the query string of a subresource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it means, in a sentence.
+    pub description: &'static str,
 }
 
 /// Answers `GET …/NAME`.

@@ -1,7 +1,7 @@
 //! A small API for the unit tests: sources, which are mirrored, and their revisions, which are derived.
 use crate::{
     access::{Decision, UserInfo},
-    api::{Call, Get, GetRaw, Resource, Subresource},
+    api::{Call, Get, GetRaw, Parameter, Resource, Subresource},
     object::{Item, Key, Object},
     request::RequestInfo,
     serve::{Body, full},
@@ -102,6 +102,8 @@ impl Resource for Content {
 impl Subresource for Content {
     type Parent = Source;
     const NAME: &'static str = "content";
+    const PARAMETERS: &'static [Parameter] =
+        &[Parameter { name: "path", description: "One file of the content." }];
 }
 
 impl GetRaw for Content {

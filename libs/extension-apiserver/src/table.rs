@@ -92,10 +92,9 @@ impl<T: 'static> Column<T> {
 impl<T: Object> Column<T> {
     /// The object's name.
     pub fn name() -> Self {
-        let description = "Name must be unique within a namespace. Is required when creating resources, although some \
-            resources may allow a client to request the generation of an appropriate name automatically.";
-        let mut column =
-            Self::text("Name", description, |object: &T| object.meta().name.clone().unwrap_or_default());
+        let mut column = Self::text("Name", "The name of the object.", |object: &T| {
+            object.meta().name.clone().unwrap_or_default()
+        });
         column.definition.format = "name";
         column
     }

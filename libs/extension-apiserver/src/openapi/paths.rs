@@ -56,8 +56,11 @@ fn get_below(resource: &Described, subresource: &DescribedSubresource) -> Value 
         true => json!({"*/*": {"schema": {"type": "string"}}}),
         false => content(&subresource.kind),
     };
+    let parameters = subresource.parameters.iter();
+    let parameters: Vec<Value> =
+        parameters.map(|parameter| query(parameter.name, "string", parameter.description)).collect();
     json!({
-        "get": operation.describe(resource, &content, &[]),
+        "get": operation.describe(resource, &content, &parameters),
         "parameters": path_parameters(resource.is_namespaced, Some(kind)),
     })
 }
@@ -128,9 +131,9 @@ fn path_parameters(in_namespace: bool, kind: Option<&str>) -> Vec<Value> {
         })
     };
     let name = kind.map(|kind| parameter("name", format!("name of the {kind}")));
-    let scope = "object name and auth scope, such as for teams and projects".to_owned();
+    let scope = "namespace of the object".to_owned();
     let namespace = in_namespace.then(|| parameter("namespace", scope));
-    let pretty = query("pretty", "string", "If 'true', then the output is pretty printed.");
+    let pretty = query("pretty", "string", "Whether to indent the answer for people.");
     name.into_iter().chain(namespace).chain([pretty]).collect()
 }
 

@@ -11,16 +11,10 @@ use serde_json::{Map, Value, json};
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
 
-const API_VERSION: &str = "APIVersion defines the versioned schema of this representation of an object. Servers \
-    should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: \
-    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources";
-const KIND: &str = "Kind is a string value representing the REST resource this object represents. Servers may infer \
-    this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: \
-    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
-const METADATA: &str = "Standard object's metadata. More info: \
-    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
-const LIST_METADATA: &str = "Standard list metadata. More info: \
-    https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds";
+const API_VERSION: &str = "The API group and version that these fields belong to.";
+const KIND: &str = "What the object is: the name of its kind, in CamelCase.";
+const METADATA: &str = "What every object has: name, namespace, labels and the like.";
+const LIST_METADATA: &str = "What every list has: the version that it shows, and where its next page begins.";
 
 /// The schema of a kind, metadata by reference.
 pub(crate) fn schema_of<T: Object>() -> Value {

@@ -35,7 +35,7 @@ async fn explain_finds_kind_path_and_fields() {
     );
     let packing = &schema["properties"]["packing"];
     assert_eq!(packing["enum"], json!(["Plain", "Archive"]));
-    assert!(schema["properties"]["apiVersion"]["description"].as_str().unwrap().starts_with("APIVersion"));
+    assert_eq!(schema["properties"]["apiVersion"]["type"], "string");
     let metadata = "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
     assert_eq!(schema["properties"]["metadata"]["allOf"], json!([{"$ref": metadata}]));
 }
@@ -52,11 +52,14 @@ async fn every_reference_leads_somewhere_and_nothing_is_nullable() {
 }
 
 #[tokio::test]
-async fn raw_subresources_are_described_as_bytes() {
+async fn raw_subresources_are_described_as_bytes_with_their_parameters() {
     let (_, document) = document(&Fixture::new()).await;
     let path = "/apis/sub.example.com/v1alpha1/namespaces/{namespace}/sources/{name}/content";
-    let content = &document["paths"][path]["get"]["responses"]["200"]["content"];
-    assert_eq!(*content, json!({"*/*": {"schema": {"type": "string"}}}));
+    let get = &document["paths"][path]["get"];
+    assert_eq!(get["responses"]["200"]["content"], json!({"*/*": {"schema": {"type": "string"}}}));
+    let parameter = &get["parameters"][0];
+    assert_eq!((&parameter["name"], &parameter["in"]), (&json!("path"), &json!("query")));
+    assert_eq!(parameter["description"], "One file of the content.");
 }
 
 #[tokio::test]

@@ -144,13 +144,11 @@ fn set(tokens: &mut Tokens) -> Result<Vec<String>, String> {
     tokens.expect("(", "'('")?;
     let mut values = Vec::new();
     loop {
-        let value =
-            if tokens.sees(",") || tokens.sees(")") { String::new() } else { tokens.word("identifier")? };
-        if !values.contains(&value) {
-            values.push(value);
-        }
+        let is_empty = tokens.sees(",") || tokens.sees(")");
+        values.push(if is_empty { String::new() } else { tokens.word("identifier")? });
         if tokens.take(")") {
-            values.sort();
+            values.sort_unstable();
+            values.dedup();
             return Ok(values);
         }
         tokens.expect(",", "',' or ')'")?;

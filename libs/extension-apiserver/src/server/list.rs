@@ -1,37 +1,30 @@
 //! `list`: one state of a collection, selected, sorted and cut into pages.
 mod token;
 
-use super::routes::Endpoint;
+use super::routes::Served;
 use crate::{
     api::{At, Call, List, Selection, Snapshot},
-    encode::{self, Form},
-    negotiate,
+    encode, negotiate,
     object::{Item, Key, Object, Version},
     query::{ListOptions, VersionMatch},
+    serve::Body,
     status::Status,
 };
-use futures::FutureExt;
-use http::StatusCode;
+use http::{Response, StatusCode};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use std::sync::Arc;
 use token::Token;
 
-const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. You can \
-    start a new list without the continue parameter.";
+const CONTINUE_EXPIRED: &str =
+    "the list that this continue token belongs to is no longer known; start a new one without the token";
 
-pub(super) fn list<R: List>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {
-    let (resource, form) = (Arc::clone(resource), Arc::clone(form));
-    Box::new(move |call| {
-        let (resource, form) = (Arc::clone(&resource), Arc::clone(&form));
-        async move {
-            let media = negotiate::objects(&call.headers, &call.query)?;
-            let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
-            let page = page(&*resource, &call, &options).await?;
-            let bytes = form.list(media, page.metadata, &page.items)?;
-            Ok(encode::response(media.syntax, bytes, negotiate::takes_gzip(&call.headers)))
-        }
-        .boxed()
-    })
+/// Answers a list.
+pub(super) async fn list<R: List>(served: Served<R>, call: Arc<Call>) -> Result<Response<Body>, Status> {
+    let media = negotiate::objects(&call.headers, &call.query)?;
+    let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
+    let page = page(&*served.resource, &call, &options).await?;
+    let bytes = served.form.list(media, page.metadata, &page.items)?;
+    Ok(encode::response(media.syntax, bytes, negotiate::takes_gzip(&call.headers)))
 }
 
 /// What a client asks for by its selectors and namespace.

@@ -1,20 +1,49 @@
 //! Which endpoint answers which request. What is found here is also what discovery and OpenAPI say.
 use crate::{
-    api::{Call, Resource, Subresource},
+    api::{Call, Parameter, Resource, Subresource},
     discovery::Documents,
+    encode::Form,
     object::{Object, Scope},
     openapi::OpenApi,
     request::RequestInfo,
     serve::Body,
     status::Status,
 };
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use http::{Method, Response};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 /// Answers one verb of one resource or subresource.
 pub(super) type Endpoint =
     Box<dyn Fn(Arc<Call>) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
+
+/// The endpoint that answers with an async function.
+pub(super) fn endpoint<R, F>(served: &Served<R>, answer: fn(Served<R>, Arc<Call>) -> F) -> Endpoint
+where
+    R: Resource,
+    F: Future<Output = Result<Response<Body>, Status>> + Send + 'static,
+{
+    let served = served.clone();
+    Box::new(move |call| answer(served.clone(), call).boxed())
+}
+
+/// A resource, and how its objects are shown.
+pub(super) struct Served<R: Resource> {
+    pub(super) resource: Arc<R>,
+    pub(super) form: Arc<Form<R::Object>>,
+}
+
+impl<R: Resource> Served<R> {
+    pub(super) fn new(resource: R) -> Self {
+        Self { resource: Arc::new(resource), form: Arc::new(Form::new()) }
+    }
+}
+
+impl<R: Resource> Clone for Served<R> {
+    fn clone(&self) -> Self {
+        Self { resource: Arc::clone(&self.resource), form: Arc::clone(&self.form) }
+    }
+}
 
 /// The endpoints of one resource or subresource, by verb.
 #[derive(Default)]
@@ -94,6 +123,7 @@ pub(crate) struct DescribedSubresource {
     pub(crate) kind: Kind,
     pub(crate) verbs: Vec<&'static str>,
     pub(crate) is_raw: bool,
+    pub(crate) parameters: &'static [Parameter],
     pub(crate) schema: fn() -> serde_json::Value,
 }
 
@@ -104,6 +134,7 @@ impl SubresourceRoute {
             kind: Kind::of::<S::Object>(),
             verbs: endpoints.verbs(),
             is_raw: endpoints.are_raw,
+            parameters: S::PARAMETERS,
             schema: crate::openapi::schema_of::<S::Object>,
         };
         Self { described, endpoints }

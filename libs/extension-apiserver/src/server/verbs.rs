@@ -1,37 +1,27 @@
 //! Registration: which verbs of a resource are served. Only verbs that the resource implements can be named.
 use super::{
     list, read,
-    routes::{Endpoints, SubresourceRoute},
+    routes::{Endpoints, Served, SubresourceRoute, endpoint},
     watch,
 };
-use crate::{
-    api::{Get, GetRaw, List, Resource, Subresource, Watch},
-    encode::Form,
-};
-use std::sync::Arc;
+use crate::api::{Get, GetRaw, List, Resource, Subresource, Watch};
 
 /// The verbs of a resource, one call each.
 pub struct ResourceVerbs<R: Resource> {
-    resource: Arc<R>,
-    form: Arc<Form<R::Object>>,
+    served: Served<R>,
     pub(super) endpoints: Endpoints,
     pub(super) subresources: Vec<SubresourceRoute>,
 }
 
 /// The verbs of a subresource, one call each.
 pub struct SubresourceVerbs<S: Subresource> {
-    subresource: Arc<S>,
+    served: Served<S>,
     endpoints: Endpoints,
 }
 
 impl<R: Resource> ResourceVerbs<R> {
     pub(super) fn new(resource: R) -> Self {
-        Self {
-            resource: Arc::new(resource),
-            form: Arc::new(Form::new()),
-            endpoints: Endpoints::default(),
-            subresources: Vec::new(),
-        }
+        Self { served: Served::new(resource), endpoints: Endpoints::default(), subresources: Vec::new() }
     }
 
     /// Serves single objects.
@@ -40,7 +30,7 @@ impl<R: Resource> ResourceVerbs<R> {
     where
         R: Get,
     {
-        self.endpoints.add("get", read::get(&self.resource, &self.form));
+        self.endpoints.add("get", endpoint(&self.served, read::get));
         self
     }
 
@@ -50,7 +40,7 @@ impl<R: Resource> ResourceVerbs<R> {
     where
         R: List,
     {
-        self.endpoints.add("list", list::list(&self.resource, &self.form));
+        self.endpoints.add("list", endpoint(&self.served, list::list));
         self
     }
 
@@ -60,7 +50,7 @@ impl<R: Resource> ResourceVerbs<R> {
     where
         R: Watch,
     {
-        self.endpoints.add("watch", watch::watch(&self.resource, &self.form));
+        self.endpoints.add("watch", endpoint(&self.served, watch::watch));
         self.list()
     }
 
@@ -74,8 +64,8 @@ impl<R: Resource> ResourceVerbs<R> {
     where
         S: Subresource<Parent = R::Object>,
     {
-        let subresource = Arc::new(subresource);
-        let registered = verbs(SubresourceVerbs { subresource, endpoints: Endpoints::default() });
+        let served = Served::new(subresource);
+        let registered = verbs(SubresourceVerbs { served, endpoints: Endpoints::default() });
         self.subresources.push(SubresourceRoute::new::<S>(registered.endpoints));
         self
     }
@@ -88,7 +78,7 @@ impl<S: Subresource> SubresourceVerbs<S> {
     where
         S: Get,
     {
-        self.endpoints.add("get", read::get(&self.subresource, &Arc::new(Form::new())));
+        self.endpoints.add("get", endpoint(&self.served, read::get));
         self
     }
 
@@ -98,7 +88,7 @@ impl<S: Subresource> SubresourceVerbs<S> {
     where
         S: GetRaw,
     {
-        self.endpoints.add("get", read::get_raw(&self.subresource));
+        self.endpoints.add("get", endpoint(&self.served, read::get_raw));
         self.endpoints.are_raw = true;
         self
     }

@@ -3,21 +3,18 @@ mod session;
 
 use super::{
     list::{at, selected, selection},
-    routes::Endpoint,
+    routes::Served,
 };
 use crate::{
     api::{Call, Selection, Watch},
-    encode::{Form, error_event},
+    encode::error_event,
     negotiate,
     object::{Item, Object, Version},
     query::ListOptions,
     serve::{self, Body},
     status::Status,
 };
-use futures::{
-    FutureExt,
-    stream::{self, StreamExt},
-};
+use futures::stream::{self, StreamExt};
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use session::{Session, Start};
 use std::{sync::Arc, time::Duration};
@@ -26,30 +23,26 @@ use tokio::time::Instant;
 /// How often a client is told where it stands while nothing changes.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(60);
 
+/// No watch lasts longer, whatever the client asks for: the clock cannot hold every moment that a client can name.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A watch without a limit of its own lasts between this and twice this, so that watches spread over replicas again.
 const SHORTEST_DEFAULT: Duration = Duration::from_secs(30 * 60);
 
-pub(super) fn watch<R: Watch>(resource: &Arc<R>, form: &Arc<Form<R::Object>>) -> Endpoint {
-    let (resource, form) = (Arc::clone(resource), Arc::clone(form));
-    Box::new(move |call| {
-        let (resource, form) = (Arc::clone(&resource), Arc::clone(&form));
-        async move {
-            let media = negotiate::events(&call.headers, &call.query)?;
-            let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
-            let selection = selection(&call, &options);
-            let started = start(&*resource, &call, &options, &selection).await;
-            let start = match started {
-                Ok(start) => start,
-                // Informers look for the refusal among the events, and then list again.
-                Err(status) if status.code() == StatusCode::GONE => return Ok(refused(&status)),
-                Err(status) => return Err(status),
-            };
-            let end = Instant::now() + lifetime(&options);
-            let session = Session::new(form, media, selection, start).until(end, call.shutdown.clone());
-            Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
-        }
-        .boxed()
-    })
+/// Answers a watch.
+pub(super) async fn watch<R: Watch>(served: Served<R>, call: Arc<Call>) -> Result<Response<Body>, Status> {
+    let media = negotiate::events(&call.headers, &call.query)?;
+    let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
+    let selection = selection(&call, &options);
+    let start = match start(&*served.resource, &call, &options, &selection).await {
+        Ok(start) => start,
+        // Informers look for the refusal among the events, and then list again.
+        Err(status) if status.code() == StatusCode::GONE => return Ok(refused(&status)),
+        Err(status) => return Err(status),
+    };
+    let end = Instant::now() + lifetime(&options);
+    let session = Session::new(served.form, media, selection, start).until(end, call.shutdown.clone());
+    Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
 }
 
 async fn start<R: Watch>(
@@ -79,7 +72,7 @@ async fn start<R: Watch>(
 
 fn lifetime(options: &ListOptions) -> Duration {
     match options.timeout_seconds {
-        Some(seconds) => Duration::from_secs(seconds),
+        Some(seconds) => Duration::from_secs(seconds).min(LONGEST),
         None => {
             let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
             SHORTEST_DEFAULT + Duration::from_secs(random % SHORTEST_DEFAULT.as_secs())
@@ -111,11 +104,12 @@ mod tests {
 
     #[test]
     fn watches_without_a_limit_of_their_own_end_after_half_an_hour_to_an_hour() {
-        let minutes = |query| {
+        let minutes = |query: &str| {
             let options = ListOptions::parse(&Query::parse(query), &[]).expect("valid");
             lifetime(&options).as_secs() / 60
         };
         assert!((0..100).all(|_| (30..60).contains(&minutes("watch=1"))));
         assert_eq!(minutes("watch=1&timeoutSeconds=300"), 5);
+        assert_eq!(minutes(&format!("watch=1&timeoutSeconds={}", i64::MAX)), 24 * 60);
     }
 }

@@ -7,6 +7,7 @@ mod admit_external_source;
 mod api_external_source;
 mod archive;
 mod e2e_control_plane;
+mod e2e_demo;
 mod events;
 mod fault_external_source;
 mod layers;

@@ -151,8 +151,17 @@ async fn revive(cluster: &Cluster) -> Result<()> {
 /// # Errors
 /// As for [`Cluster::start`].
 pub async fn another_cluster(name: &str, options: &Options) -> Result<Option<Cluster>> {
-    let Some(run) = std::env::var_os(RUN_DIR).map(PathBuf::from) else { return Ok(None) };
-    Cluster::start(Directory::at(run.join(name))?, options).await.map(Some)
+    let Some(directory) = another_directory(name)? else { return Ok(None) };
+    Cluster::start(directory, options).await.map(Some)
+}
+
+/// The folder for a second cluster that a test starts by other means; as for [`another_cluster`].
+///
+/// # Errors
+/// As for [`Directory::at`].
+pub fn another_directory(name: &str) -> Result<Option<Directory>> {
+    let run = std::env::var_os(RUN_DIR).map(PathBuf::from);
+    run.map(|run| Directory::at(run.join(name))).transpose()
 }
 
 /// Says that this test was not run, and why; `make test` counts and names them at its end.

@@ -94,11 +94,6 @@ pub fn of(source: &ExternalSource) -> Vec<Artifact> {
     status.history.iter().map(|stored| one(source, stored)).collect()
 }
 
-/// The revision that is published now.
-pub fn current_of(source: &ExternalSource) -> Option<Artifact> {
-    of(source).into_iter().find(|artifact| artifact.spec.current)
-}
-
 fn one(source: &ExternalSource, stored: &StoredRevision) -> Artifact {
     let published = source.status.as_ref().and_then(|status| status.artifact.as_ref());
     let name = source.metadata.name.clone().unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! 404 for whatever is not there, and 503 only when the store cannot be read: on 503 kustomize-controller holds a worker
 //! for minutes and misses newer revisions meanwhile.
-use crate::download::Download;
+use crate::download;
 use artifacts::{BlobKey, Chain, Store, StoreError};
 use extension_apiserver::serve::{self, Body, Handler};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
@@ -35,13 +35,9 @@ impl Handler for ArtifactListener {
         else {
             return status(StatusCode::NOT_FOUND);
         };
-        let download = Download {
-            key: &key,
-            method: request.method(),
-            headers: request.headers(),
-            cache_control: HeaderValue::from_static("public, max-age=31536000, immutable"),
-        };
-        match download.answer(&*self.store).await {
+        let cache_control = HeaderValue::from_static("public, max-age=31536000, immutable");
+        let asked = (request.method(), request.headers());
+        match download::blob(&*self.store, &key, asked, cache_control).await {
             Ok(Some(response)) => response,
             Ok(None) | Err(StoreError::Corrupt { .. }) => status(StatusCode::NOT_FOUND),
             Err(error) => {

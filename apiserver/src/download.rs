@@ -1,77 +1,77 @@
-//! One blob over HTTP: conditional requests and ranges (RFC 9110 §13, §14), for the artifact listener and for `content`.
+//! One representation over HTTP: conditional requests and ranges (RFC 9110 §13, §14), for the artifact listener and for
+//! `content`.
 mod range;
 
 use artifacts::{BlobInfo, BlobKey, Store, StoreError};
-use extension_apiserver::serve::{self, Body};
-use futures::StreamExt;
+use extension_apiserver::serve::{self, Body, BoxError};
+use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use range::Wanted;
+use std::ops::Range;
 
-/// What a reader asks of one blob.
+/// What a reader asks of one representation.
 pub(crate) struct Download<'a> {
-    pub(crate) key: &'a BlobKey,
     /// GET or HEAD.
     pub(crate) method: &'a Method,
-    /// `If-None-Match`, `Range` and `If-Range` count.
+    /// `If-Match`, `If-None-Match`, `Range` and `If-Range` count.
     pub(crate) headers: &'a HeaderMap,
     pub(crate) cache_control: HeaderValue,
+    pub(crate) content_type: HeaderValue,
+    /// In quotes, as it is sent.
+    pub(crate) etag: String,
+    pub(crate) size: u64,
 }
 
 impl Download<'_> {
-    /// The answer, or nothing where there is no such blob.
-    ///
-    /// # Errors
-    /// The store cannot be read, or what it holds is not what the key says; no byte was sent then.
-    pub(crate) async fn answer(self, store: &dyn Store) -> Result<Option<Response<Body>>, StoreError> {
-        let Some(info) = store.stat(self.key).await? else { return Ok(None) };
-        let etag = etag(&info);
-        if range::names(self.headers.get(header::IF_NONE_MATCH), &etag) {
-            return Ok(Some(self.respond(StatusCode::NOT_MODIFIED, &etag, serve::empty())));
+    /// Which bytes to send: all of them, or a part. Otherwise the answer that needs no bytes.
+    pub(crate) fn wanted(&self) -> Result<Option<Range<u64>>, Box<Response<Body>>> {
+        let condition = self.headers.get(header::IF_MATCH);
+        if condition.is_some() && !range::names(condition, &self.etag) {
+            return Err(self.head(StatusCode::PRECONDITION_FAILED, serve::empty()).into());
         }
-        match range::wanted(self.headers, &etag, info.size) {
-            Wanted::Unsatisfiable => Ok(Some(self.unsatisfiable(&etag, info.size))),
-            Wanted::Whole => self.bytes(store, &info, None).await,
-            Wanted::Part(part) => self.bytes(store, &info, Some(part)).await,
+        if range::names(self.headers.get(header::IF_NONE_MATCH), &self.etag) {
+            return Err(self.head(StatusCode::NOT_MODIFIED, serve::empty()).into());
+        }
+        match range::wanted(self.headers, &self.etag, self.size) {
+            Wanted::Whole => Ok(None),
+            Wanted::Part(part) => Ok(Some(part)),
+            Wanted::Unsatisfiable => {
+                let mut response = self.head(StatusCode::RANGE_NOT_SATISFIABLE, serve::empty());
+                let size = ascii(&format!("bytes */{}", self.size));
+                response.headers_mut().insert(header::CONTENT_RANGE, size);
+                Err(response.into())
+            }
         }
     }
 
-    async fn bytes(
+    /// The answer with those bytes; a `HEAD` gets none.
+    pub(crate) fn answer<E: Into<BoxError>>(
         &self,
-        store: &dyn Store,
-        info: &BlobInfo,
-        part: Option<std::ops::Range<u64>>,
-    ) -> Result<Option<Response<Body>>, StoreError> {
+        part: Option<&Range<u64>>,
+        bytes: impl Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
+    ) -> Response<Body> {
         let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-        let sent = part.clone().unwrap_or(0..info.size);
-        let body = if *self.method == Method::HEAD {
-            serve::empty()
-        } else {
-            // Between the look and the opening the blob may have been removed.
-            let Some(blob) = store.open(self.key, part.clone()).await? else { return Ok(None) };
-            serve::stream(blob.bytes.map(|chunk| chunk.map_err(Into::into)))
+        let body = match *self.method {
+            Method::HEAD => serve::empty(),
+            _ => serve::stream(bytes.map(|chunk| chunk.map_err(Into::into))),
         };
-        let mut response = self.respond(status, &etag(info), body);
+        let mut response = self.head(status, body);
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/gzip"));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(sent.end - sent.start));
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+        let length = part.map_or(self.size, |part| part.end - part.start);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
         if let Some(part) = part {
-            let text = format!("bytes {}-{}/{}", part.start, part.end - 1, info.size);
+            let text = format!("bytes {}-{}/{}", part.start, part.end - 1, self.size);
             headers.insert(header::CONTENT_RANGE, ascii(&text));
         }
-        Ok(Some(response))
-    }
-
-    fn unsatisfiable(&self, etag: &str, size: u64) -> Response<Body> {
-        let mut response = self.respond(StatusCode::RANGE_NOT_SATISFIABLE, etag, serve::empty());
-        response.headers_mut().insert(header::CONTENT_RANGE, ascii(&format!("bytes */{size}")));
         response
     }
 
-    fn respond(&self, status: StatusCode, etag: &str, body: Body) -> Response<Body> {
+    fn head(&self, status: StatusCode, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        headers.insert(header::ETAG, ascii(etag));
+        headers.insert(header::ETAG, ascii(&self.etag));
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         headers.insert(header::CACHE_CONTROL, self.cache_control.clone());
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -79,11 +79,30 @@ impl Download<'_> {
     }
 }
 
-/// The blob is named by its digest, so the digest is the strongest validator there is.
-fn etag(info: &BlobInfo) -> String {
-    format!("\"{}\"", info.key.digest)
+/// A whole blob: its bytes as they are stored, under its digest as the strongest validator there is. Nothing where there
+/// is no such blob.
+///
+/// # Errors
+/// The store cannot be read, or what it holds is not what the key says; no byte was sent then.
+pub(crate) async fn blob(
+    store: &dyn Store,
+    key: &BlobKey,
+    (method, headers): (&Method, &HeaderMap),
+    cache_control: HeaderValue,
+) -> Result<Option<Response<Body>>, StoreError> {
+    let Some(BlobInfo { size, .. }) = store.stat(key).await? else { return Ok(None) };
+    let content_type = HeaderValue::from_static("application/gzip");
+    let etag = format!("\"{}\"", key.digest);
+    let download = Download { method, headers, cache_control, content_type, etag, size };
+    let part = match download.wanted() {
+        Ok(part) => part,
+        Err(response) => return Ok(Some(*response)),
+    };
+    // Between the look and the opening the blob may have been removed.
+    let Some(blob) = store.open(key, part.clone()).await? else { return Ok(None) };
+    Ok(Some(download.answer(part.as_ref(), blob.bytes)))
 }
 
 fn ascii(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("digests and numbers are visible ASCII")
+    HeaderValue::from_str(text).expect("digests, numbers and encoded paths are visible ASCII")
 }

@@ -19,7 +19,7 @@ use extension_apiserver::{
     server::{BuildError, Server, SubresourceVerbs},
 };
 use kube::{Api, Client};
-use resources::{artifact::CurrentArtifact, content::Content};
+use resources::{artifact::NamedArtifact, content::Content};
 use sources::Sources;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -79,7 +79,7 @@ fn server<N: Authenticate, Z: Authorize>(
     shutdown: CancellationToken,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
-    let current = CurrentArtifact { sources: sources.clone() };
+    let named = NamedArtifact { sources: sources.clone() };
     let content = Content { sources: sources.clone(), store };
     Server::builder()
         .authenticator(authenticator)
@@ -90,7 +90,7 @@ fn server<N: Authenticate, Z: Authorize>(
             verbs
                 .get()
                 .watch()
-                .subresource(current, SubresourceVerbs::get)
+                .subresource(named, SubresourceVerbs::get)
                 .subresource(content, SubresourceVerbs::get_raw)
         })
         .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())

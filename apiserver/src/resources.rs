@@ -1,3 +1,4 @@
 //! The resources of `subresources.postern.dev`, one file each. `externalsources` and `artifacts` are views as they are.
 pub(crate) mod artifact;
 pub(crate) mod content;
+mod revision;

@@ -116,7 +116,8 @@ async fn nothing_is_answered_before_the_sources_are_known() {
 
 #[tokio::test]
 async fn the_artifact_is_what_is_published_now() {
-    let (role, [current, _]) = role().await;
+    let (role, [current, older]) = role().await;
+    let older_digest = older.to_string();
     let artifact = json(role.get("externalsources/one/artifact").await).await;
     assert_eq!(artifact["kind"], "Artifact");
     assert_eq!(artifact["revision"], format!("latest@{current}"));
@@ -125,6 +126,8 @@ async fn the_artifact_is_what_is_published_now() {
     let name = artifact["metadata"]["name"].as_str().expect("name");
     assert_eq!(json(role.get(&format!("artifacts/{name}")).await).await, artifact, "one object, one version");
     assert_eq!(role.get("externalsources/two/artifact").await.status(), StatusCode::NOT_FOUND);
+    let older = json(role.get(&format!("externalsources/one/artifact?revision={older}")).await).await;
+    assert_eq!((&older["digest"], &older["current"]), (&json!(older_digest), &json!(false)));
 }
 
 #[tokio::test]
@@ -134,7 +137,7 @@ async fn a_source_without_artifact_says_where_to_look() {
     let response = role.get("externalsources/one/artifact").await;
     assert_eq!(response.status(), StatusCode::NOT_FOUND);
     let message = json(response).await["message"].as_str().expect("message").to_owned();
-    assert!(message.contains("kubectl describe externalsource one"), "{message}");
+    assert!(message.contains("kubectl describe externalsource one -n default"), "{message}");
 }
 
 #[tokio::test]
@@ -200,6 +203,8 @@ async fn content_can_be_read_in_parts_and_conditionally() {
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
     let known = role.ask(ask(header::IF_NONE_MATCH, format!("\"{current}\""))).await;
     assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+    let other = role.ask(ask(header::IF_MATCH, "\"sha256:00\"".into())).await;
+    assert_eq!(other.status(), StatusCode::PRECONDITION_FAILED);
 }
 
 #[tokio::test]
@@ -234,6 +239,15 @@ async fn one_file_of_an_archive_can_be_read() {
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/octet-stream");
     assert_eq!(response.headers()["x-postern-content-type"], "application/yaml");
     assert_eq!(body(response).await, "a: 1");
+    let url = format!("{ROOT}/externalsources/one/content?path=app.yaml");
+    let part = role.ask(Request::get(&url).header(header::RANGE, "bytes=1-2")).await;
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    let tag = part.headers()[header::ETAG].clone();
+    assert_eq!(body(part).await, ": ");
+    let known = role.ask(Request::get(&url).header(header::IF_NONE_MATCH, tag)).await;
+    assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
     let missing = role.get("externalsources/one/content?path=../app.yaml").await;
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+    assert_eq!(json(missing).await["details"]["name"], "one");
+    assert_eq!(role.get("externalsources/one/content?path=").await.status(), StatusCode::BAD_REQUEST);
 }

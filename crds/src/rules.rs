@@ -124,6 +124,11 @@ impl Violations {
         self.push(path, Violation::Invalid, format!("Invalid value: {}: {detail}", quoted(value)));
     }
 
+    /// As [`Violations::invalid`], for a number.
+    pub fn invalid_number(&mut self, path: &str, value: i64, detail: &str) {
+        self.push(path, Violation::Invalid, format!("Invalid value: {value}: {detail}"));
+    }
+
     /// The field may not be set.
     pub fn forbidden(&mut self, path: &str, detail: &str) {
         self.push(path, Violation::Forbidden, format!("Forbidden: {detail}"));

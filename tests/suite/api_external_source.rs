@@ -145,7 +145,7 @@ async fn one_file_of_the_content_is_never_html_to_the_proxy() -> Result<()> {
     let response = scene.get("externalsources/one/content?path=b/index.html").await?;
     assert_eq!(response.body(), b"<p>b</p>");
     assert_eq!(response.headers()["content-type"], "application/octet-stream");
-    assert_eq!(response.headers()["x-postern-content-type"], "application/octet-stream");
+    assert_eq!(response.headers()["x-postern-content-type"], "text/html");
     let typed = scene.get("externalsources/one/content?path=a.yaml").await?;
     assert_eq!(typed.headers()["content-type"], "application/octet-stream");
     assert_eq!(typed.headers()["x-postern-content-type"], "application/yaml");

@@ -1,42 +1,31 @@
-//! `externalsources/artifact`: what is published now.
-use crate::{
-    artifact::{self, Artifact},
-    source_view::SourceView,
-    sources::Sources,
-};
+//! `externalsources/artifact`: what is published now, or a stored revision by its name.
+use super::revision;
+use crate::{artifact::Artifact, source_view::SourceView, sources::Sources};
 use extension_apiserver::{
     api::{Call, Get, Resource, Subresource},
     object::{Item, Key},
     status::Status,
 };
-use http::StatusCode;
 
 /// Answers from memory.
-pub(crate) struct CurrentArtifact {
+pub(crate) struct NamedArtifact {
     pub(crate) sources: Sources,
 }
 
-impl Resource for CurrentArtifact {
+impl Resource for NamedArtifact {
     type Object = Artifact;
 }
 
-impl Subresource for CurrentArtifact {
+impl Subresource for NamedArtifact {
     type Parent = SourceView;
     const NAME: &'static str = "artifact";
 }
 
-impl Get for CurrentArtifact {
+impl Get for NamedArtifact {
     async fn get(&self, call: &Call, key: &Key) -> Result<Item<Artifact>, Status> {
-        let source = self.sources.get(key).ok_or_else(|| call.not_found())?;
-        let current = artifact::current_of(&source).ok_or_else(|| nothing_stored(&key.name))?;
+        let named = revision::named(&self.sources, call, key)?;
         // The object of the view, since one object must not show two versions.
-        self.sources.artifacts.object(&Key::of(&current)).ok_or_else(|| nothing_stored(&key.name))
+        let shown = self.sources.artifacts.object(&Key::of(&named));
+        shown.ok_or_else(|| revision::nothing_stored(call, key))
     }
-}
-
-/// There is a source, but no artifact of it yet.
-pub(crate) fn nothing_stored(name: &str) -> Status {
-    let why = format!("`kubectl describe externalsource {name}` says why");
-    let message = format!("externalsource {name:?} has no artifact yet; {why}");
-    Status::new(StatusCode::NOT_FOUND, "NotFound", message)
 }

@@ -1,27 +1,31 @@
 //! `externalsources/content`: the bytes of a stored revision, or of one file in it. Its own permission guards it.
-use super::artifact::nothing_stored;
+use super::revision;
 use crate::{
-    artifact::{self, Artifact, Missing},
-    download::Download,
+    artifact::Artifact,
+    download::{self, Download},
     source_view::SourceView,
     sources::Sources,
 };
 use artifacts::{BlobKey, Chain, SourceKey, Store, StoreError, read};
+use bytes::Bytes;
 use extension_apiserver::{
     api::{Call, GetRaw, Resource, Subresource},
     object::Key,
-    serve::{self, Body},
+    serve::Body,
     status::Status,
 };
-use futures::StreamExt;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
-use std::sync::Arc;
+use futures::{Stream, StreamExt, TryStreamExt, future::ready};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::{ops::Range, sync::Arc};
 use tracing::warn;
 
 /// The media type of one file travels here: kube-apiserver rewrites bodies that say they are HTML.
 const FILE_TYPE: HeaderName = HeaderName::from_static("x-postern-content-type");
 /// Seconds after which a blob that is missing may be there again.
 const RETRY_AFTER: u32 = 5;
+/// Who may read it is asked each time.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, private");
 
 /// Answers from the store.
 pub(crate) struct Content {
@@ -40,9 +44,12 @@ impl Subresource for Content {
 
 impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
-        let artifact = self.find(call, key)?;
+        let artifact = revision::named(&self.sources, call, key)?;
         let blob = blob_key(key, &artifact)?;
-        match call.query.get("path").filter(|path| !path.is_empty()) {
+        match call.query.get("path") {
+            Some("") => {
+                Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
+            }
             Some(path) => self.file(call, &blob, path).await,
             None => self.archive(call, &blob).await,
         }
@@ -50,62 +57,62 @@ impl GetRaw for Content {
 }
 
 impl Content {
-    fn find(&self, call: &Call, key: &Key) -> Result<Artifact, Status> {
-        let source = self.sources.get(key).ok_or_else(|| call.not_found())?;
-        let wanted = call.query.get("revision");
-        artifact::find(&source, wanted).map_err(|missing| match missing {
-            Missing::NothingStored => nothing_stored(&key.name),
-            Missing::Malformed => Status::bad_request(
-                "revision: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
-            ),
-            Missing::Ambiguous => {
-                Status::bad_request("revision: several stored revisions begin like that; give more digits")
-            }
-            Missing::Unknown { digits, kept } => {
-                let kept = kept.join(", ");
-                if self.sources.was_removed(key, &digits) {
-                    let message = format!("this revision is no longer stored; stored are: {kept}");
-                    Status::new(StatusCode::GONE, "Gone", message)
-                } else {
-                    let message = format!("externalsource {:?} has no such revision; stored are: {kept}", key.name);
-                    Status::new(StatusCode::NOT_FOUND, "NotFound", message)
-                }
-            }
-        })
-    }
-
     async fn archive(&self, call: &Call, key: &BlobKey) -> Result<Response<Body>, Status> {
-        let download = Download {
-            key,
-            method: &call.method,
-            headers: &call.headers,
-            cache_control: HeaderValue::from_static("no-cache, private"),
-        };
-        let answer = download.answer(&*self.store).await.map_err(|error| unreadable(&error))?;
-        answer.ok_or_else(absent)
+        let asked = (&call.method, &call.headers);
+        let answer = download::blob(&*self.store, key, asked, CACHE_CONTROL).await;
+        answer.map_err(|error| unreadable(&error))?.ok_or_else(absent)
     }
 
     async fn file(&self, call: &Call, key: &BlobKey, path: &str) -> Result<Response<Body>, Status> {
         let blob =
             self.store.open(key, None).await.map_err(|error| unreadable(&error))?.ok_or_else(absent)?;
         let found = read::file_in(blob, path).await.map_err(|error| unreadable(&error))?;
-        let Some(file) = found else {
-            let message = format!("the artifact holds no file {path:?}; the archive lists what it holds");
-            return Err(Status::new(StatusCode::NOT_FOUND, "NotFound", message));
+        let file = found.ok_or_else(|| {
+            let message = format!(
+                "the artifact holds no file {path:?}; without ?path= the archive shows what it holds"
+            );
+            revision::refusal(call, StatusCode::NOT_FOUND, message)
+        })?;
+        let name = utf8_percent_encode(file.path.as_str(), NON_ALPHANUMERIC);
+        let download = Download {
+            method: &call.method,
+            headers: &call.headers,
+            cache_control: CACHE_CONTROL,
+            content_type: HeaderValue::from_static("application/octet-stream"),
+            etag: format!("\"{}/{name}\"", key.digest),
+            size: file.size,
         };
-        let body = if call.method == Method::HEAD {
-            serve::empty()
-        } else {
-            serve::stream(file.bytes.map(|chunk| chunk.map_err(Into::into)))
+        let part = match download.wanted() {
+            Ok(part) => part,
+            Err(response) => return Ok(*response),
         };
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        headers.insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(file.size));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let bytes = cut(file.bytes, part.clone().unwrap_or(0..file.size));
+        let mut response = download.answer(part.as_ref(), bytes);
+        response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
     }
+}
+
+/// Those bytes of a stream that begins at 0; what follows them is not read.
+fn cut<E: Send + 'static>(
+    bytes: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
+    part: Range<u64>,
+) -> impl Stream<Item = Result<Bytes, E>> + Send + 'static {
+    let pieces = bytes.scan(0_u64, move |at, chunk| {
+        let begins = *at;
+        ready(match chunk {
+            _ if begins >= part.end => None,
+            Err(error) => Some(Err(error)),
+            Ok(chunk) => {
+                let within = |offset: u64| {
+                    usize::try_from(offset.saturating_sub(begins)).map_or(chunk.len(), |n| n.min(chunk.len()))
+                };
+                *at += chunk.len() as u64;
+                Some(Ok(chunk.slice(within(part.start)..within(part.end))))
+            }
+        })
+    });
+    pieces.try_filter(|piece| ready(!piece.is_empty()))
 }
 
 fn blob_key(key: &Key, artifact: &Artifact) -> Result<BlobKey, Status> {

@@ -20,7 +20,7 @@ impl Rules for ExternalSourceSpec {
         }
         if self.max_retries < 0 {
             let detail = "must be 0 or more; 0 means the default, 3";
-            found.invalid("spec.maxRetries", &self.max_retries.to_string(), detail);
+            found.invalid_number("spec.maxRetries", self.max_retries, detail);
         }
         between(&mut found, "spec.timeout", &self.timeout, Duration::from_secs(1)..=10 * MINUTE);
         if let Some(hooks) = &self.hooks {
@@ -123,7 +123,7 @@ fn http_generator(found: &mut Violations, http: &HttpGenerator) {
     for (i, code) in http.expected_status.iter().flatten().enumerate() {
         if !(100..=599).contains(code) {
             let path = format!("spec.generator.http.expectedStatus[{i}]");
-            found.invalid(&path, &code.to_string(), "must be an HTTP status code, 100 to 599");
+            found.invalid_number(&path, *code, "must be an HTTP status code, 100 to 599");
         }
     }
     for (i, media_type) in http.expected_content_type.iter().flatten().enumerate() {
@@ -187,7 +187,7 @@ fn secret_key(found: &mut Violations, path: &str, reference: &SecretKeyReference
 
 fn history(found: &mut Violations, history: &History) {
     if !(1..=100).contains(&history.limit) {
-        found.invalid("spec.history.limit", &history.limit.to_string(), "must be from 1 to 100");
+        found.invalid_number("spec.history.limit", history.limit, "must be from 1 to 100");
     }
     if let Some(age) = &history.max_age {
         at_least(found, "spec.history.maxAge", age, MINUTE);

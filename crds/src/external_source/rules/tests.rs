@@ -140,6 +140,7 @@ fn everything_that_is_wrong_is_named_at_once() {
     bad.timeout = "0s".into();
     bad.max_retries = -1;
     bad.history = Some(History { limit: 0, max_age: Some("-1h".into()) });
+    assert_eq!(bad.violations()[1].detail, "Invalid value: -1: must be 0 or more; 0 means the default, 3");
     let expected = [
         "spec.interval",
         "spec.maxRetries",

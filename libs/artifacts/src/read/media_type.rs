@@ -1,4 +1,5 @@
-//! What a file is, guessed by its extension. Never HTML: no answer of ours may be taken for a page.
+//! What a file is, guessed by its extension. Told to people, never sent as the type of a body: no answer of ours may be
+//! taken for a page.
 
 const UNKNOWN: &str = "application/octet-stream";
 
@@ -11,6 +12,10 @@ pub(super) fn of(path: &str) -> &'static str {
         "json" => "application/json",
         "toml" => "application/toml",
         "xml" => "application/xml",
+        "html" | "htm" => "text/html",
+        "css" => "text/css",
+        "js" | "mjs" => "text/javascript",
+        "svg" => "image/svg+xml",
         "txt" | "log" | "conf" | "ini" | "env" | "properties" => "text/plain",
         "md" => "text/markdown",
         "csv" => "text/csv",
@@ -36,7 +41,7 @@ mod tests {
             ("apps/cm.yaml", "application/yaml"),
             ("a.json/b.YML", "application/yaml"),
             ("archive.tar.gz", "application/gzip"),
-            ("index.html", UNKNOWN),
+            ("index.html", "text/html"),
             ("a.json/data", UNKNOWN),
             ("data", UNKNOWN),
         ] {

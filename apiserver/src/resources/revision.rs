@@ -1,0 +1,61 @@
+//! Which revision a request means, and in which words that there is none.
+use crate::{
+    artifact::{self, Artifact, Missing},
+    sources::Sources,
+};
+use extension_apiserver::{
+    api::Call,
+    object::Key,
+    status::{Details, Status},
+};
+use http::StatusCode;
+
+/// The revision that `?revision=` names, or the one that is published now.
+///
+/// # Errors
+/// 404 for a source or a revision that is not known, 410 for one that was stored once, 400 for what names none.
+pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifact, Status> {
+    let source = sources.get(key).ok_or_else(|| call.not_found())?;
+    artifact::find(&source, call.query.get("revision")).map_err(|missing| match missing {
+        Missing::NothingStored => nothing_stored(call, key),
+        Missing::Malformed => Status::bad_request(
+            "revision: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
+        ),
+        Missing::Ambiguous => {
+            Status::bad_request("revision: several stored revisions begin like that; give more digits")
+        }
+        Missing::Unknown { digits, kept } => {
+            let was_there = sources.was_removed(key, &digits);
+            let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
+            if was_there {
+                refusal(
+                    call,
+                    StatusCode::GONE,
+                    format!("this revision is no longer stored; stored are: {kept}"),
+                )
+            } else {
+                let message =
+                    format!("externalsource {:?} has no such revision; stored are: {kept}", key.name);
+                refusal(call, StatusCode::NOT_FOUND, message)
+            }
+        }
+    })
+}
+
+/// There is a source, but no artifact of it yet.
+pub(super) fn nothing_stored(call: &Call, Key { namespace, name }: &Key) -> Status {
+    let why = format!("`kubectl describe externalsource {name} -n {namespace}` says why");
+    refusal(call, StatusCode::NOT_FOUND, format!("externalsource {name:?} has no artifact yet; {why}"))
+}
+
+/// A refusal that names the object as every other does.
+pub(super) fn refusal(call: &Call, code: StatusCode, message: String) -> Status {
+    let reason = if code == StatusCode::GONE { "Gone" } else { "NotFound" };
+    let details = Details {
+        name: call.request.name.clone(),
+        group: call.request.group.clone(),
+        kind: call.request.resource.clone(),
+        ..Details::default()
+    };
+    Status::new(code, reason, message).with_details(details)
+}

@@ -1,0 +1,112 @@
+//! `make bench`: how fast and how small Postern is, beside peers that do the same in the same run.
+//!
+//! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`sources`] many small
+//! ones, [`sweep`] a thousand that did not change, [`startup`] a start, [`subresource`] one read. [`data`] is what all
+//! of them move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
+//! the server for who wants to repeat a line by hand.
+#![allow(clippy::print_stderr, reason = "its progress lines are for people")]
+mod audit;
+mod data;
+mod fleet;
+mod outcome;
+mod packing;
+mod pipeline;
+mod process;
+mod report;
+mod run;
+mod samples;
+mod setting;
+mod source;
+mod sources;
+mod startup;
+mod subresource;
+mod sweep;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    unistd::Pid,
+};
+use source::Source;
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+};
+use tokio::runtime::Runtime;
+
+#[derive(Parser)]
+#[command(about = "Measures Postern beside its peers")]
+struct Flags {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the benches and writes the page.
+    Run {
+        /// Where the page goes; standard output if unset.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        options: run::Options,
+    },
+    /// Serves what the benches fetch, until it is ended.
+    Source {
+        /// Where to listen.
+        #[arg(long)]
+        listen: SocketAddr,
+    },
+    /// Runs one pass of the pipeline and prints what it took.
+    Pipeline {
+        /// What to fetch.
+        #[arg(long)]
+        url: String,
+        /// An empty folder for the store.
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}
+
+fn main() -> Result<()> {
+    let flags = Flags::parse();
+    if matches!(flags.command, Command::Run { .. }) {
+        run::enter_network()?;
+    }
+    keep_to_two_processors()?;
+    let runtime = Runtime::new()?;
+    match flags.command {
+        Command::Run { out, options } => {
+            let page = runtime.block_on(run::page(&options))?;
+            match out {
+                Some(path) => {
+                    fs::write(&path, page).with_context(|| format!("failed to write {}", path.display()))
+                }
+                None => Ok(io::stdout().write_all(page.as_bytes())?),
+            }
+        }
+        Command::Source { listen } => runtime.block_on(async {
+            Source::start(listen).await?;
+            std::future::pending().await
+        }),
+        Command::Pipeline { url, dir } => {
+            let outcome = runtime.block_on(pipeline::once(url, &dir))?;
+            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
+        }
+    }
+}
+
+/// What this process and its children run on, whatever the machine has: the numbers are those of two processors.
+fn keep_to_two_processors() -> Result<()> {
+    let myself = Pid::from_raw(0);
+    let allowed = sched_getaffinity(myself)?;
+    let mut two = CpuSet::new();
+    let processors = (0..CpuSet::count()).filter(|number| allowed.is_set(*number).unwrap_or_default());
+    for number in processors.take(2) {
+        two.set(number)?;
+    }
+    Ok(sched_setaffinity(myself, &two)?)
+}

@@ -1,0 +1,148 @@
+//! One large body from a server into a `file://` store: Postern's pipeline beside the Go twin.
+use crate::{
+    outcome::{Outcome, Outcomes},
+    report::{Goal, Row, Section},
+    samples::{Samples, Unit},
+    setting::Setting,
+    source::{LARGE, Source},
+};
+use anyhow::{Context, Result, ensure};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+/// What the growth of resident memory may be for 100 MiB.
+const GROWTH: f64 = 16.0 * 1024.0 * 1024.0;
+
+/// Measures both peers in turn, each round of each in a process and a store of its own.
+pub(crate) fn measure(setting: &Setting, source: &Source) -> Result<Section> {
+    let bench = Bench { setting, source };
+    let twin = bench.build_twin()?;
+    let text = bench.rounds(&twin, "text")?;
+    let sources = bench.rounds(&twin, "sources")?;
+    let noise = bench.rounds(&twin, "noise")?;
+    let medium = bench.rounds(&twin, "text-1mib")?;
+    let mut rows = vec![bench.download("text")?];
+    rows.extend(large("100 MiB of generated text: rate", &text, 3.0));
+    rows.extend(large("100 MiB of source code: rate", &sources, 3.0));
+    rows.extend(large("100 MiB, incompressible: rate", &noise, 5.0));
+    rows.push(
+        Row::new("1 MiB of text: memory growth", Unit::Memory, medium.postern.growths())
+            .beside(medium.twin.growths()),
+    );
+    Ok(Section { title: "Fetch, pack, store", method: method(), rows, commands: commands() })
+}
+
+fn large(what: &str, peers: &Peers, times: f64) -> Vec<Row> {
+    let Peers { postern, twin } = peers;
+    vec![
+        Row::new(what, Unit::Rate, postern.rates(LARGE))
+            .beside(twin.rates(LARGE))
+            .goal(Goal::TimesPeer(times)),
+        Row::new("… archive", Unit::Size, postern.stored()).beside(twin.stored()).goal(Goal::WithinPeer(1.1)),
+        Row::new("… memory growth", Unit::Memory, postern.growths())
+            .beside(twin.growths())
+            .goal(Goal::AtMost(GROWTH)),
+        Row::new("… processor time", Unit::Seconds, postern.cpu_seconds()).beside(twin.cpu_seconds()),
+    ]
+}
+
+fn method() -> String {
+    "Generated text is an export of Kubernetes objects as JSON lines (`tests/bench/src/data.rs`, fixed seed); source code \
+     is the Rust files of Postern's dependencies; the archive's size tells how compressible they are. \
+     Both peers fetch the same body from the same server on loopback (in the bench's process, from memory), pack it \
+     as one file in a tar.gz, digest the archive, and store it through a temporary file, fsync, rename and fsync of \
+     the folder. They run in turn, each round in a process of its own, on the same two processors, which the server \
+     shares. The twin (`tests/bench/twin`) is Go's standard library alone at its default level, three goroutines, \
+     `GOMAXPROCS=2`. Postern hashes three times what the twin hashes once: the body, the tar and the archive. Time \
+     runs inside each process, from the request to the durable name; memory growth is the peak of the whole process \
+     (`VmHWM`) above what it held before the request. Every archive is unpacked and compared with the body."
+        .to_owned()
+}
+
+fn commands() -> Vec<String> {
+    [
+        "target/release/bench source --listen 127.0.0.1:8700 &",
+        "target/release/bench pipeline --url http://127.0.0.1:8700/text --dir $EMPTY_FOLDER",
+        "(cd tests/bench/twin && go build -o /tmp/twin .)",
+        "GOMAXPROCS=2 /tmp/twin -url http://127.0.0.1:8700/text -dir $EMPTY_FOLDER",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+struct Bench<'a> {
+    setting: &'a Setting,
+    source: &'a Source,
+}
+
+struct Peers {
+    postern: Outcomes,
+    twin: Outcomes,
+}
+
+impl Bench<'_> {
+    fn build_twin(&self) -> Result<PathBuf> {
+        let program = self.setting.scratch.join("twin");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("twin");
+        let build = Command::new("go").arg("build").arg("-o").arg(&program).current_dir(folder).status();
+        ensure!(build.context("failed to run go")?.success(), "the Go twin does not build");
+        Ok(program)
+    }
+
+    fn rounds(&self, twin: &Path, path: &str) -> Result<Peers> {
+        let mut peers = Peers { postern: Outcomes(Vec::new()), twin: Outcomes(Vec::new()) };
+        for _ in 0..self.setting.rounds {
+            peers.postern.0.push(self.postern(path)?);
+            peers.twin.0.push(self.twin(twin, path)?);
+        }
+        Ok(peers)
+    }
+
+    fn postern(&self, path: &str) -> Result<Outcome> {
+        let store = tempfile::tempdir_in(&self.setting.scratch)?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("pipeline").arg("--url").arg(self.source.url(path)).arg("--dir").arg(store.path());
+        let outcome = Outcome::of(&mut command)?;
+        self.verify(&store.path().join("externalsource/bench/source"), path, &outcome)?;
+        Ok(outcome)
+    }
+
+    fn twin(&self, program: &Path, path: &str) -> Result<Outcome> {
+        let store = tempfile::tempdir_in(&self.setting.scratch)?;
+        let mut command = Command::new(program);
+        command.arg("-url").arg(self.source.url(path)).arg("-dir").arg(store.path()).env("GOMAXPROCS", "2");
+        let outcome = Outcome::of(&mut command)?;
+        self.verify(store.path(), path, &outcome)?;
+        Ok(outcome)
+    }
+
+    /// A rate counts only for a correct archive.
+    fn verify(&self, folder: &Path, path: &str, outcome: &Outcome) -> Result<()> {
+        let archive = folder.join(&outcome.digest).with_extension("tar.gz");
+        let mut tar = Command::new("tar").arg("-xzOf").arg(&archive).stdout(Stdio::piped()).spawn()?;
+        let mut unpacked = Vec::new();
+        tar.stdout.take().expect("it is piped").read_to_end(&mut unpacked)?;
+        ensure!(tar.wait()?.success(), "{} does not unpack", archive.display());
+        ensure!(unpacked == self.source.body(path), "{} does not hold the body", archive.display());
+        Ok(())
+    }
+
+    /// How fast the body comes when nobody does anything with it: the ceiling of both peers.
+    fn download(&self, path: &str) -> Result<Row> {
+        let mut rates = Vec::new();
+        for _ in 0..self.setting.rounds {
+            let start = Instant::now();
+            let mut stream = TcpStream::connect(self.source.address)?;
+            write!(stream, "GET /{path} HTTP/1.0\r\n\r\n")?;
+            let received = std::io::copy(&mut stream, &mut std::io::sink())?;
+            ensure!(received > LARGE as u64, "the source sent {received} bytes only");
+            rates.push(LARGE as f64 / start.elapsed().as_secs_f64());
+        }
+        Ok(Row::new("the server's ceiling: receive and forget", Unit::Rate, Samples::new(rates)))
+    }
+}

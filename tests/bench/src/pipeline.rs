@@ -1,0 +1,57 @@
+//! `bench pipeline`: one pass of Postern's pipeline, alone in its process so that time and memory are its own.
+use crate::{outcome::Outcome, process};
+use anyhow::{Context, Result, anyhow, bail};
+use artifacts::{
+    SourceKey,
+    egress::EgressPolicy,
+    pipeline::{Limits, Outcome as Passed, Pipeline, Request},
+    plan::{Plan, Secrets},
+    store,
+};
+use crds::{
+    ExternalSourceSpec,
+    external_source::{Generator, HttpGenerator},
+    rules,
+};
+use std::{path::Path, time::Instant};
+use url::Url;
+
+/// Fetches, packs and stores, as a Postern would that was just started.
+pub(crate) async fn once(url: String, dir: &Path) -> Result<Outcome> {
+    let pipeline = pipeline(dir)?;
+    let spec = spec(url);
+    let plan = Plan::new(rules::check(&spec)?, &Secrets::default())?;
+    let source = SourceKey::new("bench", "source")?;
+    let request = Request { plan: &plan, source: &source, validators: None, stored: None };
+    let pid = std::process::id();
+    let rss_before = process::memory_now(pid)?;
+    let start = Instant::now();
+    let passed = pipeline.run(request).await.context("the pass failed")?;
+    let seconds = start.elapsed().as_secs_f64();
+    let Passed::Fetched(fetched) = passed else { bail!("nothing was stored before, yet nothing changed") };
+    Ok(Outcome {
+        seconds,
+        bytes: fetched.blob.size,
+        digest: fetched.blob.key.digest.hex(),
+        cpu_seconds: process::own_cpu_time()?.as_secs_f64(),
+        rss_before,
+        rss_peak: process::memory_peak(pid)?,
+    })
+}
+
+fn pipeline(dir: &Path) -> Result<Pipeline> {
+    let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().expect("a network")], vec![]);
+    let url = Url::from_file_path(dir).map_err(|()| anyhow!("{} is no absolute path", dir.display()))?;
+    let limits = Limits { max_artifact_size: 200 << 20, max_unpacked_size: 400 << 20 };
+    Ok(Pipeline::new(policy, store::open(&url)?, limits)?)
+}
+
+fn spec(url: String) -> ExternalSourceSpec {
+    let http = HttpGenerator { url, method: "GET".into(), ..HttpGenerator::default() };
+    ExternalSourceSpec {
+        interval: "1h".into(),
+        timeout: "5m".into(),
+        generator: Generator { http: Some(http), ..Generator::default() },
+        ..ExternalSourceSpec::default()
+    }
+}

@@ -2,7 +2,7 @@
 use super::revision;
 use crate::{artifact::Artifact, source_view::SourceView, sources::Sources};
 use extension_apiserver::{
-    api::{Call, Get, Resource, Subresource},
+    api::{Call, Get, Parameter, Resource, Subresource},
     object::{Item, Key},
     status::Status,
 };
@@ -19,6 +19,7 @@ impl Resource for NamedArtifact {
 impl Subresource for NamedArtifact {
     type Parent = SourceView;
     const NAME: &'static str = "artifact";
+    const PARAMETERS: &'static [Parameter] = &[revision::PARAMETER];
 }
 
 impl Get for NamedArtifact {

@@ -9,7 +9,7 @@ use crate::{
 use artifacts::{BlobKey, Chain, SourceKey, Store, StoreError, read};
 use bytes::Bytes;
 use extension_apiserver::{
-    api::{Call, GetRaw, Resource, Subresource},
+    api::{Call, GetRaw, Parameter, Resource, Subresource},
     object::Key,
     serve::Body,
     status::Status,
@@ -27,6 +27,12 @@ const RETRY_AFTER: u32 = 5;
 /// Who may read it is asked each time.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, private");
 
+/// What asks for one file instead of the archive.
+const FILE: Parameter = Parameter {
+    name: "path",
+    description: "The file to send, by its path in the artifact. Without it the whole archive is sent.",
+};
+
 /// Answers from the store.
 pub(crate) struct Content {
     pub(crate) sources: Sources,
@@ -40,13 +46,14 @@ impl Resource for Content {
 impl Subresource for Content {
     type Parent = SourceView;
     const NAME: &'static str = "content";
+    const PARAMETERS: &'static [Parameter] = &[revision::PARAMETER, FILE];
 }
 
 impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = revision::named(&self.sources, call, key)?;
         let blob = blob_key(key, &artifact)?;
-        match call.query.get("path") {
+        match call.query.get(FILE.name) {
             Some("") => {
                 Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
             }

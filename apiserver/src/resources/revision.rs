@@ -4,11 +4,18 @@ use crate::{
     sources::Sources,
 };
 use extension_apiserver::{
-    api::Call,
+    api::{Call, Parameter},
     object::Key,
     status::{Details, Status},
 };
 use http::StatusCode;
+
+/// What names a revision.
+pub(super) const PARAMETER: Parameter = Parameter {
+    name: "revision",
+    description: "A stored revision: the whole of it, sha256: and its 64 digits, or 12 or more of these. Without it, the \
+                  one that is published now.",
+};
 
 /// The revision that `?revision=` names, or the one that is published now.
 ///
@@ -16,7 +23,7 @@ use http::StatusCode;
 /// 404 for a source or a revision that is not known, 410 for one that was stored once, 400 for what names none.
 pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifact, Status> {
     let source = sources.get(key).ok_or_else(|| call.not_found())?;
-    artifact::find(&source, call.query.get("revision")).map_err(|missing| match missing {
+    artifact::find(&source, call.query.get(PARAMETER.name)).map_err(|missing| match missing {
         Missing::NothingStored => nothing_stored(call, key),
         Missing::Malformed => Status::bad_request(
             "revision: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",

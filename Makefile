@@ -1,6 +1,6 @@
 # `make` alone says what there is. Every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down up down test test-unit lint generate tools clean programs go-programs rust-programs
+.PHONY: help demo demo-down up down test test-unit lint generate bench tools clean programs go-programs rust-programs
 
 # Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
@@ -38,6 +38,12 @@ lint: ## Check the format, clippy with warnings denied, and what we depend on
 
 generate: ## Write the files that follow from the code: the CRDs
 	cargo run --quiet --package postern -- crds > crds/manifests/crds.yaml
+
+bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine)
+	cargo build --release --package postern --package bench
+	cargo build --profile dist --package postern
+	@mkdir -p docs
+	$(dir $(TARGET))release/bench run --dist $(dir $(TARGET))dist/postern --out docs/benchmarks.md
 
 tools: ## Build the control plane's programs into the user's cache folder, if they are not there
 	@cargo build --quiet --package tools

@@ -33,11 +33,9 @@ pub(crate) fn cpu_time(pid: Pid) -> Result<Duration> {
     let text = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
     // The name in the second field may hold anything, so count from behind its closing parenthesis.
     let fields = text.rsplit_once(')').map(|(_, fields)| fields.split_whitespace());
-    let ticks: Option<u64> =
-        fields.and_then(|fields| fields.skip(11).take(2).map(|field| field.parse::<u64>().ok()).sum());
-    Ok(ticks
-        .map(|ticks| TICK * u32::try_from(ticks).unwrap_or(u32::MAX))
-        .with_context(|| format!("{path} is odd"))?)
+    let ticks =
+        fields.and_then(|fields| fields.skip(11).take(2).map(|field| field.parse::<u32>().ok()).sum());
+    ticks.map(|ticks: u32| TICK * ticks).with_context(|| format!("{path} is not as expected"))
 }
 
 fn status(pid: u32, field: &str) -> Result<u64> {

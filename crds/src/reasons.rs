@@ -54,7 +54,9 @@ pub const TRUNCATED: &str = "Truncated";
 pub const TOO_LARGE: &str = "TooLarge";
 /// The body's SHA-256 is not the one that `sha256` pins.
 pub const DIGEST_MISMATCH: &str = "DigestMismatch";
-/// The body is no archive that can be unpacked safely.
+/// The body must be unpacked and is neither a tar nor gzip.
+pub const NOT_AN_ARCHIVE: &str = "NotAnArchive";
+/// The body is no archive that can be unpacked safely, or it holds no file.
 pub const UNSAFE_ARCHIVE: &str = "UnsafeArchive";
 
 /// The store has no room.

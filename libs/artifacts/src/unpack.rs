@@ -125,6 +125,7 @@ impl UnpackError {
             Self::NotSpooled(error) if error.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::TooLarge { .. } | Self::Bomb { .. } => reasons::TOO_LARGE,
+            Self::NotAnArchive => reasons::NOT_AN_ARCHIVE,
             _ => reasons::UNSAFE_ARCHIVE,
         }
     }
@@ -142,6 +143,15 @@ pub fn detect(head: &[u8], content_type: Option<&str>) -> Option<Format> {
         _ if head.starts_with(GZIP) => Some(Format::Gzip),
         Some(block) if is_header(block) && (says_tar || has_magic(block)) => Some(Format::Tar),
         _ => None,
+    }
+}
+
+/// What is wrong with a body that must be an archive, and of which [`detect`] says that it is none. A tar without any
+/// entry consists of zeros alone, so by itself it cannot be told from other data.
+pub fn refusal(head: &[u8]) -> UnpackError {
+    match head.first_chunk() {
+        Some(block) if is_end(block) => UnpackError::Empty,
+        _ => UnpackError::NotAnArchive,
     }
 }
 

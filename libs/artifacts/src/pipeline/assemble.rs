@@ -59,11 +59,10 @@ impl Assembly {
         let read = source.by_ref().take(unpack::HEAD as u64).read_to_end(&mut head);
         read.map_err(|error| Error::Unpack(UnpackError::Read(error)))?;
         let format = unpack::detect(&head, self.content_type.as_deref());
-        let body = Cursor::new(head).chain(source);
         match format {
-            Some(format) => self.files(packer, body, format),
-            None if self.unpack == Unpack::Always => Err(Error::Unpack(UnpackError::NotAnArchive)),
-            None => self.one_file(packer, body),
+            None if self.unpack == Unpack::Always => Err(Error::Unpack(unpack::refusal(&head))),
+            None => self.one_file(packer, Cursor::new(head).chain(source)),
+            Some(format) => self.files(packer, Cursor::new(head).chain(source), format),
         }
     }
 

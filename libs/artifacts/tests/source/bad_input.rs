@@ -1,21 +1,16 @@
 //! One test for every way in which a source answers badly: a reason of its own, in bounded time, nothing stored.
+mod archives;
+
 use crate::{
     server::{Answer, Server, answer, with_body},
     world::{Case, MIB, World, noise},
 };
 use artifacts::{Chain, Error, Retry};
 use bytes::Bytes;
-use crds::external_source::Unpack;
 use futures::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
-use std::{
-    fs,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -291,57 +286,6 @@ async fn a_body_that_is_not_the_pinned_one() {
     let sentence = format!("has the digest sha256:{hello}, but sha256 pins sha256:{zeros}");
     assert_eq!(error.to_string(), format!("the body from {} {sentence}", server.host()));
     World::new().fetched(&pinned(&hello.to_uppercase())).await;
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// An archive with one entry of this name, type and size, written without the checks of a well-meaning builder.
-fn tar_of(name: &str, kind: tar::EntryType, content: &[u8]) -> Vec<u8> {
-    let mut header = tar::Header::new_gnu();
-    header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
-    header.set_entry_type(kind);
-    header.set_size(content.len() as u64);
-    header.set_mode(0o644);
-    header.set_cksum();
-    let mut builder = tar::Builder::new(Vec::new());
-    builder.append(&header, content).unwrap();
-    builder.into_inner().unwrap()
-}
-
-async fn failure_to_unpack(body: Vec<u8>) -> Error {
-    let server = Server::http(move |_| answer(200, &[], body.clone())).await;
-    let case = Case::new(server.url("/data.tar.gz")).http(|http| http.unpack = Some(Unpack::Always));
-    World::new().fails(&case).await
-}
-
-#[tokio::test]
-async fn a_gzip_bomb() {
-    let bomb = gzip(&tar_of("zeros", tar::EntryType::Regular, &vec![0; 64 * MIB as usize]));
-    assert!(bomb.len() < 128 * 1024, "{}", bomb.len());
-    let error = failure_to_unpack(bomb).await;
-    assert_is(&error, "TooLarge", Retry::AtInterval);
-}
-
-#[tokio::test]
-async fn hostile_archives() {
-    use tar::EntryType;
-    for (name, kind) in [
-        ("../outside", EntryType::Regular),
-        ("a/../../outside", EntryType::Regular),
-        ("/etc/passwd", EntryType::Regular),
-        ("device", EntryType::Char),
-        ("pipe", EntryType::Fifo),
-    ] {
-        assert_is(&failure_to_unpack(tar_of(name, kind, b"")).await, "UnsafeArchive", Retry::AtInterval);
-    }
-    let error = failure_to_unpack(b"no archive at all".to_vec()).await;
-    assert_is(&error, "UnsafeArchive", Retry::AtInterval);
-    let cut_off = gzip(&noise(4096))[..2048].to_vec();
-    assert_is(&failure_to_unpack(cut_off).await, "Truncated", Retry::Soon);
 }
 
 /// A source whose body breaks off after a while or never ends.

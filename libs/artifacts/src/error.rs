@@ -103,7 +103,7 @@ pub enum Error {
     },
 
     /// A status code that carries no data.
-    #[error("{host} answered {status}")]
+    #[error("{host} answered {}", named(*status))]
     Answered {
         /// The host in question.
         host: String,
@@ -281,6 +281,11 @@ fn unpacking(error: &UnpackError) -> Retry {
         UnpackError::Read(_) | UnpackError::CutOff | UnpackError::NotSpooled(_) => Retry::Soon,
         _ => Retry::AtInterval,
     }
+}
+
+/// The code, with its name where it has one.
+fn named(status: StatusCode) -> String {
+    status.canonical_reason().map_or_else(|| status.as_str().to_owned(), |_| status.to_string())
 }
 
 fn answered(status: StatusCode, limited: bool) -> &'static str {

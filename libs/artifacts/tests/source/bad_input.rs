@@ -151,6 +151,8 @@ async fn refusing_status_codes() {
         (206, "UnexpectedStatus", Retry::AtInterval, "206 Partial Content"),
         (304, "UnexpectedStatus", Retry::AtInterval, "304 Not Modified"),
         (300, "UnexpectedStatus", Retry::AtInterval, "300 Multiple Choices"),
+        (599, "ServerError", Retry::Soon, "599"),
+        (999, "UnexpectedStatus", Retry::AtInterval, "999"),
     ] {
         let (error, server) = failure_of(move || answer(status, &[], "a body that nobody may see")).await;
         assert_is(&error, reason, retry);

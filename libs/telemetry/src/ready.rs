@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-/// Knows all conditions, and is ready while every one of them is met. Clones share the same conditions.
+/// All conditions, each of which must be met. Clones share them.
 #[derive(Clone, Default)]
 pub struct Readiness {
     conditions: Arc<Mutex<Vec<Condition>>>,
@@ -37,16 +37,6 @@ impl Readiness {
     /// From now on readiness asks `is_met` too, which must be quick.
     pub fn check(&self, name: &'static str, is_met: impl Fn() -> bool + Send + Sync + 'static) {
         self.lock().push(Condition { name, is_met: Box::new(is_met) });
-    }
-
-    /// Whether every condition is met.
-    pub fn is_ready(&self) -> bool {
-        self.lock().iter().all(|condition| (condition.is_met)())
-    }
-
-    /// The names of the conditions that are not met, in the order in which they were made.
-    pub fn unready(&self) -> Vec<&'static str> {
-        self.conditions().into_iter().filter(|(_, met)| !met).map(|(name, _)| name).collect()
     }
 
     /// Every condition and whether it is met, in the order in which they were made.
@@ -92,24 +82,28 @@ impl Gate {
 mod tests {
     use super::*;
 
+    fn unmet(readiness: &Readiness) -> Vec<&'static str> {
+        let conditions = readiness.conditions().into_iter();
+        conditions.filter(|(_, is_met)| !is_met).map(|(name, _)| name).collect()
+    }
+
     #[test]
-    fn it_is_ready_only_while_every_gate_is_open() {
+    fn a_gate_is_a_condition_that_its_holder_opens_and_closes() {
         let readiness = Readiness::default();
         let (certificate, caches) = (readiness.gate("certificate"), readiness.gate("caches"));
-        assert_eq!(readiness.unready(), ["certificate", "caches"]);
+        assert_eq!(unmet(&readiness), ["certificate", "caches"]);
         certificate.open();
-        assert_eq!((readiness.unready(), readiness.is_ready()), (vec!["caches"], false));
+        assert_eq!(unmet(&readiness), ["caches"]);
         caches.open();
-        assert!(readiness.is_ready());
         certificate.close();
-        assert_eq!(readiness.unready(), ["certificate"]);
+        assert_eq!(unmet(&readiness), ["certificate"]);
     }
 
     #[test]
     fn a_gate_stays_as_it_was_when_its_holder_is_gone() {
         let readiness = Readiness::default();
         readiness.gate("listeners").open();
-        assert!(readiness.is_ready());
+        assert_eq!(readiness.conditions(), [("listeners", true)]);
     }
 
     #[test]
@@ -120,11 +114,6 @@ mod tests {
         readiness.check("caches", move || state.load(Ordering::Acquire));
         assert_eq!(readiness.conditions(), [("caches", false)]);
         asked.store(true, Ordering::Release);
-        assert!(readiness.is_ready());
-    }
-
-    #[test]
-    fn nothing_to_wait_for_is_ready() {
-        assert!(Readiness::default().is_ready());
+        assert_eq!(readiness.conditions(), [("caches", true)]);
     }
 }

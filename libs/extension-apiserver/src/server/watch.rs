@@ -40,8 +40,7 @@ pub(super) async fn watch<R: Watch>(served: Served<R>, call: Arc<Call>) -> Resul
         Err(status) if status.code() == StatusCode::GONE => return Ok(refused(&status)),
         Err(status) => return Err(status),
     };
-    let end = Instant::now() + lifetime(&options);
-    let session = Session::new(served.form, media, selection, start).until(end, call.shutdown.clone());
+    let session = Session::new(served.form, media, selection, start);
     Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
 }
 
@@ -67,6 +66,8 @@ async fn start<R: Watch>(
         changes,
         sends_initial,
         bookmarks: options.allow_bookmarks.then_some(BOOKMARK_EVERY),
+        end: Instant::now() + lifetime(options),
+        shutdown: call.shutdown.clone(),
     })
 }
 

@@ -26,6 +26,10 @@ pub(super) struct Start<T> {
     pub(super) sends_initial: bool,
     /// How often to say where the client stands, if it wants to know.
     pub(super) bookmarks: Option<Duration>,
+    /// When the client has watched for long enough.
+    pub(super) end: Instant,
+    /// Ends it earlier: the server stops.
+    pub(super) shutdown: CancellationToken,
 }
 
 pub(super) struct Session<T> {
@@ -40,7 +44,7 @@ pub(super) struct Session<T> {
     seen: Version,
     bookmarks: Option<Interval>,
     is_first_event: bool,
-    end: Option<Instant>,
+    end: Instant,
     shutdown: CancellationToken,
     is_over: bool,
 }
@@ -62,16 +66,10 @@ impl<T: Object> Session<T> {
             seen: start.from,
             bookmarks,
             is_first_event: true,
-            end: None,
-            shutdown: CancellationToken::new(),
+            end: start.end,
+            shutdown: start.shutdown,
             is_over: false,
         }
-    }
-
-    /// Ends the watch at a time, or earlier if the server stops.
-    pub(super) fn until(mut self, end: Instant, shutdown: CancellationToken) -> Self {
-        (self.end, self.shutdown) = (Some(end), shutdown);
-        self
     }
 
     /// The bytes to send, each piece one or more whole events.
@@ -115,7 +113,7 @@ impl<T: Object> Session<T> {
             let change = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return None,
-                () = ended(self.end) => return None,
+                () = sleep_until(self.end) => return None,
                 change = self.changes.next() => change?,
                 () = tick(self.bookmarks.as_mut()) => return Some(self.bookmark(false)),
             };
@@ -170,13 +168,6 @@ fn gone<T: Object>(before: &Item<T>, after: &Item<T>) -> Item<T> {
     object.into()
 }
 
-async fn ended(end: Option<Instant>) {
-    match end {
-        Some(end) => sleep_until(end).await,
-        None => std::future::pending().await,
-    }
-}
-
 async fn tick(bookmarks: Option<&mut Interval>) {
     match bookmarks {
         Some(bookmarks) => {
@@ -196,7 +187,15 @@ mod tests {
     fn session(changes: Vec<Change<Revision>>, bookmarks: Option<Duration>) -> Session<Revision> {
         let media = Media { syntax: Syntax::Json, shape: Shape::Plain };
         let changes = stream::iter(changes).map(Ok).chain(stream::pending()).boxed();
-        let start = Start { from: Version(7), initial: Vec::new(), changes, sends_initial: false, bookmarks };
+        let start = Start {
+            from: Version(7),
+            initial: Vec::new(),
+            changes,
+            sends_initial: false,
+            bookmarks,
+            end: Instant::now() + Duration::from_secs(3600),
+            shutdown: CancellationToken::new(),
+        };
         Session::new(Arc::new(Form::new()), media, Selection::default(), start)
     }
 
@@ -225,12 +224,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stopping_server_ends_its_watches() {
-        let shutdown = CancellationToken::new();
-        let changes = vec![Change::Added(revision("a", "podinfo").into())];
-        let mut session =
-            session(changes, None).until(Instant::now() + Duration::from_secs(3600), shutdown.clone());
+        let mut session = session(vec![Change::Added(revision("a", "podinfo").into())], None);
         assert_eq!(next(&mut session).await["type"], "ADDED");
-        shutdown.cancel();
+        session.shutdown.cancel();
         assert_eq!(session.next().await, None);
     }
 }

@@ -14,7 +14,7 @@ use kube::{
 };
 use std::{pin::pin, time::Duration};
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -23,8 +23,8 @@ type Guarded = DeserializeGuard<ExternalSource>;
 const PAGE: u32 = 500;
 /// A watch is ended by kube-apiserver after this, or by us a little later if it forgets.
 const WATCH_SECONDS: u32 = 290;
-/// A watch that lived so long shows that things work, and the next failure is a first one again.
-const HEALTHY: Duration = Duration::from_secs(60);
+/// The longest pause between two attempts: what is answered meanwhile grows old.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Error)]
 enum Ended {
@@ -46,27 +46,29 @@ pub(crate) async fn run(api: Api<Guarded>, sources: Sources, shutdown: Cancellat
 async fn forever(api: &Api<Guarded>, sources: &Sources) {
     let mut pauses = pauses();
     loop {
-        let started = Instant::now();
-        let ended = list_and_watch(api, sources).await;
-        if started.elapsed() > HEALTHY {
-            pauses = self::pauses();
-        }
+        let ended = match list(api, sources).await {
+            // A list that worked shows that things work, and the next failure is a first one again.
+            Ok(version) => {
+                pauses = self::pauses();
+                follow(api, sources, version).await
+            }
+            Err(error) => Err(error),
+        };
         match ended {
             Ok(()) => debug!("the window of the watch is over, listing again"),
             Err(error) => warn!(error = %artifacts::Chain(&error), "lost sight of externalsources"),
         }
-        sleep(pauses.next().unwrap_or(Duration::from_secs(30))).await;
+        sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
 }
 
 fn pauses() -> ExponentialBackoff {
-    let growing = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100));
-    growing.with_max_delay(Duration::from_secs(30)).without_max_times().with_jitter().build()
+    let growing = ExponentialBuilder::default().with_min_delay(Duration::from_millis(100)).with_jitter();
+    growing.with_max_delay(LONGEST_PAUSE).without_max_times().build()
 }
 
-/// Returns when the version to go on from is too old.
-async fn list_and_watch(api: &Api<Guarded>, sources: &Sources) -> Result<(), Ended> {
-    let mut version = list(api, sources).await?;
+/// Watch after watch; returns when the version to go on from is too old.
+async fn follow(api: &Api<Guarded>, sources: &Sources, mut version: String) -> Result<(), Ended> {
     loop {
         match watch(api, sources, &version).await? {
             Some(newer) => version = newer,

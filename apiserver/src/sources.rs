@@ -3,7 +3,10 @@ use crate::{
     artifact::{self, Artifact},
     source_view::{self, SourceView},
 };
-use crds::ExternalSource;
+use crds::{
+    ExternalSource,
+    rules::{FieldError, Rules},
+};
 use extension_apiserver::{
     object::{Key, Version},
     view::View,
@@ -26,6 +29,8 @@ pub(crate) struct Sources {
 
 struct Known {
     source: Arc<ExternalSource>,
+    /// What is wrong with its spec, if it was written before the rules.
+    broken: Vec<FieldError>,
     /// Digests that left the history while this replica watched, newest last.
     removed: VecDeque<String>,
 }
@@ -84,6 +89,12 @@ impl Sources {
         known.get(key).map(|known| known.source.clone())
     }
 
+    /// The rules that a source breaks.
+    pub(crate) fn violations(&self, key: &Key) -> Vec<FieldError> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).map(|known| known.broken.clone()).unwrap_or_default()
+    }
+
     /// Whether a revision whose digest begins with these digits was stored once, as far as this replica remembers.
     pub(crate) fn was_removed(&self, key: &Key, digits: &str) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -103,7 +114,8 @@ impl Known {
             removed.retain(|digest| !now.contains(digest));
             removed.drain(..removed.len().saturating_sub(REMEMBERED));
         }
-        Self { source: Arc::new(slim(source)), removed }
+        let broken = source.spec.violations();
+        Self { source: Arc::new(slim(source)), broken, removed }
     }
 }
 

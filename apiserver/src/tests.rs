@@ -76,7 +76,9 @@ async fn json(response: Response<Body>) -> Value {
 
 /// A source whose history holds these digests, the first of them current.
 fn source(version: &str, digests: &[Digest]) -> ExternalSource {
-    let mut source = ExternalSource::new("one", crds::ExternalSourceSpec::default());
+    let spec =
+        json!({ "interval": "10m", "generator": { "type": "http", "http": { "url": "https://x.example" } } });
+    let mut source = ExternalSource::new("one", serde_json::from_value(spec).expect("a spec"));
     source.metadata.namespace = Some("default".into());
     source.metadata.uid = Some("8c0b8d43-0c4a-4d54-9a57-0d5f6f6d2f0e".into());
     source.metadata.resource_version = Some(version.into());
@@ -250,4 +252,30 @@ async fn one_file_of_an_archive_can_be_read() {
     assert_eq!(missing.status(), StatusCode::NOT_FOUND);
     assert_eq!(json(missing).await["details"]["name"], "one");
     assert_eq!(role.get("externalsources/one/content?path=").await.status(), StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn a_spec_that_breaks_the_rules_is_told_in_the_words_of_admission() {
+    let role = Role::new();
+    let mut broken = source("1", &[]);
+    broken.spec.interval = "1s".into();
+    role.sources.replace(Version(1), vec![broken]);
+    let response = role.get("externalsources/one/artifact").await;
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let status = json(response).await;
+    assert_eq!(status["details"]["causes"][0]["field"], "spec.interval");
+}
+
+#[tokio::test]
+async fn who_accepts_only_objects_is_told_how_to_read_bytes() {
+    let (role, _) = role().await;
+    let ask = |accept: &str| {
+        Request::get(format!("{ROOT}/externalsources/one/content")).header(header::ACCEPT, accept)
+    };
+    let refused = role.ask(ask("application/json;as=Table;v=v1;g=meta.k8s.io,application/json")).await;
+    assert_eq!(refused.status(), StatusCode::NOT_ACCEPTABLE);
+    assert!(json(refused).await["message"].as_str().is_some_and(|message| message.contains("--raw")));
+    for accept in ["application/json, */*", "application/gzip", "application/*;q=0.5"] {
+        assert_eq!(role.ask(ask(accept)).await.status(), StatusCode::OK, "{accept}");
+    }
 }

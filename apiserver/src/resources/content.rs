@@ -15,7 +15,7 @@ use extension_apiserver::{
     status::Status,
 };
 use futures::{Stream, StreamExt, TryStreamExt, future::ready};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::{ops::Range, sync::Arc};
 use tracing::warn;
@@ -53,6 +53,7 @@ impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = revision::named(&self.sources, call, key)?;
         let blob = blob_key(key, &artifact)?;
+        acceptable(&call.headers)?;
         match call.query.get(FILE.name) {
             Some("") => {
                 Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
@@ -98,6 +99,20 @@ impl Content {
         response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
     }
+}
+
+/// `kubectl get --subresource content` takes JSON and tables alone, and would say only that it has no decoder.
+fn acceptable(headers: &HeaderMap) -> Result<(), Status> {
+    let accepted: Vec<_> =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let types = accepted.iter().flat_map(|value| value.split(','));
+    let mut types = types.map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    let ours = ["*/*", "application/*", "application/gzip", "application/octet-stream"];
+    if types.peek().is_none() || types.any(|range| ours.contains(&range)) {
+        return Ok(());
+    }
+    let message = "content is bytes, not an object: read it with `kubectl get --raw …/content`";
+    Err(Status::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message))
 }
 
 /// Those bytes of a stream that begins at 0; what follows them is not read.

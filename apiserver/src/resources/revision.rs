@@ -3,12 +3,14 @@ use crate::{
     artifact::{self, Artifact, Missing},
     sources::Sources,
 };
+use crds::{ExternalSource, rules::FieldError};
 use extension_apiserver::{
     api::{Call, Parameter},
     object::Key,
-    status::{Details, Status},
+    status::{Cause, Details, Status},
 };
 use http::StatusCode;
+use kube::Resource;
 
 /// What names a revision.
 pub(super) const PARAMETER: Parameter = Parameter {
@@ -24,7 +26,10 @@ pub(super) const PARAMETER: Parameter = Parameter {
 pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifact, Status> {
     let source = sources.get(key).ok_or_else(|| call.not_found())?;
     artifact::find(&source, call.query.get(PARAMETER.name)).map_err(|missing| match missing {
-        Missing::NothingStored => nothing_stored(call, key),
+        Missing::NothingStored => match sources.violations(key) {
+            broken if broken.is_empty() => nothing_stored(call, key),
+            broken => invalid(call, broken),
+        },
         Missing::Malformed => Status::bad_request(
             "revision: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
         ),
@@ -53,6 +58,21 @@ pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifac
 pub(super) fn nothing_stored(call: &Call, Key { namespace, name }: &Key) -> Status {
     let why = format!("`kubectl describe externalsource {name} -n {namespace}` says why");
     refusal(call, StatusCode::NOT_FOUND, format!("externalsource {name:?} has no artifact yet; {why}"))
+}
+
+/// 422, in the words of admission: a spec that breaks the rules never becomes an artifact.
+fn invalid(call: &Call, broken: Vec<FieldError>) -> Status {
+    let causes = broken.into_iter().map(|FieldError { path, kind, detail }| Cause {
+        reason: kind.reason(),
+        message: detail,
+        field: path,
+    });
+    Status::invalid(
+        &ExternalSource::group(&()),
+        &ExternalSource::kind(&()),
+        &call.request.name,
+        causes.collect(),
+    )
 }
 
 /// A refusal that names the object as every other does.

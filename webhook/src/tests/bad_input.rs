@@ -133,7 +133,7 @@ fn the_message_reads_like_one_of_kube_apiserver() {
     });
     let kind = "ExternalSource.source.flux.oddkin.co";
     let interval = r#"spec.interval: Invalid value: "59s": must be 1m or more"#;
-    let retries = r#"spec.maxRetries: Invalid value: "-1": must be 0 or more; 0 means the default, 3"#;
+    let retries = r#"spec.maxRetries: Invalid value: -1: must be 0 or more; 0 means the default, 3"#;
     assert_eq!(
         created(Step::Mutate, &bad)["status"]["message"],
         format!(r#"{kind} "podinfo" is invalid: [{interval}, {retries}]"#)

@@ -203,7 +203,7 @@ pub(super) async fn clean_up(sources: &ExternalSources, meta: &ObjectMeta) -> Re
 async fn unpublish(sources: &ExternalSources, meta: &ObjectMeta) -> Result<(), Failure> {
     let mut source = ExternalSource::new(meta.name.as_deref().unwrap_or_default(), Default::default());
     source.metadata = meta.clone();
-    let Some(found) = sources.flux.find(&source).filter(|found| found.is_owned_by(&source)) else {
+    let Some(found) = sources.flux.find(&source).filter(|found| found.taken_from(&source).is_none()) else {
         return Ok(());
     };
     let api: Api<ExternalArtifact> =

@@ -1,10 +1,12 @@
 //! The `ExternalArtifacts` of the cluster as the watch shows them, and whether Flux's CRD is there at all.
 use super::ExternalSources;
 use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off, listing, prune};
-use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, reasons};
+use crds::{
+    ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, external_artifact::SourceReference, reasons,
+};
 use futures::StreamExt;
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
@@ -86,29 +88,34 @@ impl FluxArtifacts {
 }
 
 impl Published {
-    /// Whether it belongs to the source: only its controller may change it.
-    pub(super) fn is_owned_by(&self, source: &ExternalSource) -> bool {
-        let owners = self.0.owner_references();
-        owners
-            .iter()
-            .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == source.metadata.uid.as_ref())
+    /// Why it must be left alone, if it is not the source's: only its controller may change it. One that lost its
+    /// controller, to an edit or a restore, still says by its spec what it was made from.
+    pub(super) fn taken_from(&self, source: &ExternalSource) -> Option<String> {
+        let Some(owner) = self.0.owner_references().iter().find(|owner| owner.controller == Some(true))
+        else {
+            return (!self.is_made_from(source)).then(|| "was not made by this source".to_owned());
+        };
+        let is_owned = Some(&owner.uid) == source.metadata.uid.as_ref();
+        (!is_owned).then(|| format!("belongs to {} {}", owner.kind, owner.name))
     }
 
-    /// Why it must be left alone, if it is not the source's.
-    pub(super) fn taken_from(&self, source: &ExternalSource) -> Option<String> {
-        if self.is_owned_by(source) {
-            return None;
-        }
-        let owner = self.0.owner_references().iter().find(|owner| owner.controller == Some(true));
-        Some(owner.map_or_else(
-            || "was not made by this source".to_owned(),
-            |owner| format!("belongs to {} {}", owner.kind, owner.name),
-        ))
+    fn is_made_from(&self, source: &ExternalSource) -> bool {
+        self.0.0.as_ref().is_ok_and(|known| known.spec.source_ref.as_ref() == Some(&origin(source)))
     }
 
     /// The value of `requestedAt`, where Flux's receivers put it.
     pub(super) fn requested_at(&self) -> Option<String> {
         self.0.annotations().get(REQUESTED_AT).cloned()
+    }
+}
+
+/// How an artifact tells what it is made from.
+pub(super) fn origin(source: &ExternalSource) -> SourceReference {
+    SourceReference {
+        api_version: ExternalSource::api_version(&()).into_owned(),
+        kind: ExternalSource::kind(&()).into_owned(),
+        name: source.name_any(),
+        namespace: source.namespace().unwrap_or_default(),
     }
 }
 

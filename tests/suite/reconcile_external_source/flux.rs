@@ -81,6 +81,11 @@ async fn what_is_deleted_or_altered_by_hand_is_restored() -> Result<()> {
         ["patch", "externalartifact", "one", "--subresource=status", "--type=merge", "--patch", alter];
     scene.namespace.kubectl(&patch).await?;
     scene.until_published(|now| url(now) == url(&before)).await?;
+
+    let disown = r#"{"metadata":{"ownerReferences":null}}"#;
+    let patch = ["patch", "externalartifact", "one", "--type=merge", "--patch", disown];
+    scene.namespace.kubectl(&patch).await?;
+    scene.until_published(|now| now.owner_references() == before.owner_references()).await?;
     assert_eq!(scene.upstream.downloads(), 1, "nothing is fetched for that");
     Ok(())
 }

@@ -1,9 +1,12 @@
 //! What has to change so that Flux sees what it should. Pure.
-use crate::{external_source::flux::Published, reconcile::Failure};
+use crate::{
+    external_source::flux::{Published, origin},
+    reconcile::Failure,
+};
 use crds::{
     ExternalArtifact, ExternalSource,
     conditions::{self, READY, Said},
-    external_artifact::{ExternalArtifactSpec, ExternalArtifactStatus, FluxArtifact, SourceReference},
+    external_artifact::{ExternalArtifactSpec, ExternalArtifactStatus, FluxArtifact},
     external_source::Artifact,
     reasons,
 };
@@ -54,15 +57,13 @@ pub(super) fn change(wanted: &Wanted<'_>, found: Option<&Published>) -> Change {
         return Change::Nothing;
     }
     let known = found.0.0.as_ref().ok();
-    let origin = created(wanted.source);
-    if known.is_none_or(|known| {
-        known.spec != origin.spec || known.owner_references() != origin.owner_references()
-    }) {
+    let whole = created(wanted.source);
+    if known.is_none_or(|known| known.spec != whole.spec || !is_owned(known, wanted.source)) {
         return Change::Origin(apply(
             found,
             json!({
-                "metadata": { "ownerReferences": origin.metadata.owner_references },
-                "spec": origin.spec,
+                "metadata": { "ownerReferences": whole.metadata.owner_references },
+                "spec": whole.spec,
             }),
         ));
     }
@@ -79,17 +80,20 @@ pub(in super::super) fn name_taken(name: &str, why: &str) -> Failure {
 }
 
 fn created(source: &ExternalSource) -> ExternalArtifact {
-    let origin = SourceReference {
-        api_version: ExternalSource::api_version(&()).into_owned(),
-        kind: ExternalSource::kind(&()).into_owned(),
-        name: source.name_any(),
-        namespace: source.namespace().unwrap_or_default(),
-    };
-    let mut artifact =
-        ExternalArtifact::new(&source.name_any(), ExternalArtifactSpec { source_ref: Some(origin) });
+    let spec = ExternalArtifactSpec { source_ref: Some(origin(source)) };
+    let mut artifact = ExternalArtifact::new(&source.name_any(), spec);
     artifact.metadata.namespace = source.namespace();
     artifact.metadata.owner_references = Some(vec![owner(source)]);
     artifact
+}
+
+/// Whether the owner is among the owners; others may have added theirs.
+fn is_owned(known: &ExternalArtifact, source: &ExternalSource) -> bool {
+    let expected = owner(source);
+    let is_expected = |found: &OwnerReference| {
+        OwnerReference { block_owner_deletion: expected.block_owner_deletion, ..found.clone() } == expected
+    };
+    known.owner_references().iter().any(is_expected)
 }
 
 /// Without `blockOwnerDeletion`: a source must not wait for Flux to let go of its artifact.

@@ -106,11 +106,34 @@ fn what_was_altered_by_hand_is_put_right() {
 
 #[test]
 fn what_belongs_to_somebody_else_is_never_touched() {
-    for owners in [None, Some(vec![OwnerReference { uid: "other".into(), ..owner(&source()) }])] {
+    let mut other = origin(&source());
+    other.namespace = "elsewhere".into();
+    let stranger = OwnerReference { uid: "other".into(), ..owner(&source()) };
+    for (owners, made_from) in
+        [(None, None), (None, Some(other)), (Some(vec![stranger]), Some(origin(&source())))]
+    {
         let mut cluster = Cluster::settled();
-        cluster.found.as_mut().unwrap().metadata.owner_references = owners;
+        let found = cluster.found.as_mut().unwrap();
+        (found.metadata.owner_references, found.spec.source_ref) = (owners, made_from);
         assert!(matches!(cluster.change(WELL), Change::Taken(_)));
     }
+}
+
+#[test]
+fn what_lost_its_owner_is_taken_back() {
+    let mut cluster = Cluster::settled();
+    cluster.found.as_mut().unwrap().metadata.owner_references = None;
+    assert_eq!(cluster.settle(WELL), ["origin"]);
+    assert_eq!(cluster.found.unwrap().metadata.owner_references, Some(vec![owner(&source())]));
+}
+
+#[test]
+fn other_owners_may_stay() {
+    let mut cluster = Cluster::settled();
+    let owners = cluster.found.as_mut().unwrap().metadata.owner_references.as_mut().unwrap();
+    owners[0].block_owner_deletion = Some(true);
+    owners.push(OwnerReference { uid: "app".into(), controller: None, ..owner(&source()) });
+    assert_eq!(cluster.settle(WELL), [""; 0]);
 }
 
 #[test]

@@ -104,10 +104,11 @@ fn is_authority(der: &CertificateDer<'_>) -> bool {
     X509Certificate::from_der(der).is_ok_and(|(_, x509)| x509.is_ca())
 }
 
+/// RFC 5280 writes "without end" as the last second of the year 9999, a day more than our clock holds.
 fn lifespan(x509: &X509Certificate<'_>) -> Option<Lifespan> {
     let validity = x509.validity();
     let from = Timestamp::from_second(validity.not_before.timestamp()).ok()?;
-    let until = Timestamp::from_second(validity.not_after.timestamp()).ok()?;
+    let until = Timestamp::from_second(validity.not_after.timestamp()).unwrap_or(Timestamp::MAX);
     Some(Lifespan { from, until })
 }
 
@@ -125,5 +126,22 @@ fn name(name: &GeneralName<'_>) -> Option<String> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    #[test]
+    fn a_certificate_without_end_is_one_like_any_other() {
+        let mut params = CertificateParams::new(["postern.test".to_owned()]).unwrap();
+        params.not_after = date_time_ymd(9999, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let pair = Pair::read(certificate.pem().as_bytes(), key.serialize_pem().as_bytes()).unwrap();
+        assert_eq!(pair.lives.until, Timestamp::MAX);
+        assert!(pair.lives.renew_at() < Timestamp::MAX);
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::{Context, Result};
 use cluster::{
     Cluster, Options,
-    suite::{Suite, another_cluster, skip},
+    suite::{another_cluster, skip},
 };
 use crds::{ExternalArtifact, ExternalSource, conditions};
 use http::StatusCode;
@@ -21,14 +21,6 @@ use std::time::Duration;
 const RECOVERY: Duration = Duration::from_secs(60);
 
 impl Scene {
-    /// A source that is ready, and the cluster all to ourselves.
-    async fn alone() -> Result<Self> {
-        let scene = Self::empty(Suite::attach_alone().await?, "fault", Answer::data("1")).await?;
-        scene.apply("").await?;
-        scene.ready().await?;
-        Ok(scene)
-    }
-
     /// A pass that was asked for has ended, within the time that recovery may take.
     async fn still_works(&self, token: &str) -> Result<ExternalSource> {
         self.request_in(RECOVERY, token).await

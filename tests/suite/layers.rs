@@ -27,7 +27,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("tools", &[]),
     ("cluster", &["crds", "tools"]),
-    ("tests", &["artifacts", "cluster", "crds", "extension-apiserver"]),
+    ("tests", &["artifacts", "certs", "cluster", "crds", "extension-apiserver"]),
     ("bench", &["artifacts", "cluster", "crds"]),
 ];
 

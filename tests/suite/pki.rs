@@ -1,7 +1,14 @@
 //! Certificates of the cluster's authorities that only a test would ask for.
 use anyhow::Result;
-use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair};
-use std::{fs, path::Path};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 /// An authority of the harness.
 pub(crate) struct Authority(Issuer<'static, KeyPair>);
@@ -21,4 +28,19 @@ impl Authority {
         let certificate = params.signed_by(&key, &self.0)?;
         Ok(certificate.pem() + &key.serialize_pem())
     }
+}
+
+/// The certificate of Postern's own authority as it would be had it been made two hours ago: for clients another
+/// certificate of the same authority, since name and key are the same.
+pub(crate) fn aged_authority(key: &str) -> Result<String> {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let mut params = CertificateParams::default();
+    params.distinguished_name.remove(DnType::CommonName);
+    params.distinguished_name.push(DnType::CommonName, "postern-ca");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // It is valid from an hour before it is made.
+    params.not_before = (SystemTime::now() - 3 * HOUR).into();
+    params.not_after = (SystemTime::now() + 3650 * 24 * HOUR).into();
+    Ok(params.self_signed(&KeyPair::from_pem(key)?)?.pem())
 }

@@ -27,6 +27,14 @@ impl Scene {
         Ok(Self { upstream, sources, namespace, suite })
     }
 
+    /// A source that is ready, and the cluster all to ourselves.
+    pub(crate) async fn alone() -> Result<Self> {
+        let scene = Self::empty(Suite::attach_alone().await?, "fault", Answer::data("1")).await?;
+        scene.apply("").await?;
+        scene.ready().await?;
+        Ok(scene)
+    }
+
     /// Applies the source; `more` goes below `spec.generator.http`.
     pub(crate) async fn apply(&self, more: &str) -> Result<String> {
         self.namespace.apply(&manifest("one", &self.upstream.url(), more)).await

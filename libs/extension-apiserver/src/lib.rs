@@ -115,7 +115,7 @@
 //!
 //! # What is not followed, and why
 //!
-//! - Protobuf and CBOR are refused as the API says (406, 415); every client of aggregated resources speaks JSON.
+//! - Protobuf and CBOR are refused as the API says (406); every client of aggregated resources speaks JSON.
 //! - The deprecated `/watch/` and `/proxy/` path prefixes are not served.
 //! - A wrong `?hash=` of an OpenAPI document is answered with the current document, not with a redirect as in Go, since
 //!   kube-apiserver makes a 502 of redirects.

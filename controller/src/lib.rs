@@ -86,3 +86,45 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         () = external_source::sweep(config.pipeline.store().as_ref(), &objects) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use artifacts::{
+        egress::EgressPolicy,
+        pipeline::{Limits, Pipeline},
+    };
+    use kube::client::Body;
+    use std::{convert::Infallible, future::pending};
+
+    /// A controller of a cluster that answers nothing.
+    fn unanswered() -> Config {
+        let silence =
+            tower::service_fn(|_: http::Request<Body>| pending::<Result<http::Response<Body>, Infallible>>());
+        let store = artifacts::store::open(&"memory://".parse().unwrap()).unwrap();
+        let limits = Limits { max_artifact_size: 1024, max_unpacked_size: 1024 };
+        Config {
+            client: Client::new(silence, "default"),
+            namespace: "postern-system".into(),
+            identity: "test".into(),
+            pipeline: Arc::new(Pipeline::new(EgressPolicy::default(), store, limits).unwrap()),
+            artifacts_url: "http://postern".parse().unwrap(),
+            concurrency: 1,
+            leader_elect: false,
+            serving: None,
+            metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_before_anything_is_known_waits_for_nothing() {
+        let shutdown = CancellationToken::new();
+        let running = run(unanswered(), shutdown.clone());
+        let asking = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            shutdown.cancel();
+        };
+        let ended = tokio::time::timeout(GRACE / 2, async { tokio::join!(running, asking) });
+        ended.await.expect("no pass had begun");
+    }
+}

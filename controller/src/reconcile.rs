@@ -4,6 +4,7 @@
 //! and differently each time: finalizers, conditions, status writes, events, metrics, pauses, panics, objects that do
 //! not decode. Start with [`Kind`]; one pass over one
 //! object is `pass`; `report` and `schedule` are its pure parts; `queue` is what wakes it.
+mod back_off;
 mod events;
 mod memory;
 mod metrics;
@@ -16,13 +17,14 @@ mod schedule;
 mod status;
 mod write;
 
+pub(crate) use back_off::{Pauses, back_off};
 pub(crate) use events::Note;
 pub(crate) use memory::{Memory, Next};
 pub use metrics::Metrics;
 pub(crate) use newest::Newest;
 pub(crate) use pass::{Phase, Work};
 pub(crate) use queue::{Guarded, Loop, Queue};
-pub(crate) use queue::{back_off, listing, prune};
+pub(crate) use queue::{listing, prune};
 pub(crate) use status::{Common, Status};
 pub(crate) use write::{is_conflict, is_gone, params};
 

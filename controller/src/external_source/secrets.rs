@@ -1,6 +1,6 @@
 //! Secrets that sources refer to: each read by name when it is needed, and watched by name, so that whoever corrects
 //! one is not kept waiting. No value is held between two passes, and no other Secret is ever seen.
-use crate::reconcile::{Failure, Queue, back_off};
+use crate::reconcile::{Failure, Pauses, Queue};
 use artifacts::plan::ReferencedSecret;
 use crds::reasons;
 use futures::StreamExt;
@@ -18,12 +18,18 @@ use std::{
     collections::{BTreeSet, HashMap},
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
 };
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
 /// Each watch is a connection. Secrets beyond are read at each pass all the same, only not watched in between.
 const MOST_WATCHES: usize = 256;
+
+/// The first and the longest pause between two tries of a Secret that may not be read: soon enough for who has just
+/// granted the right and looks, seldom enough for one that nobody will grant.
+const SOON: Duration = Duration::from_secs(1);
+const LATE: Duration = Duration::from_secs(15);
 
 /// Reads Secrets, and wakes the sources that refer to one when it changes. Clones share the watches; when the last is
 /// gone, the watches end.
@@ -148,12 +154,12 @@ impl Watch {
 }
 
 /// Follows one Secret by its metadata for as long as somebody refers to it. A Secret that may not be read is tried
-/// again every few seconds: that is how a new RoleBinding is noticed.
+/// again and again: that is how a new RoleBinding is noticed.
 async fn watch(shared: Weak<Shared>, key: Key) {
     let Some(client) = shared.upgrade().map(|shared| shared.client.clone()) else { return };
     let api: Api<PartialObjectMeta<Secret>> = Api::namespaced(client, &key.0);
     let by_name = watcher::Config::default().fields(&format!("metadata.name={}", key.1));
-    let mut events = pin!(watcher(api, by_name).backoff(back_off()));
+    let mut events = pin!(watcher(api, by_name).backoff(Pauses::new(SOON, LATE)));
     let mut listed = Sight::Absent;
     while let Some(event) = events.next().await {
         let sight = match event {

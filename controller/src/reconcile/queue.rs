@@ -1,13 +1,17 @@
 //! What wakes the loop, and the loop itself.
 use super::{
     Kind, Metrics, Newest, StatusOf,
+    back_off::back_off,
     events::Publisher,
     memory::{Key, Memories},
     pass,
 };
-use backon::ExponentialBuilder;
 use crds::annotations::REQUESTED_AT;
-use futures::{FutureExt, Stream, StreamExt, future::ready, stream::poll_fn};
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::{pending, ready},
+    stream::poll_fn,
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::DeserializeGuard,
@@ -15,8 +19,7 @@ use kube::{
         Config, Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{ObjectRef, Store, store::Writer},
-        utils::Backoff,
-        watcher::{self, ExponentialBackoff, watcher},
+        watcher::{self, watcher},
     },
 };
 use std::{
@@ -104,7 +107,8 @@ impl<K: Kind> Loop<K> {
             memories: Memories::default(),
             metrics: self.metrics,
         });
-        Controller::for_stream(watched, self.objects)
+        let idle = idle::<K>(shutdown.clone(), self.objects.clone());
+        let passes = Controller::for_stream(watched, self.objects)
             .with_config(Config::default().concurrency(self.concurrency))
             .reconcile_on(woken)
             .graceful_shutdown_on(shutdown.cancelled_owned())
@@ -118,8 +122,11 @@ impl<K: Kind> Loop<K> {
                     shared.memories.forget(&(gone.namespace.clone().unwrap_or_default(), gone.name.clone()));
                 }
                 ready(())
-            })
-            .await;
+            });
+        tokio::select! {
+            () = passes => {}
+            () = idle => {}
+        }
     }
 }
 
@@ -134,6 +141,14 @@ impl<K: Kind> Shared<K> {
     }
 }
 
+/// Returns after a `shutdown` that came before the objects were known. No pass has begun then, and kube's controller,
+/// which waits for the objects, would never end.
+async fn idle<K: Kind>(shutdown: CancellationToken, objects: Store<Guarded<K>>) {
+    if shutdown.run_until_cancelled(objects.wait_until_ready()).await.is_some() {
+        pending().await
+    }
+}
+
 /// The steps of a kind are guarded where their failure can be reported. This catches what is left, so that a bug in
 /// the loop itself still costs one pass and not the process.
 async fn unbroken(pass: impl Future<Output = Action>) -> Action {
@@ -141,16 +156,6 @@ async fn unbroken(pass: impl Future<Output = Action>) -> Action {
         error!("a bug ended a pass before it could be reported");
         Action::requeue(AFTER_BUG)
     })
-}
-
-/// The pause after a watch broke. Shorter than kube's, since everything waits for it.
-pub(crate) fn back_off() -> impl Backoff {
-    let pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(5))
-        .with_jitter()
-        .without_max_times();
-    ExponentialBackoff::from(pauses)
 }
 
 /// How objects are listed: in small pages, since a page is decoded whole and costs many times its size while it is.

@@ -10,7 +10,7 @@ use crds::annotations::REQUESTED_AT;
 use futures::{
     FutureExt, Stream, StreamExt,
     future::{pending, ready},
-    stream::poll_fn,
+    stream::{self, poll_fn},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -19,12 +19,13 @@ use kube::{
         Config, Controller, WatchStreamExt,
         controller::{self, Action},
         reflector::{ObjectRef, Store, store::Writer},
-        watcher::{self, watcher},
+        watcher::{self, Event, watcher},
     },
 };
 use std::{
     convert::Infallible,
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
@@ -177,11 +178,9 @@ fn watched<K: Kind>(
     client: Client,
     writer: Writer<Guarded<K>>,
 ) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send {
-    watcher(Api::<Guarded<K>>::all(client), listing())
-        .backoff(back_off())
-        .modify(prune)
-        .reflect(writer)
-        .applied_objects()
+    let events =
+        watcher(Api::<Guarded<K>>::all(client), listing()).backoff(back_off()).modify(prune).reflect(writer);
+    findable(events)
         .predicate_filter(concern::<K>, Default::default())
         // An error that reached the controller would hold up every other reason to wake.
         .filter_map(|object| {
@@ -193,6 +192,29 @@ fn watched<K: Kind>(
                 }
             })
         })
+}
+
+/// The objects of a watch, each when the store has it. The store takes in a new list as a whole, at its end; a pass over
+/// an object that is listed but cannot be found yet would be the last one that it gets.
+fn findable<O>(
+    events: impl Stream<Item = Result<Event<O>, watcher::Error>>,
+) -> impl Stream<Item = Result<O, watcher::Error>> {
+    let mut listed = Vec::new();
+    let objects = events.map(move |event| match event {
+        Ok(Event::Init) => {
+            listed.clear();
+            Vec::new()
+        }
+        Ok(Event::InitApply(object)) => {
+            listed.push(Ok(object));
+            Vec::new()
+        }
+        Ok(Event::InitDone) => mem::take(&mut listed),
+        Ok(Event::Apply(object)) => vec![Ok(object)],
+        Ok(Event::Delete(_)) => Vec::new(),
+        Err(error) => vec![Err(error)],
+    });
+    objects.flat_map(stream::iter)
 }
 
 /// A digest of all that may call for a pass: what people and Kubernetes change, and nothing that we do.
@@ -213,4 +235,29 @@ fn woken<K: Kind>(
     poll_fn(move |cx| wakes.poll_recv(cx))
         .map(|(namespace, name)| ObjectRef::new(&name).within(&namespace))
         .filter(move |reference| ready(objects.get(reference).is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::channel::mpsc::unbounded;
+
+    #[test]
+    fn listed_objects_wait_until_the_list_is_whole() {
+        let (events_tx, events_rx) = unbounded();
+        let mut objects = Box::pin(findable(events_rx));
+        let mut after = |event| {
+            events_tx.unbounded_send(Ok(event)).expect("the stream lives");
+            let next = || objects.next().now_or_never().flatten();
+            std::iter::from_fn(next).map(|object| object.expect("no error was sent")).collect::<Vec<_>>()
+        };
+        assert_eq!(after(Event::Init), [""; 0]);
+        assert_eq!(after(Event::InitApply("lost with the first list")), [""; 0]);
+        assert_eq!(after(Event::Init), [""; 0]);
+        assert_eq!(after(Event::InitApply("a")), [""; 0]);
+        assert_eq!(after(Event::InitApply("b")), [""; 0]);
+        assert_eq!(after(Event::InitDone), ["a", "b"]);
+        assert_eq!(after(Event::Apply("c")), ["c"]);
+        assert_eq!(after(Event::Delete("a")), [""; 0]);
+    }
 }

@@ -24,8 +24,8 @@ use std::{
 };
 use telemetry::logs;
 
-/// kube's client calls each failed request an error, which we report ourselves, with what it means.
-const QUIET: &str = "kube_client::client::builder=off";
+/// kube tells of each retry, and calls each failed request an error. We report both ourselves, with what they mean.
+const QUIET: &str = "kube_runtime=error,kube_client=error,kube_client::client::builder=off";
 
 /// 0: asked to stop. 1: could not start, or failed. 2: flags that make no sense.
 fn main() -> ExitCode {

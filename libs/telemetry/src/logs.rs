@@ -1,7 +1,7 @@
 //! Log lines on standard error, as JSON for machines or as text for people, and panics among them.
 use std::{any::Any, io, panic, str::FromStr};
 use thiserror::Error;
-use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt as _};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt, util::SubscriberInitExt as _};
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +40,12 @@ pub enum Error {
         /// What was given.
         name: String,
     },
+    /// A part of the filter names no level.
+    #[error("{word:?} in the log filter is no level, must be like info or info,controller=debug")]
+    UnknownLevel {
+        /// The part.
+        word: String,
+    },
     /// The filter cannot be read.
     #[error("failed to read the log filter {filter:?}, must be like info or info,controller=debug")]
     MalformedFilter {
@@ -63,8 +69,7 @@ pub enum Error {
 /// # Errors
 /// The filter cannot be read, or logging was started before.
 pub fn init(format: Format, filter: &str) -> Result<(), Error> {
-    let levels = EnvFilter::try_new(filter)
-        .map_err(|source| Error::MalformedFilter { filter: filter.to_owned(), source })?;
+    let levels = levels(filter)?;
     let lines = fmt().with_env_filter(levels).with_writer(io::stderr);
     match format {
         Format::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
@@ -75,6 +80,18 @@ pub fn init(format: Format, filter: &str) -> Result<(), Error> {
     .map_err(|source| Error::AlreadyInstalled { source })?;
     log_panics();
     Ok(())
+}
+
+/// Unlike [`EnvFilter`], takes no word for the name of a module that is to be logged in full: most often it is a level
+/// with a typing error, and all else would be silent.
+fn levels(filter: &str) -> Result<EnvFilter, Error> {
+    for word in filter.split(',').filter(|word| !word.is_empty()) {
+        let level = word.rsplit_once('=').map_or(word, |(_, level)| level);
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+            return Err(Error::UnknownLevel { word: word.to_owned() });
+        }
+    }
+    EnvFilter::try_new(filter).map_err(|source| Error::MalformedFilter { filter: filter.to_owned(), source })
 }
 
 /// A panic is a log line like any other, so that whoever reads JSON finds it.
@@ -105,9 +122,17 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_filter_is_refused_in_words() {
-        let error = init(Format::Json, "info,,=x=").expect_err("malformed");
-        assert!(matches!(error, Error::MalformedFilter { .. }), "{error}");
+    fn a_filter_without_a_level_is_refused_in_words() {
+        for (filter, word) in
+            [("loud", "loud"), ("info,contoller", "contoller"), ("info,a=", "a="), ("=x=", "=x=")]
+        {
+            let error = levels(filter).expect_err("no level").to_string();
+            assert_eq!(
+                error,
+                format!("{word:?} in the log filter is no level, must be like info or info,controller=debug")
+            );
+        }
+        assert!(matches!(levels("info,=info"), Err(Error::MalformedFilter { .. })));
     }
 
     #[test]

@@ -23,12 +23,15 @@ pub fn yaml() -> Result<String, serde_saphyr::ser::Error> {
     Ok(text)
 }
 
-/// What the derive cannot say: an optional field may be absent, but never null; and a paragraph is one line, since
-/// `kubectl explain` breaks lines by itself.
+/// What the derive cannot say: an optional field may be absent, but never null; nobody fills in a status but us; and a
+/// paragraph is one line, since `kubectl explain` breaks lines by itself.
 fn finished(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut definition.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut()) {
-            finish(schema);
+            each(schema, &finish);
+            if let Some(status) = schema.properties.as_mut().and_then(|fields| fields.get_mut("status")) {
+                each(status, &|schema| schema.default = None);
+            }
         }
     }
     definition
@@ -37,14 +40,19 @@ fn finished(mut definition: CustomResourceDefinition) -> CustomResourceDefinitio
 fn finish(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     schema.description = schema.description.take().map(|text| joined(&text));
+}
+
+/// Changes a schema and everything below it.
+fn each(schema: &mut JSONSchemaProps, change: &impl Fn(&mut JSONSchemaProps)) {
+    change(schema);
     for child in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
-        finish(child);
+        each(child, change);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = schema.items.as_mut() {
-        finish(items);
+        each(items, change);
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = schema.additional_properties.as_mut() {
-        finish(values);
+        each(values, change);
     }
 }
 
@@ -62,7 +70,10 @@ mod tests {
     #[test]
     fn no_field_is_nullable_and_every_field_is_described() {
         let text = yaml().expect("serializes");
-        assert!(!text.contains("nullable"), "{text}");
+        assert!(
+            !text.contains("nullable") && !text.contains("default: ''") && !text.contains("default: \"\""),
+            "{text}"
+        );
         for definition in all() {
             let schema =
                 definition.spec.versions[0].schema.as_ref().and_then(|s| s.open_api_v3_schema.as_ref());

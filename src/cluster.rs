@@ -4,7 +4,7 @@ use extension_apiserver::review;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
     Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
+    config::{KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
 use std::{path::Path, time::Duration};
 
@@ -37,6 +37,22 @@ pub(crate) async fn connect(kubeconfig: Option<&Path>) -> anyhow::Result<Cluster
 }
 
 async fn from_file(path: &Path) -> anyhow::Result<Config> {
-    let kubeconfig = Kubeconfig::read_from(path)?;
+    let kubeconfig = Kubeconfig::read_from(path).map_err(|error| match error {
+        // The path is named once already.
+        KubeconfigError::ReadConfig(source, _) => anyhow::Error::new(source),
+        other => other.into(),
+    })?;
     Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_kubeconfig_is_named_once() {
+        let error = connect(Some(Path::new("/no/such/file"))).await.err().expect("it is missing");
+        let expected = "failed to use the kubeconfig /no/such/file: No such file or directory (os error 2)";
+        assert_eq!(format!("{error:#}"), expected);
+    }
 }

@@ -1,9 +1,14 @@
 //! The command line. Every flag has a `POSTERN_…` variable, and every role takes all flags, so that one set of them
-//! fits a whole installation; a role ignores what it has no use for.
-use crate::{listen::Listen, size::Size};
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::TypedValueParser as _};
+//! fits a whole installation; what a role has no use for it ignores, and leaves out of its help.
+mod value;
+
+use crate::{listen::Listen, role::Role, size::Size};
+use clap::{
+    Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+    builder::TypedValueParser as _,
+};
 use ipnet::IpNet;
-use std::{net::IpAddr, num::NonZeroU16, path::PathBuf};
+use std::{num::NonZeroU16, path::PathBuf};
 use telemetry::logs::Format;
 use url::Url;
 
@@ -13,6 +18,27 @@ use url::Url;
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads the command line. Ends the process with help or a complaint where that is the answer.
+    pub(crate) fn read() -> Self {
+        let matches = Self::with_own_help().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The help of each role tells of its own flags alone.
+    fn with_own_help() -> clap::Command {
+        let roles = [Role::Apiserver, Role::Webhook, Role::Controller, Role::All];
+        roles.into_iter().fold(Self::command(), |command, role| {
+            command.mut_subcommand(role.name(), |command| {
+                command.mut_args(|arg| match arg.get_long().is_some_and(|flag| role.ignores(flag)) {
+                    true => arg.hide(true),
+                    false => arg,
+                })
+            })
+        })
+    }
 }
 
 /// What to do.
@@ -32,7 +58,7 @@ pub(crate) enum Command {
     Version,
 }
 
-/// The flags of every role.
+/// The flags of all roles.
 #[derive(Debug, Args)]
 pub(crate) struct Flags {
     #[command(flatten)]
@@ -111,7 +137,13 @@ pub(crate) struct ClusterFlags {
     #[arg(long, env = "POSTERN_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
     /// The namespace of Postern's own Secrets, Lease and Service
-    #[arg(long, env = "POSTERN_NAMESPACE", default_value = "postern-system")]
+    #[arg(
+        long,
+        env = "POSTERN_NAMESPACE",
+        value_name = "NAME",
+        default_value = "postern-system",
+        value_parser = value::namespace
+    )]
     pub(crate) namespace: String,
     /// The kinds to work on, so that roles can be split
     #[arg(
@@ -130,10 +162,10 @@ pub(crate) struct ClusterFlags {
 pub(crate) struct ArtifactFlags {
     /// Where artifacts are kept: memory:// or file:///absolute/path, both for `postern all` only [default there:
     /// memory://]
-    #[arg(long, env = "POSTERN_STORE", value_name = "URL")]
+    #[arg(long, env = "POSTERN_STORE", value_name = "URL", value_parser = value::store)]
     pub(crate) store: Option<Url>,
     /// Where Flux is told to fetch artifacts [default: port 8080 of the Service]
-    #[arg(long, env = "POSTERN_ARTIFACTS_URL", value_name = "URL")]
+    #[arg(long, env = "POSTERN_ARTIFACTS_URL", value_name = "URL", value_parser = value::base)]
     pub(crate) artifacts_url: Option<Url>,
     /// The largest artifact, compressed
     #[arg(long, env = "POSTERN_MAX_ARTIFACT_SIZE", value_name = "SIZE", default_value = "100Mi")]
@@ -142,10 +174,10 @@ pub(crate) struct ArtifactFlags {
     #[arg(long, env = "POSTERN_MAX_UNPACKED_SIZE", value_name = "SIZE", default_value = "400Mi")]
     pub(crate) max_unpacked_size: Size,
     /// Addresses that sources may lead to though they are not public: ranges such as 10.1.0.0/16
-    #[arg(long, env = "POSTERN_ALLOW_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = range)]
+    #[arg(long, env = "POSTERN_ALLOW_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = value::range)]
     pub(crate) allow_egress: Vec<IpNet>,
     /// Addresses that sources may not lead to, such as the ranges of the cluster's pods and services
-    #[arg(long, env = "POSTERN_DENY_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = range)]
+    #[arg(long, env = "POSTERN_DENY_EGRESS", value_name = "RANGE", value_delimiter = ',', value_parser = value::range)]
     pub(crate) deny_egress: Vec<IpNet>,
 }
 
@@ -154,7 +186,7 @@ pub(crate) struct ArtifactFlags {
 #[command(next_help_heading = "Controller")]
 pub(crate) struct ControllerFlags {
     /// How many sources are worked on at once
-    #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16")]
+    #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16", value_parser = value::count)]
     pub(crate) concurrency: NonZeroU16,
     /// Whether replicas agree on one that works, by the Lease postern-controller
     #[arg(
@@ -193,15 +225,6 @@ pub(crate) struct LogFlags {
 pub(crate) enum Kind {
     /// source.flux.oddkin.co
     ExternalSource,
-}
-
-/// A range, or a single address for the range that holds nothing else.
-fn range(text: &str) -> Result<IpNet, String> {
-    let single = || text.parse::<IpAddr>().map(IpNet::from).ok();
-    text.parse()
-        .ok()
-        .or_else(single)
-        .ok_or_else(|| "must be a range or an address, as in 10.1.0.0/16".to_owned())
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ mod tasks;
 mod tls;
 
 use anyhow::{Context as _, anyhow};
-use clap::Parser as _;
 use flags::{Cli, Command, Flags};
 use role::Role;
 use std::{
@@ -29,7 +28,7 @@ const QUIET: &str = "kube_runtime=error,kube_client=error,kube_client::client::b
 
 /// 0: asked to stop. 1: could not start, or failed. 2: flags that make no sense.
 fn main() -> ExitCode {
-    let ended = match Cli::parse().command {
+    let ended = match Cli::read().command {
         Command::Apiserver(flags) => start(Role::Apiserver, *flags),
         Command::Webhook(flags) => start(Role::Webhook, *flags),
         Command::Controller(flags) => start(Role::Controller, *flags),

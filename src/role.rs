@@ -37,6 +37,18 @@ impl Role {
         matches!(self, Self::Controller | Self::All)
     }
 
+    /// Whether a flag changes nothing for it.
+    pub(crate) fn ignores(self, flag: &str) -> bool {
+        match flag {
+            "apiserver-listen" | "artifacts-listen" => !self.serves_api(),
+            "webhook-listen" => !self.admits(),
+            "store" => !self.serves_api() && !self.reconciles(),
+            "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"
+            | "concurrency" | "leader-elect" | "kinds" => !self.reconciles(),
+            _ => false,
+        }
+    }
+
     /// The store to open, if it needs one.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The command line as people and charts write it.
 use super::*;
-use clap::{CommandFactory as _, error::ErrorKind};
+use clap::error::ErrorKind;
 
 fn parse(args: &[&str]) -> Result<Flags, clap::Error> {
     match Cli::try_parse_from(["postern", "all"].iter().chain(args))?.command {
@@ -23,6 +23,35 @@ fn every_flag_of_a_role_has_a_variable_named_after_it() {
             assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
         }
     }
+}
+
+#[test]
+fn the_help_of_a_role_tells_of_its_own_flags_alone() {
+    let help = |role: &str| {
+        let mut command = Cli::with_own_help();
+        command.build();
+        command.find_subcommand_mut(role).expect("a role").render_help().to_string()
+    };
+    for (role, own, other) in [
+        ("webhook", "--webhook-listen", ["--store", "--concurrency", "--artifacts-listen", "Controller:"]),
+        ("apiserver", "--store", ["--webhook-listen", "--concurrency", "--allow-egress", "--kinds"]),
+        (
+            "controller",
+            "--allow-egress",
+            ["--webhook-listen", "--artifacts-listen", "--apiserver-listen", "-x"],
+        ),
+        ("all", "--artifacts-url", ["-x"; 4]),
+    ] {
+        let help = help(role);
+        assert!(help.contains(own) && help.contains("--admin-listen"), "{role}: {help}");
+        assert!(!other.iter().any(|flag| help.contains(flag)), "{role}: {help}");
+    }
+}
+
+#[test]
+fn a_role_ignores_the_flags_of_others() {
+    let line = ["postern", "webhook", "--store=memory://", "--concurrency=4"];
+    Cli::with_own_help().try_get_matches_from(line).expect("one set of flags fits all roles");
 }
 
 #[test]
@@ -60,6 +89,9 @@ fn what_makes_no_sense_is_refused() {
         (["--allow-egress=10.0.0.0/33"], ErrorKind::ValueValidation),
         (["--max-artifact-size=100MiB"], ErrorKind::ValueValidation),
         (["--concurrency=0"], ErrorKind::ValueValidation),
+        (["--store=foo"], ErrorKind::ValueValidation),
+        (["--artifacts-url=ftp://x"], ErrorKind::ValueValidation),
+        (["--namespace=BAD_NS"], ErrorKind::ValueValidation),
         (["--webhook-listen=9443"], ErrorKind::ValueValidation),
         (["--tls-cert=/a"], ErrorKind::MissingRequiredArgument),
         (["--kinds=Pod"], ErrorKind::InvalidValue),

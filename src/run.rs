@@ -10,6 +10,8 @@ use extension_apiserver::serve::ClientCertificates;
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use url::Url;
 use webhook::Webhook;
 
 /// Runs a role until it is told to stop.
@@ -20,6 +22,24 @@ pub(crate) async fn run(role: Role, flags: Flags) -> anyhow::Result<()> {
     tokio::select! {
         ended = work => ended,
         () = shutdown.abort.cancelled() => bail!("told to stop twice, running work was dropped"),
+    }
+}
+
+/// Says what an operator asks first when something is not as expected.
+fn announce(role: Role, flags: &Flags, store: Option<&Url>) {
+    let given = &flags.artifacts;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        role = role.name(),
+        namespace = flags.cluster.namespace,
+        store = store.map(tracing::field::display),
+        artifacts_url = given.artifacts_url.as_ref().map(tracing::field::display),
+        allow_egress = ?given.allow_egress,
+        deny_egress = ?given.deny_egress,
+        "starting"
+    );
+    if store.is_some_and(|url| url.scheme() == "memory") {
+        warn!("artifacts are kept in memory and go with this process, give a --store=file:///… to keep them");
     }
 }
 
@@ -38,6 +58,7 @@ impl Parts {
     /// What is wrong with flags or machine shows here, before anything runs.
     async fn build(role: Role, flags: &Flags, drain: CancellationToken) -> anyhow::Result<Self> {
         let url = role.store(flags.artifacts.store.as_ref())?;
+        announce(role, flags, url.as_ref());
         let store = url.map(|url| artifacts::store::open(&url)).transpose()?;
         let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;

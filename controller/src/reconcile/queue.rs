@@ -146,7 +146,7 @@ impl<K: Kind> Shared<K> {
 /// which waits for the objects, would never end.
 async fn idle<K: Kind>(shutdown: CancellationToken, objects: Store<Guarded<K>>) {
     if shutdown.run_until_cancelled(objects.wait_until_ready()).await.is_some() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

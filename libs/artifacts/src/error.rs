@@ -300,19 +300,24 @@ fn answered(status: StatusCode, limited: bool) -> &'static str {
     }
 }
 
-/// An error and its causes on one line.
+/// An error and its causes on one line. Errors of other crates tell their causes too, so what the line holds already is
+/// left out.
 #[derive(Debug)]
 pub struct Chain<'a>(pub &'a dyn StdError);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut line = self.0.to_string();
         let mut next = self.0.source();
         while let Some(cause) = next {
-            write!(f, ": {cause}")?;
+            let text = cause.to_string();
+            if !line.contains(&text) {
+                line.push_str(": ");
+                line.push_str(&text);
+            }
             next = cause.source();
         }
-        Ok(())
+        f.write_str(&line)
     }
 }
 
@@ -359,6 +364,9 @@ mod tests {
     fn a_chain_names_each_cause_once() {
         let error =
             Error::NameNotResolved { host: "example.com".into(), source: io::Error::other("no such name") };
+        assert_eq!(Chain(&error).to_string(), "no address found for example.com: no such name");
+        let told_twice = io::Error::other(io::Error::other("no such name"));
+        let error = Error::NameNotResolved { host: "example.com".into(), source: told_twice };
         assert_eq!(Chain(&error).to_string(), "no address found for example.com: no such name");
     }
 }

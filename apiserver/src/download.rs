@@ -26,7 +26,7 @@ impl Download<'_> {
     /// Which bytes to send: all of them, or a part. Otherwise the answer that needs no bytes.
     pub(crate) fn wanted(&self) -> Result<Option<Range<u64>>, Box<Response<Body>>> {
         let condition = self.headers.get(header::IF_MATCH);
-        if condition.is_some() && !range::names(condition, &self.etag) {
+        if condition.is_some() && !range::demands(condition, &self.etag) {
             return Err(self.head(StatusCode::PRECONDITION_FAILED, serve::empty()).into());
         }
         if range::names(self.headers.get(header::IF_NONE_MATCH), &self.etag) {

@@ -23,8 +23,17 @@ pub(super) fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {
 
 /// Whether `If-None-Match` lists the tag. The comparison is weak (RFC 9110 §13.1.2).
 pub(super) fn names(value: Option<&HeaderValue>, etag: &str) -> bool {
-    let Some(text) = value.and_then(|value| value.to_str().ok()) else { return false };
-    text.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    listed(value).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+/// Whether `If-Match` lists the tag. The comparison is strong (RFC 9110 §13.1.1).
+pub(super) fn demands(value: Option<&HeaderValue>, etag: &str) -> bool {
+    listed(value).any(|tag| tag == "*" || tag == etag)
+}
+
+fn listed(value: Option<&HeaderValue>) -> impl Iterator<Item = &str> {
+    let text = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(',').map(str::trim)
 }
 
 fn single(text: &str, size: u64) -> Option<Wanted> {
@@ -97,6 +106,11 @@ mod tests {
             assert!(names(Some(&HeaderValue::from_str(value).expect("header")), TAG), "{value}");
         }
         assert!(!names(Some(&HeaderValue::from_static("\"x\"")), TAG));
+        assert!(demands(Some(&HeaderValue::from_static("\"x\", \"sha256:ab\"")), TAG));
+        assert!(
+            !demands(Some(&HeaderValue::from_static("W/\"sha256:ab\"")), TAG),
+            "a weak tag promises too little"
+        );
         assert!(!names(None, TAG));
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP side: `POST /mutate` and `POST /validate`.
 use crate::{
     Step, admit,
+    budget::Budget,
     kinds::{self, Kind},
     metrics::Metrics,
     review::{Answer, Review},
@@ -12,17 +13,18 @@ use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ALLOW, CONTENT_TYPE},
 };
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use kube::core::Status;
 use std::time::{Duration, Instant};
 use telemetry::metrics::Registry;
-use tokio::{sync::Semaphore, time};
+use tokio::time;
 use tracing::debug;
 
 /// kube-apiserver takes objects of up to 3 MiB, and an update carries two.
 const LARGEST: usize = 7 << 20;
-/// All bodies that are read at once, in KiB: nobody has to say who they are here, so all together stay bounded.
-const BUDGET_KIB: usize = 64 << 10;
+/// What all bodies that are arriving may take together.
+const BUDGET: usize = 16 << 20;
 /// What kube-apiserver allows at most, and what it assumes when it says nothing.
 const LONGEST: Duration = Duration::from_secs(30);
 const USUAL: Duration = Duration::from_secs(10);
@@ -30,14 +32,14 @@ const USUAL: Duration = Duration::from_secs(10);
 /// The admission webhook: answers kube-apiserver's `AdmissionReview`s.
 pub struct Webhook {
     kinds: Vec<Kind>,
-    budget: Semaphore,
+    budget: Budget,
     metrics: Metrics,
 }
 
 impl Webhook {
     /// A webhook for every kind of ours, counting in `registry`.
     pub fn new(registry: &mut Registry) -> Self {
-        Self { kinds: kinds::all(), budget: Semaphore::new(BUDGET_KIB), metrics: Metrics::new(registry) }
+        Self { kinds: kinds::all(), budget: Budget::new(BUDGET), metrics: Metrics::new(registry) }
     }
 
     /// The answer to a review, as JSON.
@@ -68,13 +70,11 @@ impl Webhook {
         Ok(serde_json::to_vec(&answer).expect("strings, numbers and maps with string keys serialize"))
     }
 
-    async fn read(&self, body: Incoming) -> Result<Bytes, BodyError> {
-        use hyper::body::Body as _;
-        let announced =
-            body.size_hint().upper().map_or(LARGEST, |size| usize::try_from(size).unwrap_or(LARGEST));
-        let kib = u32::try_from(announced.min(LARGEST) >> 10).unwrap_or(u32::MAX);
-        let _share = self.budget.acquire_many(kib + 1).await.expect("the budget is never closed");
-        read_body(body, LARGEST, BODY_IDLE_TIMEOUT).await
+    /// Nothing if the body had to make room for others.
+    async fn read(&self, body: Incoming) -> Option<Result<Bytes, BodyError>> {
+        let share = self.budget.share();
+        let body = body.inspect_frame(|frame| share.hold(frame.data_ref().map_or(0, Bytes::len)));
+        share.unless_evicted(read_body(body, LARGEST, BODY_IDLE_TIMEOUT)).await
     }
 }
 
@@ -91,11 +91,14 @@ impl Handler for Webhook {
             return refusal;
         }
         match time::timeout(patience(request.uri()), self.read(request.into_body())).await {
-            Ok(Ok(body)) => match self.answer(step, &body) {
+            Ok(Some(Ok(body))) => match self.answer(step, &body) {
                 Ok(json) => respond(StatusCode::OK, json),
                 Err(why) => refuse(StatusCode::BAD_REQUEST, "BadRequest", &why),
             },
-            Ok(Err(error)) => refuse(status_of(&error), error.reason(), &error.to_string()),
+            Ok(Some(Err(error))) => refuse(status_of(&error), error.reason(), &error.to_string()),
+            Ok(None) => {
+                refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "too much arrives at once")
+            }
             Err(_) => refuse(StatusCode::GATEWAY_TIMEOUT, "Timeout", "the review did not arrive in time"),
         }
     }

@@ -5,6 +5,7 @@
 //! runs between the two, names every structural error at once. Imports `crds`, `telemetry` and the HTTP serving of
 //! `extension-apiserver`. Start with `admit.rs`; a new kind is one row in `kinds.rs`.
 mod admit;
+mod budget;
 mod endpoint;
 mod judge;
 mod kinds;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use extension_apiserver::serve::{Limits, serve};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -81,6 +81,22 @@ async fn garbage_is_a_bad_request_and_the_connection_lives_on() {
 async fn a_body_beyond_the_cap_is_refused() {
     let (code, _, status) = Connection::open().await.send("POST", "/mutate", vec![b' '; (7 << 20) + 1]).await;
     assert_eq!((code, &status["reason"]), (413, &json!("RequestEntityTooLarge")));
+}
+
+#[tokio::test]
+async fn reviews_that_are_announced_and_never_come_keep_nobody_out() {
+    let mut connection = Connection::open().await;
+    let mut held = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(connection.address).await.unwrap();
+        let head = "POST /mutate HTTP/1.1\r\nhost: x\r\ncontent-length: 7340032\r\n\r\n{";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let review = review("CREATE", &object(), &Value::Null).to_string();
+    let answered = connection.send("POST", "/mutate?timeout=1s", review);
+    let (code, ..) = tokio::time::timeout(Duration::from_secs(1), answered).await.expect("at once");
+    assert_eq!(code, 200);
 }
 
 #[tokio::test]

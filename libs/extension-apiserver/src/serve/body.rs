@@ -81,18 +81,52 @@ where
         return Err(BodyError::TooLarge { limit });
     }
     let started = Instant::now();
-    let mut read = BytesMut::with_capacity(announced);
+    let mut read = Blocks::default();
     loop {
-        let due = started + idle + Duration::from_secs(read.len() as u64) / SLOWEST;
+        let due = started + idle + Duration::from_secs(read.bytes as u64) / SLOWEST;
         let frame = timeout_at(due.min(Instant::now() + idle), body.frame()).await;
         let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else {
-            return Ok(read.freeze());
+            return Ok(read.join());
         };
         let frame = frame.map_err(|error| BodyError::Broken { source: error.into() })?;
         let Ok(data) = frame.into_data() else { continue };
-        if read.len() + data.len() > limit {
+        if read.bytes + data.len() > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        read.extend_from_slice(&data);
+        read.push(&data);
+    }
+}
+
+/// What has arrived, in blocks of one size. One buffer would be as large as what a client announces and never sends, or
+/// grow by doubling and leave holes of every size behind.
+#[derive(Default)]
+struct Blocks {
+    bytes: usize,
+    blocks: Vec<BytesMut>,
+}
+
+impl Blocks {
+    const SIZE: usize = 64 << 10;
+
+    fn push(&mut self, mut data: &[u8]) {
+        self.bytes += data.len();
+        while !data.is_empty() {
+            if self.blocks.last().is_none_or(|last| last.len() == Self::SIZE) {
+                self.blocks.push(BytesMut::with_capacity(Self::SIZE));
+            }
+            let last = self.blocks.last_mut().expect("there is one now");
+            let (fits, rest) = data.split_at(data.len().min(Self::SIZE - last.len()));
+            last.extend_from_slice(fits);
+            data = rest;
+        }
+    }
+
+    fn join(mut self) -> Bytes {
+        if self.blocks.len() < 2 {
+            return self.blocks.pop().unwrap_or_default().freeze();
+        }
+        let mut whole = BytesMut::with_capacity(self.bytes);
+        self.blocks.iter().for_each(|block| whole.extend_from_slice(block));
+        whole.freeze()
     }
 }

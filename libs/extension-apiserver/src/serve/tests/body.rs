@@ -18,6 +18,16 @@ async fn a_body_is_read_up_to_its_limit() {
 }
 
 #[tokio::test]
+async fn a_body_of_many_pieces_is_read_in_their_order() {
+    let whole: Vec<u8> = (0..200_000_u32).map(|i| i.to_be_bytes()[2]).collect();
+    let whole: &'static [u8] = whole.leak();
+    for piece in [1_000, 65_536, 70_000] {
+        let read = read_frames(whole.chunks(piece).collect(), whole.len()).await.unwrap();
+        assert!(read == whole, "in pieces of {piece} bytes");
+    }
+}
+
+#[tokio::test]
 async fn a_body_announced_too_large_is_refused_unread() {
     let server = Server::plain(limits()).await;
     let mut tcp = server.tcp().await;

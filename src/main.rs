@@ -2,6 +2,7 @@
 mod admin;
 mod api;
 mod cluster;
+mod descriptors;
 mod endpoint;
 mod flags;
 mod listen;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
 
 fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
     logs::init(flags.logs.format, &format!("{QUIET},{}", flags.logs.level))?;
+    descriptors::raise_limit();
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().map_err(|_| anyhow!("another crypto provider is installed already"))?;
     let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;

@@ -1,5 +1,7 @@
 //! A steady load of requests that must all succeed, whatever a test does to Postern meanwhile.
+use crate::scene::Scene;
 use anyhow::{Result, ensure};
+use kube::api::{ObjectMeta, PostParams};
 use std::{
     future::Future,
     time::{Duration, Instant},
@@ -32,6 +34,27 @@ impl Load {
     pub(crate) fn new() -> Self {
         let stop = CancellationToken::new();
         Self { stop: stop.clone(), kinds: JoinSet::new(), _ends_with_this: stop.drop_guard() }
+    }
+
+    /// What users do all day through kube-apiserver: a source that admission lets in, an artifact that is read.
+    pub(crate) async fn usual(scene: &Scene) -> Result<Self> {
+        let mut candidate = scene.sources.get("one").await?;
+        candidate.metadata = ObjectMeta { name: Some("candidate".into()), ..ObjectMeta::default() };
+        let (sources, client) = (scene.sources.clone(), scene.suite.client().clone());
+        let path = format!(
+            "/apis/subresources.postern.dev/v1alpha1/namespaces/{}/externalsources/one/artifact",
+            scene.namespace.name()
+        );
+        let admitted = move || {
+            let (sources, candidate) = (sources.clone(), candidate.clone());
+            let dry = PostParams { dry_run: true, ..PostParams::default() };
+            async move { Ok(sources.create(&dry, &candidate).await.map(drop)?) }
+        };
+        let read = move || {
+            let (client, request) = (client.clone(), http::Request::get(&path).body(Vec::new()));
+            async move { Ok(client.request_text(request?).await.map(drop)?) }
+        };
+        Ok(Self::new().of("a creation, admitted", admitted).of("an artifact, read", read))
     }
 
     /// One more kind of request, sent from now on.

@@ -2,7 +2,6 @@
 use crate::{load::Load, pki, scene::Scene, sources::PATIENCE};
 use anyhow::{Context, Result, ensure};
 use cluster::{Cluster, authority, suite::Urls};
-use crds::ExternalSource;
 use k8s_openapi::{
     api::{
         admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration},
@@ -12,7 +11,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, Resource,
-    api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams},
+    api::{DeleteParams, Patch, PatchParams},
 };
 use reqwest::{Certificate, tls::TlsInfo};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
@@ -49,19 +48,10 @@ impl<'a> Rotation<'a> {
             }
         })
         .await?;
-        let namespace = scene.namespace.name();
-        let sources = scene.sources.clone();
-        let mut candidate = scene.sources.get("one").await?;
-        candidate.metadata = ObjectMeta { name: Some("candidate".into()), ..ObjectMeta::default() };
-        let client = self.cluster.client().clone();
-        let artifact = format!(
-            "/apis/subresources.postern.dev/v1alpha1/namespaces/{namespace}/externalsources/one/artifact"
-        );
         let (apiserver, webhook) = (self.urls.apiserver.clone(), self.urls.webhook.clone());
         let other_bundle = bundle.clone();
-        let load = Load::new()
-            .of("a creation, admitted", move || create(sources.clone(), candidate.clone()))
-            .of("an artifact, read", move || get(client.clone(), artifact.clone()))
+        let load = Load::usual(scene)
+            .await?
             .of("the aggregated API, directly", move || {
                 let url = format!("{apiserver}/readyz");
                 let bundle = bundle.clone();
@@ -169,18 +159,6 @@ where
 
 fn authorities(pem: &[u8]) -> Result<Authorities> {
     Ok(CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?)
-}
-
-async fn create(sources: Api<ExternalSource>, candidate: ExternalSource) -> Result<()> {
-    let dry = PostParams { dry_run: true, ..PostParams::default() };
-    sources.create(&dry, &candidate).await?;
-    Ok(())
-}
-
-async fn get(client: Client, path: String) -> Result<()> {
-    let request = http::Request::get(path).body(Vec::new())?;
-    client.request_text(request).await?;
-    Ok(())
 }
 
 /// Asks over a connection of its own, and returns the certificate that the server showed.

@@ -39,7 +39,30 @@ fn finished(mut definition: CustomResourceDefinition) -> CustomResourceDefinitio
 
 fn finish(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    say_what_conditions_are(schema);
     schema.description = schema.description.take().map(|text| joined(&text));
+}
+
+/// The type of conditions comes from Kubernetes, and its words are written for Go programmers.
+fn say_what_conditions_are(schema: &mut JSONSchemaProps) {
+    const WORDS: [(&str, &str); 6] = [
+        ("type", "What the condition is about, such as Ready."),
+        ("status", "Whether it holds: True, False or Unknown."),
+        ("reason", "Why, in one word that programs can compare. The words are API and never change."),
+        ("message", "Why, in a sentence for people."),
+        ("observedGeneration", "The generation of the spec that the condition speaks of."),
+        ("lastTransitionTime", "Since when the status is what it is."),
+    ];
+    let Some(fields) = schema.properties.as_mut() else { return };
+    if WORDS.iter().any(|(name, _)| !fields.contains_key(*name)) {
+        return;
+    }
+    for (name, words) in WORDS {
+        if let Some(field) = fields.get_mut(name) {
+            field.description = Some(words.to_owned());
+        }
+    }
+    schema.description = Some("One aspect of how the source is.".to_owned());
 }
 
 /// Changes a schema and everything below it.

@@ -205,7 +205,7 @@ proptest! {
     }
 
     #[test]
-    fn an_embedded_address_has_the_verdict_of_the_address(bits: u32) {
+    fn any_embedded_address_has_the_verdict_of_the_address(bits: u32) {
         let v4 = std::net::Ipv4Addr::from(bits);
         let policy = EgressPolicy::default();
         let plain = policy.check(v4.into()).is_ok();
@@ -216,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn what_std_calls_private_or_local_is_never_open(bits: u32, v6: u128) {
+    fn any_address_that_std_calls_private_or_local_is_closed(bits: u32, v6: u128) {
         let v4 = std::net::Ipv4Addr::from(bits);
         if v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast() || v4.is_documentation()
             || v4.is_broadcast() || v4.is_unspecified()
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn a_denied_range_has_no_way_in(bits: u32, prefix in 1_u8..=32) {
+    fn any_denied_range_has_no_way_in(bits: u32, prefix in 1_u8..=32) {
         let v4 = std::net::Ipv4Addr::from(bits);
         let denied = IpNet::new(v4.into(), prefix).unwrap().trunc();
         let policy = EgressPolicy::new(nets(&["0.0.0.0/0"]), vec![denied]);

@@ -191,7 +191,7 @@ fn errors_of_both_ends_are_told_apart() {
 
 proptest! {
     #[test]
-    fn what_is_packed_is_read_back(
+    fn any_files_that_are_packed_are_read_back(
         files in proptest::collection::btree_map("[a-c]{1,2}(/[a-c-]{1,2}){0,3}|d{90,120}/e{1,150}", (any::<bool>(), proptest::collection::vec(any::<u8>(), 0..2_000)), 0..12)
     ) {
         let files: BTreeMap<EntryPath, _> = files.into_iter().map(|(name, file)| (path(&name), file)).collect();

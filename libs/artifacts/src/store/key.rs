@@ -138,13 +138,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_read_back(namespace in "[a-z0-9]{1,20}", name in "[a-z0-9]([a-z0-9.]?[a-z0-9]){0,9}", bytes: Vec<u8>) {
+        fn any_key_is_read_back(namespace in "[a-z0-9]{1,20}", name in "[a-z0-9]([a-z0-9.]?[a-z0-9]){0,9}", bytes: Vec<u8>) {
             let key = BlobKey { source: SourceKey::new(namespace, name).unwrap(), digest: Digest::of(&bytes) };
             prop_assert_eq!(key.path().parse(), Ok(key));
         }
 
         #[test]
-        fn whatever_parses_is_written_the_same(path in ".{0,20}|externalsource(/[a-z.%#]{0,4}){1,4}") {
+        fn any_text_that_parses_is_written_the_same(path in ".{0,20}|externalsource(/[a-z.%#]{0,4}){1,4}") {
             if let Ok(key) = path.parse::<BlobKey>() {
                 prop_assert_eq!(key.path(), path);
             }

@@ -246,7 +246,7 @@ fn errors_of_the_source_stay_its_own() {
 
 proptest::proptest! {
     #[test]
-    fn what_the_tar_crate_writes_is_unpacked(
+    fn any_archive_of_the_tar_crate_is_unpacked(
         files in proptest::collection::btree_map("[a-z]{1,120}(-[a-z]{1,60}){0,2}", proptest::collection::vec(proptest::num::u8::ANY, 0..3_000), 1..8),
         seed: u64,
     ) {
@@ -265,7 +265,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_bytes_make_it_panic(mut body: Vec<u8>, at in 0_usize..2_000, byte: u8) {
+    fn any_bytes_are_read_without_a_panic(mut body: Vec<u8>, at in 0_usize..2_000, byte: u8) {
         drop(unpacked(&body));
         drop(unpack(body.as_slice(), Format::Gzip, LIMIT));
         drop(unpack(body.as_slice(), Format::Tar, LIMIT));

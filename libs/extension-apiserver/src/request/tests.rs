@@ -110,7 +110,7 @@ fn paths_that_programs_read_differently_are_odd() {
 
 proptest::proptest! {
     #[test]
-    fn what_is_read_is_what_was_written(
+    fn any_path_that_is_written_is_read_back(
         namespace in "[a-z0-9][a-z0-9-]{0,10}",
         resource in "[a-z]{1,10}",
         name in "[a-z0-9][a-z0-9.-]{0,10}",
@@ -123,7 +123,7 @@ proptest::proptest! {
     }
 
     #[test]
-    fn no_path_makes_it_panic(path in "[/a-z.%0-9A-F\\\\*]{0,60}", query in "[a-z=&%0-9+]{0,60}") {
+    fn any_path_is_read_without_a_panic(path in "[/a-z.%0-9A-F\\\\*]{0,60}", query in "[a-z=&%0-9+]{0,60}") {
         let _ = RequestInfo::new(&Method::GET, &path, &Query::parse(&query));
     }
 }

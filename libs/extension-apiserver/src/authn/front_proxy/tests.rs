@@ -128,7 +128,7 @@ fn encoded(key: &str) -> String {
 
 proptest! {
     #[test]
-    fn whatever_kube_apiserver_encodes_is_decoded(
+    fn any_user_that_kube_apiserver_encodes_is_decoded(
         key in "[a-z0-9/%:._ é✓-]{1,40}",
         values in proptest::collection::vec("[ -~]{0,20}", 1..4),
     ) {
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn no_headers_make_it_panic_or_name_a_user_that_was_not_named(
+    fn any_headers_name_the_user_that_they_name_or_nobody(
         sent in proptest::collection::vec(("x-remote-(user|uid|group|extra-[!-9;-Z^-~]{0,8})", any::<Vec<u8>>()), 0..6),
     ) {
         let mut map = HeaderMap::new();
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn decoding_is_all_or_nothing(key in "[a-z%0-9f]{0,12}") {
+    fn any_key_is_decoded_whole_or_not_at_all(key in "[a-z%0-9f]{0,12}") {
         let decoded = decoded(&key);
         let is_whole = key.split('%').skip(1).all(|rest| {
             rest.len() >= 2 && rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit)

@@ -76,7 +76,7 @@ fn follow(known: &mut Known, change: &Change<Revision>) -> Version {
 
 proptest! {
     #[test]
-    fn cut_anywhere_and_resumed_on_another_replica_nothing_is_lost(history in writes(), listed in 0..25usize) {
+    fn any_watch_that_is_cut_and_resumed_on_another_replica_loses_nothing(history in writes(), listed in 0..25usize) {
         let first = replica(&history, 0, 1_000);
         let other = replica(&history, listed.min(history.len()), 1_000);
         let expected = known(&first.snapshot("").unwrap());
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn every_earlier_state_in_the_window_can_be_listed(history in writes(), window in 1..40usize) {
+    fn any_earlier_state_in_the_window_can_be_listed(history in writes(), window in 1..40usize) {
         let state = replica(&history, 0, window);
         let changes = state.changes_from(state.first, usize::MAX).unwrap();
         prop_assert!(changes.len() <= window);

@@ -1,4 +1,5 @@
 //! Reading what we wrote: the watch may lag behind our own last write, and whoever acts on the older state acts twice.
+use crate::reconcile::queue::prune;
 use kube::{Resource, ResourceExt, runtime::reflector::ObjectRef};
 use std::{
     collections::HashMap,
@@ -13,28 +14,39 @@ const BELIEVED: Duration = Duration::from_secs(10);
 /// The objects that we wrote and that the watch has not shown yet.
 pub(crate) struct Newest<K: Resource<DynamicType = ()>>(Mutex<Written<K>>);
 
-/// What we wrote, and when.
-type Written<K> = HashMap<ObjectRef<K>, (Arc<K>, Instant)>;
+struct Written<K: Resource<DynamicType = ()>> {
+    /// What we wrote, and when.
+    objects: HashMap<ObjectRef<K>, (Arc<K>, Instant)>,
+    /// When those that are no longer believed were last thrown out.
+    swept: Option<Instant>,
+}
 
 impl<K: Resource<DynamicType = ()> + Clone> Default for Newest<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Mutex::new(Written { objects: HashMap::new(), swept: None }))
     }
 }
 
 impl<K: Resource<DynamicType = ()> + Clone> Newest<K> {
-    /// Remembers what a write returned.
-    pub(crate) fn wrote(&self, object: K, now: Instant) {
-        self.lock().insert(ObjectRef::from_obj(&object), (Arc::new(object), now));
+    /// Remembers what a write returned, without what nobody reads.
+    pub(crate) fn wrote(&self, mut object: K, now: Instant) {
+        prune(&mut object);
+        let mut written = self.lock();
+        // A source is not looked at again before its interval; its write would lie here for as long.
+        if written.swept.is_none_or(|swept| now.saturating_duration_since(swept) > BELIEVED) {
+            written.objects.retain(|_, (_, since)| now.saturating_duration_since(*since) <= BELIEVED);
+            written.swept = Some(now);
+        }
+        written.objects.insert(ObjectRef::from_obj(&object), (Arc::new(object), now));
     }
 
     /// The newer of what the watch shows and of what we wrote.
     pub(crate) fn of(&self, key: &ObjectRef<K>, watched: Option<Arc<K>>, now: Instant) -> Option<Arc<K>> {
         let mut written = self.lock();
-        let Some((own, since)) = written.get(key) else { return watched };
+        let Some((own, since)) = written.objects.get(key) else { return watched };
         let caught_up = watched.as_ref().is_some_and(|seen| version(&**seen) >= version(&**own));
         if caught_up || now.saturating_duration_since(*since) > BELIEVED {
-            written.remove(key);
+            written.objects.remove(key);
             return watched;
         }
         Some(own.clone())
@@ -42,12 +54,15 @@ impl<K: Resource<DynamicType = ()> + Clone> Newest<K> {
 
     /// Whether the watch shows just what we wrote ourselves.
     pub(crate) fn is_own_write(&self, seen: &K) -> bool {
-        self.lock().get(&ObjectRef::from_obj(seen)).is_some_and(|(own, _)| version(&**own) >= version(seen))
+        self.lock()
+            .objects
+            .get(&ObjectRef::from_obj(seen))
+            .is_some_and(|(own, _)| version(&**own) >= version(seen))
     }
 
     /// The watch showed that it was deleted.
     pub(crate) fn deleted(&self, key: &ObjectRef<K>) {
-        self.lock().remove(key);
+        self.lock().objects.remove(key);
     }
 
     fn lock(&self) -> MutexGuard<'_, Written<K>> {
@@ -95,6 +110,16 @@ mod tests {
         assert_eq!(seen(&newest, None, now), None);
         newest.wrote(at(10), now);
         assert_eq!(seen(&newest, None, now + BELIEVED + Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn what_is_no_longer_believed_takes_no_room() {
+        let (newest, now) = (Newest::default(), Instant::now());
+        newest.wrote(at(10), now);
+        let mut other = at(11);
+        other.metadata.name = Some("other".into());
+        newest.wrote(other, now + BELIEVED * 2);
+        assert_eq!(newest.lock().objects.len(), 1);
     }
 
     #[test]

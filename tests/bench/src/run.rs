@@ -7,13 +7,9 @@ use crate::{
     sources, startup, subresource, sweep,
 };
 use anyhow::{Context, Result, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cluster::{Cluster, Directory, Options as ClusterOptions, cluster::stop, privilege};
-use std::{
-    fs,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
 /// What to measure, and how often.
 #[derive(Args)]
@@ -24,6 +20,35 @@ pub(crate) struct Options {
     /// The program as it is published, to be weighed.
     #[arg(long)]
     dist: PathBuf,
+    /// Measures only this; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+}
+
+/// What can be measured alone.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// One large body, fetched, packed and stored.
+    Packing,
+    /// A start, and the memory at rest.
+    Startup,
+    /// Reads of one subresource.
+    Subresource,
+    /// Many sources at once.
+    Sources,
+    /// A thousand sources that did not change.
+    Sweep,
+}
+
+impl Options {
+    /// Whether a part is to be measured; says so to who waits.
+    fn begins(&self, part: Part) -> bool {
+        let chosen = self.only.is_empty() || self.only.contains(&part);
+        if chosen && let Some(value) = part.to_possible_value() {
+            eprintln!("measuring: {} …", value.get_name());
+        }
+        chosen
+    }
 }
 
 /// Makes sure that a cluster can be started, before this process has threads.
@@ -63,27 +88,35 @@ fn directory() -> Result<Directory> {
 
 async fn sections(setting: &Setting, options: &Options, directory: &Directory) -> Result<Vec<Section>> {
     let source = Source::start(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    eprintln!("one large body …");
-    let mut sections = vec![tokio::task::block_in_place(|| packing::measure(setting, &source))?];
-    sections.extend(on_a_cluster(setting, &source, directory, &options.dist).await?);
+    let mut sections = Vec::new();
+    if options.begins(Part::Packing) {
+        sections.push(tokio::task::block_in_place(|| packing::measure(setting, &source))?);
+    }
+    if options.only != [Part::Packing] {
+        sections.extend(on_a_cluster(setting, options, directory, &source).await?);
+    }
     Ok(sections)
 }
 
 async fn on_a_cluster(
     setting: &Setting,
-    source: &Source,
+    options: &Options,
     directory: &Directory,
-    dist: &Path,
+    source: &Source,
 ) -> Result<Vec<Section>> {
-    eprintln!("a control plane …");
     let cluster = Cluster::start(directory.clone(), &ClusterOptions::default()).await?;
-    eprintln!("start and rest …");
-    let mut sections = vec![startup::measure(setting, &cluster, dist).await?];
-    eprintln!("one subresource …");
-    sections.push(subresource::measure(setting, &cluster, source).await?);
-    eprintln!("many sources …");
-    sections.push(sources::measure(setting, &cluster, source).await?);
-    eprintln!("a sweep …");
-    sections.push(sweep::measure(setting, &cluster, source).await?);
+    let mut sections = Vec::new();
+    if options.begins(Part::Startup) {
+        sections.push(startup::measure(setting, &cluster, &options.dist).await?);
+    }
+    if options.begins(Part::Subresource) {
+        sections.push(subresource::measure(setting, &cluster, source).await?);
+    }
+    if options.begins(Part::Sources) {
+        sections.push(sources::measure(setting, &cluster, source).await?);
+    }
+    if options.begins(Part::Sweep) {
+        sections.push(sweep::measure(setting, &cluster, source).await?);
+    }
     Ok(sections)
 }

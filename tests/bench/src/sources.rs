@@ -11,7 +11,10 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use cluster::Cluster;
+use std::time::Duration;
 
+/// Longer than anything that a pass writes after Ready.
+const SETTLE: Duration = Duration::from_secs(3);
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
 /// What one round of so many sources took.
@@ -64,8 +67,10 @@ async fn rounds(setting: &Setting, cluster: &Cluster, source: &Source, count: us
 async fn measured(cluster: &Cluster, fleet: &Fleet<'_>, count: usize) -> Result<Round> {
     cluster.postern().restart().await?;
     fleet.apply(count..count + 1).await.context("the first source")?;
+    tokio::time::sleep(SETTLE).await;
     let mut mark = Mark::now(cluster)?;
     let seconds = fleet.apply(0..count).await?.as_secs_f64();
+    tokio::time::sleep(SETTLE).await;
     let writes = mark.writes_since(&fleet.namespace)?;
     let pid = cluster.postern().pid().context("Postern has ended")?;
     let peak = float(process::memory_peak(pid.cast_unsigned())?);

@@ -89,8 +89,8 @@ fn destination_path(found: &mut Violations, path: &str) {
     if path.len() > LONGEST_PATH {
         found.too_long(FIELD, path.len(), LONGEST_PATH);
     }
-    if path.split('/').any(|segment| segment == "..") {
-        found.invalid(FIELD, path, "must not contain .. as a path segment");
+    if path.split('/').any(|step| step.ends_with("..")) {
+        found.invalid(FIELD, path, "must have no step that is or ends in .., which Flux refuses to unpack");
     }
     if path.contains(|c: char| c.is_control() || c == '\\') {
         found.invalid(FIELD, path, "must not contain control characters or backslashes");
@@ -145,24 +145,27 @@ fn url(found: &mut Violations, text: &str) {
     if text.len() > LONGEST_URL {
         return found.too_long(FIELD, text.len(), LONGEST_URL);
     }
+    let mut invalid = |detail: &str| found.invalid(FIELD, &without_credentials(text), detail);
     match Url::parse(text) {
         Err(_) if text.contains('@') => found.forbidden(FIELD, CREDENTIALS),
-        Err(error) => found.invalid(FIELD, text, &format!("must be an http:// or https:// address: {error}")),
+        Err(error) => invalid(&format!("must be an http:// or https:// address: {error}")),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => {
-            found.invalid(FIELD, text, "must be an http:// or https:// address");
+            invalid("must be an http:// or https:// address");
         }
-        Ok(_) if !names_a_host(text) => {
-            found.invalid(FIELD, text, "must name a host, as in https://example.com/data");
-        }
-        // The value is not shown: it holds the very secret that should not be there.
+        Ok(_) if !names_a_host(text) => invalid("must name a host, as in https://example.com/data"),
         Ok(url) if !url.username().is_empty() || url.password().is_some() => {
             found.forbidden(FIELD, CREDENTIALS);
         }
         Ok(_) if text.contains(|c: char| c.is_control() || c.is_whitespace()) => {
-            found.invalid(FIELD, text, "must not contain spaces or control characters; percent-encode them");
+            invalid("must not contain spaces or control characters; percent-encode them");
         }
         Ok(_) => {}
     }
+}
+
+/// An address as it may be shown: a password that should not be there stands before the last `@`.
+fn without_credentials(url: &str) -> String {
+    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}"))
 }
 
 /// The parser takes `http:///x` and `http:\\x` for host `x`, as browsers do; whoever wrote that meant something else.

@@ -1,4 +1,6 @@
 //! Each row of the bad-input table that admission answers.
+mod any_input;
+
 use super::*;
 use crate::{
     external_source::{Generator, GeneratorType, Hook, SecretReference},
@@ -85,6 +87,16 @@ fn a_malformed_url_with_a_password_does_not_repeat_it_either() {
 }
 
 #[test]
+fn a_password_is_not_repeated_whatever_else_is_wrong_with_the_url() {
+    for bad in
+        ["ftp://me:hunter2@example.dev/a", "me:hunter2@example.dev/a", "https:///me:hunter2@example.dev/a"]
+    {
+        let errors = with_http(|http| http.url = bad.into()).violations();
+        assert!(errors[0].detail.starts_with(r#"Invalid value: "…@example.dev/a": "#), "{}", errors[0]);
+    }
+}
+
+#[test]
 fn the_method_must_be_a_token() {
     for bad in ["", "GET ", "PO ST", "GET\r\n"] {
         assert_eq!(
@@ -108,7 +120,7 @@ fn references_must_name_what_a_secret_can_be_called() {
 
 #[test]
 fn the_destination_path_stays_inside() {
-    for bad in ["..", "a/../b", "../x", "a\0b", "a\\b", "a\nb", &"a".repeat(300)] {
+    for bad in ["..", "a/../b", "../x", "a../b", "a../", "a\0b", "a\\b", "a\nb", &"a".repeat(300)] {
         let spec = ExternalSourceSpec { destination_path: Some(bad.into()), ..spec() };
         assert_eq!(wrong(&spec), ["spec.destinationPath"], "{bad:?}");
     }

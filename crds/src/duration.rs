@@ -84,6 +84,7 @@ fn fraction_of(digits: &str, unit_ms: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_what_flux_users_write() {
@@ -116,6 +117,38 @@ mod tests {
             [(5_400_000, "1h30m0s"), (90_000, "1m30s"), (250, "250ms"), (0, "0s"), (1500, "1.5s")]
         {
             assert_eq!(format(Duration::from_millis(ms)), text);
+        }
+    }
+
+    /// [`PATTERN`] read literally, with every choice tried: what the parser is measured by.
+    fn matches(text: &str) -> bool {
+        let after_digits = |text: &str| {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            (1..=digits).map(|count| text[count..].to_owned()).collect::<Vec<_>>()
+        };
+        let after_number = |text: &str| {
+            let whole = after_digits(text);
+            let fractions = whole.iter().filter_map(|rest| rest.strip_prefix('.')).flat_map(after_digits);
+            fractions.chain(whole.iter().cloned()).collect::<Vec<_>>()
+        };
+        after_number(text).iter().any(|rest| {
+            let rests = ["ms", "s", "m", "h"].iter().filter_map(|unit| rest.strip_prefix(unit));
+            rests.into_iter().any(|rest| rest.is_empty() || matches(rest))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_accepted_exactly_if_the_pattern_matches(
+            text in r"[0-9.msh]{0,10}|([0-9]{1,3}(\.[0-9]{1,3})?(ms|s|m|h)){1,4}|[0-9]{1,30}h|.{0,20}"
+        ) {
+            prop_assert_eq!(parse(&text) != Err(NotADuration::Malformed), matches(&text));
+        }
+
+        #[test]
+        fn any_duration_is_read_back_as_it_was_written(ms in 0..=LONGEST_MS) {
+            let duration = Duration::from_millis(ms);
+            prop_assert_eq!(parse(&format(duration)), Ok(duration));
         }
     }
 }

@@ -43,6 +43,7 @@ fn is_dns_label_text(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn names_of_secrets() {
@@ -75,5 +76,15 @@ mod tests {
         assert_eq!(label_value("sha256:abc"), "sha256_abc");
         assert_eq!(label_value("..a/b.."), "a_b");
         assert_eq!(label_value(&"a".repeat(70)).len(), 63);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_becomes_a_value_that_a_label_may_have(text in ".{0,80}|[a-z._/:-]{0,80}") {
+            let value = label_value(&text);
+            let edges = [value.chars().next(), value.chars().last()];
+            prop_assert!(value.len() <= 63 && edges.iter().flatten().all(char::is_ascii_alphanumeric), "{value}");
+            prop_assert!(value.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)), "{value}");
+        }
     }
 }

@@ -56,6 +56,7 @@ fn digits(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const TAG: &str = "\"sha256:ab\"";
 
@@ -112,5 +113,27 @@ mod tests {
             "a weak tag promises too little"
         );
         assert!(!names(None, TAG));
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_wants_the_whole_or_a_part_that_exists(
+            range in r"bytes=[0-9]{0,20}-[0-9]{0,20}|bytes=[0-9]{1,3}-[0-9]{0,3}|[ -~]{0,40}",
+            size in prop_oneof![0..200_u64, any::<u64>()],
+        ) {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, range.parse().expect("visible ASCII"));
+            if let Wanted::Part(part) = wanted(&headers, TAG, size) {
+                prop_assert!(part.start < part.end && part.end <= size, "{part:?} of {size}");
+            }
+        }
+
+        #[test]
+        fn any_part_that_exists_can_be_asked_for(first in 0..1_000_u64, length in 1..1_000_u64, rest in 0..1_000_u64) {
+            let (end, size) = (first + length, first + length + rest);
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RANGE, format!("bytes={first}-{}", end - 1).parse().expect("visible ASCII"));
+            prop_assert_eq!(wanted(&headers, TAG, size), Wanted::Part(first..end));
+        }
     }
 }

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn any_2xx_carries_data_but_a_part() {
+    fn every_2xx_carries_data_but_a_part() {
         let any = Expected { statuses: None, media_types: None, sha256: None };
         let listed = Expected { statuses: Some(vec![206, 404]), ..any.clone() };
         let verdict = |code, expected| status_is_expected(StatusCode::from_u16(code).unwrap(), expected);

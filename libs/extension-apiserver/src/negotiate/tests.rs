@@ -132,3 +132,17 @@ fn several_accept_headers_are_one_list() {
     headers.append(HeaderName::from_static("accept"), "application/yaml".parse().unwrap());
     assert_eq!(objects(&headers, &Query::default()).unwrap().syntax, Syntax::Yaml);
 }
+
+proptest::proptest! {
+    #[test]
+    fn any_accept_header_gets_an_answer_or_a_refusal(
+        value in r"[ -~]{0,60}|((application|\*|text)/(json|yaml|\*|x)(;(q|as|g|v)=[a-zA-Z0-9.\-]{0,8}){0,4},?){0,4}"
+    ) {
+        let headers = accept(&value);
+        if let Err(refused) = media(&value) {
+            proptest::prop_assert_eq!(refused.code().as_u16(), 406);
+        }
+        let _ = discovery(&headers, &Query::default());
+        let _ = (refusal(&headers, &Query::default()), takes_gzip(&headers));
+    }
+}

@@ -1,10 +1,12 @@
 # `make` alone says what there is. Every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down up down test test-unit lint generate bench tools clean programs go-programs rust-programs
+.PHONY: help demo demo-down up down test test-unit fuzz lint generate bench tools clean programs go-programs rust-programs
 
 # Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 export DEV_DIR ?= .dev
+# How many cases `make fuzz` gives to each property test.
+CASES ?= 100000
 # Lint needs one program that Rust does not bring along.
 DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
 
@@ -28,6 +30,12 @@ test: test-unit programs ## Run every test, on a real control plane of its own (
 
 test-unit: ## Run the tests that need no control plane
 	cargo test --quiet --workspace
+
+fuzz: ## Run every property test on many more random cases than `make test` does (CASES=100000)
+	@PROPTEST_CASES=$(CASES) cargo test --workspace --lib --bins --no-fail-fast -- ::any_ 2>&1 | tee /dev/stderr | awk ' \
+		/^test .*::any_.* ok$$/ { passed++ } \
+		/^test .* FAILED$$|^error/ { failed++ } \
+		END { printf "%d property tests passed, $(CASES) cases each\n", passed; exit failed || !passed }'
 
 lint: ## Check the format, clippy with warnings denied, and what we depend on
 	cargo fmt --all --check

@@ -48,6 +48,7 @@ generate: ## Write the files that follow from the code: the CRDs
 	cargo run --quiet --package postern -- crds > crds/manifests/crds.yaml
 
 bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine)
+	cargo fetch --quiet --locked
 	cargo build --release --package postern --package bench
 	cargo build --profile dist --package postern
 	@mkdir -p docs

@@ -67,13 +67,15 @@ fn lines(random: &mut Random, size: usize) -> Vec<u8> {
     lines
 }
 
-/// The folders of all packages from the registry.
+/// The folders of all packages from the registry that a build for Linux takes; `cargo fetch` has brought them.
 fn packages() -> Result<Vec<PathBuf>> {
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let output = Command::new("cargo")
-        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .args(["metadata", "--format-version=1", "--locked", "--offline", "--filter-platform", &platform])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .context("failed to run cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value =
         serde_json::from_slice(&output.stdout).context("cargo metadata said nothing")?;
     let packages = metadata["packages"].as_array().context("cargo metadata named no packages")?;

@@ -85,13 +85,18 @@ fn shown(limit: f64, unit: Unit) -> String {
     format!("{number} {}", unit.symbol()).trim_end().to_owned()
 }
 
+/// The command that measures one part.
+pub(crate) fn alone(part: &str) -> String {
+    format!("target/release/bench run --dist target/dist/postern --only {part}")
+}
+
 /// The whole page.
 pub(crate) fn markdown(setting: &str, sections: &[Section]) -> String {
     let mut page = format!(
-        "# Benchmarks\n\nWritten by `make bench`; do not edit. Every number comes from this one run.\n\n{setting}\n"
+        "# Benchmarks\n\nWritten by `make bench`; do not edit. Every number comes from this one run.\n\n{setting}\n\n\
+         A measured value is the median of all rounds, with the smallest and the largest in brackets; the verdict is \
+         that of the median. Lines without a goal are for information.\n"
     );
-    page += "A measured value is the median of all rounds, with the smallest and the largest in brackets; the \
-             verdict is that of the median. Lines without a goal are for information.\n";
     for section in sections {
         writeln!(page, "\n## {}\n\n{}\n", section.title, section.method).expect("a string takes everything");
         page += "| what | goal | Postern | peer | ratio | verdict |\n|---|---|---|---|---|---|\n";

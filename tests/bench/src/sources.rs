@@ -4,7 +4,7 @@ use crate::{
     fleet::Fleet,
     outcome::float,
     process,
-    report::{Goal, Row, Section},
+    report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
     source::Source,
@@ -39,7 +39,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
     );
     let mut rows = rows("100 sources at once: all Ready", &hundred, 3.0);
     rows.extend(self::rows("1,000 sources at once: all Ready", &thousand, 20.0));
-    let commands = vec!["make bench".to_owned()];
+    let commands = vec![report::alone("sources")];
     Ok(Section { title: "Many sources at once", method, rows, commands })
 }
 

@@ -3,7 +3,7 @@ use crate::{
     audit::Mark,
     fleet::Fleet,
     process,
-    report::{Goal, Row, Section},
+    report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
     source::Source,
@@ -63,7 +63,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
         title: "A sweep in which nothing changed",
         method: method(),
         rows,
-        commands: vec!["make bench".to_owned()],
+        commands: vec![report::alone("sweep")],
     })
 }
 

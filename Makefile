@@ -1,6 +1,6 @@
 # `make` alone says what there is. Every target can be run again at any time.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-down up down test test-unit fuzz lint generate bench tools clean programs go-programs rust-programs
+.PHONY: help demo demo-down up down test test-unit fuzz soak lint generate bench tools clean programs go-programs rust-programs
 
 # Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
@@ -36,6 +36,9 @@ fuzz: ## Run every property test on many more random cases than `make test` does
 		/^test .*::any_.* ok$$/ { passed++ } \
 		/^test .* FAILED$$|^error/ { failed++ } \
 		END { printf "%d property tests passed, $(CASES) cases each\n", passed; exit failed || !passed }'
+
+soak: programs ## Put two hundred sources through every misfortune, into docs/soak.md (SOAK_MINUTES=10)
+	@$(TARGET)/cluster test -- soak:: --ignored
 
 lint: ## Check the format, clippy with warnings denied, and what we depend on
 	cargo fmt --all --check

@@ -2,10 +2,11 @@
 //!
 //! `make test` starts the control plane and runs this binary as its child; the classes are in the names: `admit_`
 //! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
-//! survive. A file a class and kind.
+//! survive, `soak` all of it for long. A file a class and kind.
 mod admit_external_source;
 mod api_external_source;
 mod archive;
+mod audit;
 mod e2e_control_plane;
 mod e2e_demo;
 mod events;
@@ -21,6 +22,7 @@ mod process;
 mod purity;
 mod reconcile_external_source;
 mod scene;
+mod soak;
 mod sources;
 mod tree;
 mod upstream;

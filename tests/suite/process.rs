@@ -10,3 +10,9 @@ pub(crate) fn memory(pid: i32) -> Result<u64> {
     let kibibytes: u64 = line.trim().strip_suffix(" kB").context("not in kB")?.parse()?;
     Ok(kibibytes << 10)
 }
+
+/// How many files and sockets are open.
+pub(crate) fn descriptors(pid: i32) -> Result<usize> {
+    let path = format!("/proc/{pid}/fd");
+    Ok(fs::read_dir(&path).with_context(|| format!("failed to read {path}"))?.count())
+}

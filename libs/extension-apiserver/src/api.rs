@@ -1,8 +1,11 @@
 //! What the author of a resource writes: one small trait a verb.
 //!
-//! A [`Resource`] says which objects it serves; [`Get`], [`List`] and [`Watch`] say how. A [`Subresource`] is a resource
+//! A [`Resource`] says which objects it serves; [`Get`], [`List`] and [`Watch`] say how they are read, [`Create`],
+//! [`Update`], [`Patch`], [`Delete`] and [`DeleteCollection`] how they are changed. A [`Subresource`] is a resource
 //! that also names its parent, and uses the same verbs. What is advertised follows from the verbs that are registered
 //! with [`crate::server::Builder::resource`], which takes only verbs that are implemented.
+mod write;
+
 use crate::{
     access::UserInfo,
     object::{Item, Key, Object, Version},
@@ -17,6 +20,10 @@ use http::{HeaderMap, Method, Response};
 use std::future::Future;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+pub use write::{
+    Create, CreateNamed, Delete, DeleteCollection, DeleteOptions, Deleted, Patch, Update, WriteOptions,
+};
 
 /// Something that serves objects of one kind.
 pub trait Resource: Send + Sync + 'static {

@@ -123,6 +123,21 @@ impl Status {
         Self::new(StatusCode::NOT_FOUND, "NotFound", message).with_details(details)
     }
 
+    /// 409: an object of that name exists.
+    pub fn already_exists(request: &RequestInfo, name: &str) -> Self {
+        let message = format!("{} {name:?} already exists", request.group_resource());
+        let details = Details { name: name.to_owned(), ..about(request) };
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", message).with_details(details)
+    }
+
+    /// 409: the object is no longer as the request says; `why` continues the sentence "… cannot be fulfilled on …:".
+    pub fn conflict(request: &RequestInfo, name: &str, why: &str) -> Self {
+        let subject = request.group_resource();
+        let message = format!("Operation cannot be fulfilled on {subject} {name:?}: {why}");
+        let details = Details { name: name.to_owned(), ..about(request) };
+        Self::new(StatusCode::CONFLICT, "Conflict", message).with_details(details)
+    }
+
     /// 404: this group and version has no such resource or subresource.
     pub fn unknown_resource() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource")

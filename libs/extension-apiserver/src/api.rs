@@ -4,6 +4,7 @@
 //! [`Update`], [`Patch`], [`Delete`] and [`DeleteCollection`] how they are changed. A [`Subresource`] is a resource
 //! that also names its parent, and uses the same verbs. What is advertised follows from the verbs that are registered
 //! with [`crate::server::Builder::resource`], which takes only verbs that are implemented.
+mod warnings;
 mod write;
 
 use crate::{
@@ -21,6 +22,7 @@ use std::future::Future;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use warnings::Warnings;
 pub use write::{
     Create, CreateNamed, Delete, DeleteCollection, DeleteOptions, Deleted, Patch, Update, WriteOptions,
 };
@@ -202,6 +204,8 @@ pub struct Call {
     pub deadline: Instant,
     /// Cancelled when the server stops: answers that would last longer end then.
     pub shutdown: CancellationToken,
+    /// What the client should know besides the answer.
+    pub warnings: Warnings,
 }
 
 impl Call {

@@ -4,7 +4,7 @@ use crate::{
     api::{Call, Get, GetRaw, Parameter, Resource, Subresource},
     object::{Item, Key, Object},
     request::RequestInfo,
-    serve::{Body, full},
+    serve::{Body, empty, full},
     server::{Server, SubresourceVerbs},
     status::Status,
     table::Column,
@@ -160,7 +160,7 @@ impl Fixture {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.server.handle(request.body(()).expect("a request")).await;
+        let response = self.server.handle(request.body(empty()).expect("a request")).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
         Answer { status: parts.status.as_u16(), headers: parts.headers, body: body.to_vec() }

@@ -13,20 +13,22 @@ mod watch;
 
 use crate::{
     access::{Authenticate, Authorize, Decision, UserInfo, forbidden},
-    api::Call,
+    api::{Call, Warnings},
     authn::ANONYMOUS,
     encode, negotiate,
     query::Query,
     request::RequestInfo,
-    serve::{self, Body, CloseConnection, empty},
+    serve::{self, Body, BoxError, CloseConnection, empty},
     status::Status,
 };
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName},
     request::Parts,
 };
 use http_body::Body as _;
+use http_body_util::BodyExt;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -59,13 +61,20 @@ impl Server {
         Builder::new()
     }
 
-    /// Answers one request. No verb that is served takes a body, so the body is not read.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body> {
-        let (mut parts, _) = request.into_parts();
+    /// Answers one request. Its body is read by the verbs that take one, within bounds.
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let body = body.map_err(Into::into).boxed_unsync();
+        let warnings = Warnings::default();
+        parts.extensions.insert(warnings.clone());
         let started = Instant::now();
         let audit_id = audit_id(&parts.headers);
         let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let answered = self.0.answer(&mut parts, &query, &audit_id, started).await;
+        let answered = self.0.answer(&mut parts, body, &query, &audit_id, started).await;
         let mut response = answered
             .unwrap_or_else(|status| encode::refusal(negotiate::refusal(&parts.headers, &query), &status));
         let user = parts.extensions.get::<UserInfo>().map(|user| user.name.as_str());
@@ -78,6 +87,7 @@ impl Server {
             duration_ms = started.elapsed().as_millis(),
             "answered"
         );
+        warnings.write(response.headers_mut());
         finish(&parts, &mut response, &audit_id);
         if parts.method == Method::HEAD { without_body(response) } else { response }
     }
@@ -93,6 +103,7 @@ impl Inner {
     async fn answer(
         &self,
         parts: &mut Parts,
+        body: Body,
         query: &Query,
         audit_id: &str,
         started: Instant,
@@ -106,7 +117,12 @@ impl Inner {
         }
         let request = RequestInfo::new(&parts.method, parts.uri.path(), query);
         let is_long_running = request.as_ref().is_ok_and(RequestInfo::is_long_running);
-        let deadline = started + if is_long_running { deadline::LONGEST } else { deadline::allotted(query)? };
+        let deadline = started
+            + if is_long_running {
+                deadline::LONGEST
+            } else {
+                deadline::allotted(query, request.as_ref().ok())?
+            };
         let admitted = async {
             let user = self.authenticator.authenticate(parts).await?;
             parts.extensions.insert(user.clone());
@@ -121,8 +137,9 @@ impl Inner {
                 audit_id: audit_id.to_owned(),
                 deadline,
                 shutdown: self.shutdown.clone(),
+                warnings: parts.extensions.get().cloned().unwrap_or_default(),
             };
-            self.dispatch(call).await
+            self.dispatch(call, body).await
         };
         let answered = timeout_at(deadline, admitted).await;
         let response = answered.unwrap_or_else(|_| Err(Status::timeout()))?;
@@ -136,12 +153,12 @@ impl Inner {
         }
     }
 
-    async fn dispatch(&self, call: Call) -> Result<Response<Body>, Status> {
+    async fn dispatch(&self, call: Call, body: Body) -> Result<Response<Body>, Status> {
         if !call.request.is_resource {
             return self.routes.document(&call);
         }
         let endpoint = self.routes.endpoint(&call.request)?;
-        endpoint(Arc::new(call)).await
+        endpoint(Arc::new(call), body).await
     }
 }
 

@@ -15,16 +15,16 @@ use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 /// Answers one verb of one resource or subresource.
 pub(super) type Endpoint =
-    Box<dyn Fn(Arc<Call>) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
+    Box<dyn Fn(Arc<Call>, Body) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
 
-/// The endpoint that answers with an async function.
+/// The endpoint that answers with an async function, which has no use for the body of the request.
 pub(super) fn endpoint<R, F>(served: &Served<R>, answer: fn(Served<R>, Arc<Call>) -> F) -> Endpoint
 where
     R: Resource,
     F: Future<Output = Result<Response<Body>, Status>> + Send + 'static,
 {
     let served = served.clone();
-    Box::new(move |call| answer(served.clone(), call).boxed())
+    Box::new(move |call, _| answer(served.clone(), call).boxed())
 }
 
 /// A resource, and how its objects are shown.

@@ -3,6 +3,7 @@ use super::{TABLE, at, filled};
 use crate::{
     fixture::{Answer, Fixture, ROOT, key, revision},
     object::Version,
+    serve::empty,
 };
 use http::Request;
 use http_body_util::BodyExt;
@@ -132,7 +133,7 @@ async fn an_open_watch_ends_when_the_view_starts_anew() {
 async fn each_event_is_sent_as_it_happens() {
     let fixture = filled();
     let path = at("revisions?watch=1&resourceVersion=7167&timeoutSeconds=60");
-    let response = fixture.server.handle(Request::get(path).body(()).unwrap()).await;
+    let response = fixture.server.handle(Request::get(path).body(empty()).unwrap()).await;
     assert_eq!(response.status(), 200);
     let mut body = response.into_body();
     for version in [8, 9] {
@@ -149,7 +150,7 @@ async fn a_reader_that_is_too_slow_is_ended_instead_of_buffered_for() {
     let fixture = Fixture::new();
     let _small = fixture.revisions.clone().with_window(4);
     let path = at("revisions?watch=1&resourceVersion=2047&timeoutSeconds=60");
-    let response = fixture.server.handle(Request::get(path).body(()).unwrap()).await;
+    let response = fixture.server.handle(Request::get(path).body(empty()).unwrap()).await;
     for version in 5..15 {
         let name = format!("r{version}");
         fixture.revisions.apply(Version(version), &key(&name), vec![revision(&name, "podinfo")]);

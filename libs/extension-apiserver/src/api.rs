@@ -9,7 +9,7 @@ mod write;
 
 use crate::{
     access::UserInfo,
-    object::{Item, Key, Object, Version},
+    object::{Item, Key, Object, Scope, Version},
     query::Query,
     request::RequestInfo,
     selectors::{FieldSelector, LabelSelector},
@@ -177,6 +177,13 @@ impl Selection {
         (self.namespace.is_empty() || self.namespace == namespace)
             && self.labels.matches(meta.labels.as_ref())
             && self.fields.matches(field)
+    }
+
+    /// The one object that can be wanted, if its name is given: no others have to be looked at.
+    pub fn only<T: Object>(&self) -> Option<Key> {
+        let is_placed = !<T::Scope as Scope>::NAMESPACED || !self.namespace.is_empty();
+        let name = self.fields.exact("metadata.name").filter(|_| is_placed)?;
+        Some(Key { namespace: self.namespace.clone(), name: name.to_owned() })
     }
 
     /// Whether it asks for labels or fields, beyond the namespace.

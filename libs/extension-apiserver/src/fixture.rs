@@ -3,6 +3,7 @@ use crate::{
     access::{Decision, UserInfo},
     api::{Call, Get, GetRaw, Parameter, Resource, Subresource},
     object::{Item, Key, Object},
+    query::Query,
     request::RequestInfo,
     serve::{Body, empty, full},
     server::{Server, SubresourceVerbs},
@@ -16,7 +17,9 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const ROOT: &str = "/apis/sub.example.com/v1alpha1";
 
@@ -234,5 +237,24 @@ fn authorize(_: &UserInfo, request: &RequestInfo) -> Decision {
     match request.name.as_str() {
         "secret" => Decision::Refuse(String::new()),
         _ => Decision::Allow,
+    }
+}
+
+/// A request of jane's for a source in `team-a`, as a resource sees it.
+pub(crate) fn call(method: &str, name: &str, query: &str) -> Call {
+    let method: Method = method.parse().expect("a method");
+    let query = Query::parse(query);
+    let path = format!("{ROOT}/namespaces/team-a/sources/{name}");
+    let request = RequestInfo::new(&method, path.trim_end_matches('/'), &query).expect("a path");
+    Call {
+        user: UserInfo { name: "jane".to_owned(), ..UserInfo::default() },
+        request,
+        method,
+        headers: HeaderMap::new(),
+        query,
+        audit_id: String::new(),
+        warnings: crate::api::Warnings::default(),
+        deadline: Instant::now() + Duration::from_secs(58),
+        shutdown: CancellationToken::new(),
     }
 }

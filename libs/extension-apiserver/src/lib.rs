@@ -6,7 +6,8 @@
 //! delegated authentication and authorization, TLS, limits. What is advertised follows from what is implemented.
 //!
 //! It knows no kind, no store and no program. Start with [`api`], which is what a user writes, then [`server`], which
-//! is what happens around it; [`view`] serves objects computed from other objects in the cluster.
+//! is what happens around it. Two stores bring every verb along: [`view`] serves objects computed from other objects in
+//! the cluster, [`collection`] keeps its own in memory.
 //!
 //! ```
 //! use extension_apiserver::access::{Authenticate, Authorize};
@@ -125,8 +126,10 @@ pub mod access;
 pub mod api;
 pub mod authn;
 pub mod authz;
+pub mod collection;
 mod discovery;
 mod encode;
+mod live;
 mod negotiate;
 pub mod object;
 mod openapi;
@@ -138,6 +141,7 @@ pub mod serve;
 pub mod server;
 pub mod status;
 pub mod table;
+mod timeline;
 pub mod view;
 
 #[cfg(test)]

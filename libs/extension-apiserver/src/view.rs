@@ -12,25 +12,21 @@
 //! view from `Api::list` and `Api::watch`. A deletion between the two would be lost to clients of another replica.
 //!
 //! A version outside the window is answered with 410, as kube-apiserver does; clients then list again.
-mod changes;
+mod claims;
 mod numbering;
 mod state;
 
 use crate::{
     api::{At, Call, Changes, Get, List, Resource, Selection, Snapshot, Watch},
+    live::{Live, Timed},
     object::{Item, Key, Object, Version},
     status::Status,
+    timeline::WINDOW,
 };
 use numbering::Numbering;
 use state::State;
-use std::{
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
-};
-use tokio::{sync::watch, time::timeout};
-
-/// Changes that are kept for watches and pages to continue from.
-const WINDOW: usize = 4096;
+use std::{sync::Arc, time::Duration};
+use tokio::time::timeout;
 
 /// How long a request waits for a version that another replica has seen already.
 const CATCH_UP: Duration = Duration::from_secs(3);
@@ -39,13 +35,7 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 const UNREAD_RETRY: u32 = 1;
 
 /// Virtual objects computed from objects in kube-apiserver. Clones share their content.
-pub struct View<T>(Arc<Shared<T>>);
-
-struct Shared<T> {
-    state: RwLock<State<T>>,
-    /// Told after each change of `state`; whoever waits for one subscribes.
-    changed: watch::Sender<()>,
-}
+pub struct View<T>(Arc<Live<State<T>>>);
 
 impl<T: Object> View<T> {
     /// A view with any number of objects for each backing object.
@@ -61,13 +51,12 @@ impl<T: Object> View<T> {
     /// Keeps this many changes instead of 4,096. To be called before the view is fed.
     #[must_use]
     pub fn with_window(self, changes: usize) -> Self {
-        self.write().resize_window(changes);
+        self.0.change(|state| state.timeline.resize_window(changes));
         self
     }
 
     fn new(numbering: Numbering, window: usize) -> Self {
-        let state = RwLock::new(State::new(numbering, window));
-        Self(Arc::new(Shared { state, changed: watch::Sender::new(()) }))
+        Self(Live::new(State::new(numbering, window)))
     }
 
     /// Takes the result of a list at a backing version: every backing object's key with its virtual objects.
@@ -75,14 +64,12 @@ impl<T: Object> View<T> {
     /// `metadata.resourceVersion` of an object is read as the version of its backing object, and replaced by the view's
     /// own. What happened since the previous list is unknown, so open watches end, and their clients list again.
     pub fn replace(&self, version: Version, objects: impl IntoIterator<Item = (Key, Vec<T>)>) {
-        self.write().replace(version, objects);
-        self.0.changed.send_replace(());
+        self.0.change(|state| state.replace(version, objects));
     }
 
     /// Takes a write to one backing object: its version, and all virtual objects that follow from it now.
     pub fn apply(&self, version: Version, backing: &Key, objects: Vec<T>) {
-        self.write().apply(version, backing, objects);
-        self.0.changed.send_replace(());
+        self.0.change(|state| state.apply(version, backing, objects));
     }
 
     /// Takes the deletion of a backing object.
@@ -92,36 +79,29 @@ impl<T: Object> View<T> {
 
     /// Takes a bookmark: up to this version nothing else happened.
     pub fn advance(&self, version: Version) {
-        self.write().advance(version);
-        self.0.changed.send_replace(());
+        self.0.change(|state| state.advance(version));
     }
 
     /// Whether the backing objects have been read.
     pub fn is_ready(&self) -> bool {
-        self.read().version().is_some()
+        self.version().is_some()
     }
 
     /// One object, as it is now.
     pub fn object(&self, key: &Key) -> Option<Item<T>> {
-        self.read().get(key)
+        self.0.read().timeline.get(key).cloned()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, State<T>> {
-        self.0.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State<T>> {
-        self.0.state.write().unwrap_or_else(PoisonError::into_inner)
+    fn version(&self) -> Option<Version> {
+        self.0.read().timeline.version()
     }
 
     /// Waits, though not for long, until the view has seen a version.
     async fn reach(&self, wanted: Version) -> Result<(), Status> {
-        let mut changed = self.0.changed.subscribe();
-        let is_reached = || self.read().version().is_some_and(|version| version >= wanted);
-        let waited = timeout(CATCH_UP, async { while !is_reached() && changed.changed().await.is_ok() {} });
+        let is_reached = |state: &State<T>| state.timeline.version().is_some_and(|version| version >= wanted);
         // Either way, what counts is where the view stands now.
-        let _ = waited.await;
-        match self.read().version() {
+        let _waited = timeout(CATCH_UP, self.0.wait_until(is_reached)).await;
+        match self.version() {
             None => Err(unread()),
             Some(version) if version < wanted => Err(Status::too_large_version(wanted.0, version.0)),
             Some(_) => Ok(()),
@@ -148,23 +128,22 @@ impl<T: Object> Get for View<T> {
 
 impl<T: Object> List for View<T> {
     async fn list(&self, _: &Call, selection: &Selection, at: At) -> Result<Snapshot<T>, Status> {
-        let namespace = &selection.namespace;
         let wanted = match at {
             At::Newest | At::Any => Version::default(),
             At::NotOlderThan(version) | At::Exactly(version) => version,
         };
         self.reach(wanted).await?;
-        let state = self.read();
+        let state = self.0.read();
         match at {
-            At::Exactly(version) => state.snapshot_at(version, namespace),
-            _ => state.snapshot(namespace).ok_or_else(unread),
+            At::Exactly(version) => state.timeline().snapshot_at(version, selection),
+            _ => state.timeline().snapshot(selection).ok_or_else(unread),
         }
     }
 }
 
 impl<T: Object> Watch for View<T> {
     async fn watch(&self, _: &Call, _: &Selection, from: Version) -> Result<Changes<T>, Status> {
-        changes::after(self, from)
+        self.0.changes_after(from)
     }
 }
 

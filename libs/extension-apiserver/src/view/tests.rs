@@ -11,7 +11,7 @@ fn a_mirrored_view_keeps_the_versions_of_its_originals() {
     original.metadata.resource_version = Some("7".to_owned());
     view.replace(Version(9), [(key("a"), vec![original])]);
     assert_eq!(view.object(&key("a")).unwrap().metadata.resource_version.as_deref(), Some("7"));
-    assert_eq!(view.read().version(), Some(Version(9)));
+    assert_eq!(view.version(), Some(Version(9)));
     view.apply(Version(12), &key("a"), vec![source("a")]);
     assert_eq!(view.object(&key("a")).unwrap().metadata.resource_version.as_deref(), Some("12"));
 }
@@ -20,7 +20,7 @@ fn a_mirrored_view_keeps_the_versions_of_its_originals() {
 async fn a_client_that_was_ahead_is_not_told_again() {
     let view = View::<Source>::mirrored();
     view.replace(Version(9), []);
-    let mut changes = changes::after(&view, Version(12)).unwrap();
+    let mut changes = view.0.changes_after(Version(12)).unwrap();
     for version in 11..14 {
         view.apply(Version(version), &key("a"), vec![source("a")]);
     }

@@ -1,6 +1,10 @@
 //! Histories of a view, made up at random: wherever a client is cut off, it ends up with the same objects.
 use super::*;
-use crate::fixture::{Revision, key, revision};
+use crate::{
+    api::{Change, Selection, Snapshot},
+    fixture::{Revision, key, revision},
+    status::Status,
+};
 use proptest::prelude::*;
 
 type Known = BTreeMap<Key, (i64, String)>;
@@ -53,6 +57,21 @@ fn replica(history: &[Write], first: usize, window: usize) -> State<Revision> {
     state
 }
 
+impl State<Revision> {
+    fn now(&self) -> Snapshot<Revision> {
+        self.timeline.snapshot(&Selection::default()).expect("a state")
+    }
+
+    fn then(&self, version: Version) -> Result<Snapshot<Revision>, Status> {
+        self.timeline.snapshot_at(version, &Selection::default())
+    }
+
+    fn changes_after(&self, version: Version) -> Result<Vec<Change<Revision>>, Status> {
+        let number = self.timeline.number_after(version)?;
+        self.timeline.changes_from(number, usize::MAX)
+    }
+}
+
 fn known(snapshot: &Snapshot<Revision>) -> Known {
     let entry = |item: &Item<Revision>| (Key::of(&**item), (item.spec.size, String::new()));
     snapshot.items.iter().map(entry).collect()
@@ -79,9 +98,9 @@ proptest! {
     fn any_watch_that_is_cut_and_resumed_on_another_replica_loses_nothing(history in writes(), listed in 0..25usize) {
         let first = replica(&history, 0, 1_000);
         let other = replica(&history, listed.min(history.len()), 1_000);
-        let expected = known(&first.snapshot("").unwrap());
-        let changes = first.changes_from(first.first, usize::MAX).unwrap();
-        let start = first.snapshot_at(first.floor, "").unwrap();
+        let expected = known(&first.now());
+        let changes = first.changes_after(first.timeline.floor()).unwrap();
+        let start = first.then(first.timeline.floor()).unwrap();
         for cut in 0..=changes.len() {
             let mut seen = known(&start);
             let mut version = start.version;
@@ -91,10 +110,10 @@ proptest! {
                 version = next;
             }
             for replica in [&first, &other] {
-                match replica.number_after(version) {
-                    Ok(number) => {
+                match replica.changes_after(version) {
+                    Ok(changes) => {
                         let mut resumed = seen.clone();
-                        for change in replica.changes_from(number, usize::MAX).unwrap() {
+                        for change in changes {
                             follow(&mut resumed, &change);
                         }
                         prop_assert_eq!(&resumed, &expected);
@@ -108,18 +127,18 @@ proptest! {
     #[test]
     fn any_earlier_state_in_the_window_can_be_listed(history in writes(), window in 1..40usize) {
         let state = replica(&history, 0, window);
-        let changes = state.changes_from(state.first, usize::MAX).unwrap();
+        let changes = state.changes_after(state.timeline.floor()).unwrap();
         prop_assert!(changes.len() <= window);
-        let mut seen = known(&state.snapshot_at(state.floor, "").unwrap());
+        let mut seen = known(&state.then(state.timeline.floor()).unwrap());
         for change in &changes {
             let version = follow(&mut seen, change);
-            let then = state.snapshot_at(version, "").unwrap();
+            let then = state.then(version).unwrap();
             prop_assert_eq!(known(&then), seen.clone());
             prop_assert!(then.items.iter().all(|item| version_of(&**item).unwrap() <= version));
         }
-        prop_assert_eq!(seen, known(&state.snapshot("").unwrap()));
-        let before = Version(state.floor.0 - 1);
-        prop_assert_eq!(state.snapshot_at(before, "").unwrap_err().reason(), "Expired");
+        prop_assert_eq!(seen, known(&state.now()));
+        let before = Version(state.timeline.floor().0 - 1);
+        prop_assert_eq!(state.then(before).unwrap_err().reason(), "Expired");
     }
 }
 
@@ -129,12 +148,12 @@ fn a_write_is_numbered_by_the_order_of_names() {
     state.replace(Version(1), []);
     state.apply(Version(2), &key("s"), vec![revision("b", "s"), revision("a", "s")]);
     state.apply(Version(3), &key("s"), vec![revision("a", "s"), revision("c", "s")]);
-    let versions: Vec<u64> = state.log.iter().map(|logged| logged.version.0).collect();
+    let changes = state.changes_after(Version(2047)).unwrap();
+    let mut known = Known::new();
+    let versions: Vec<u64> = changes.iter().map(|change| follow(&mut known, change).0).collect();
     assert_eq!(versions, [2048, 2049, 3072, 3073]);
-    assert!(
-        matches!(&state.log[2].change, Change::Deleted(item) if item.metadata.name.as_deref() == Some("b"))
-    );
-    assert_eq!(state.version(), Some(Version(4095)));
+    assert!(matches!(&changes[2], Change::Deleted(item) if item.metadata.name.as_deref() == Some("b")));
+    assert_eq!(state.timeline.version(), Some(Version(4095)));
 }
 
 #[test]
@@ -143,7 +162,8 @@ fn a_write_without_effect_is_no_change_in_a_derived_view() {
     state.replace(Version(1), []);
     state.apply(Version(2), &key("s"), vec![revision("a", "s")]);
     state.apply(Version(3), &key("s"), vec![revision("a", "s")]);
-    assert_eq!((state.log.len(), state.version()), (1, Some(Version(4095))));
+    assert_eq!(state.changes_after(Version(2047)).unwrap().len(), 1);
+    assert_eq!(state.timeline.version(), Some(Version(4095)));
 }
 
 #[test]
@@ -151,18 +171,18 @@ fn a_write_of_the_past_is_ignored() {
     let mut state = State::new(Numbering::DERIVED, 10);
     state.replace(Version(5), [(key("s"), vec![revision("a", "s")])]);
     state.apply(Version(5), &key("s"), Vec::new());
-    assert!(state.get(&key("a")).is_some());
+    assert!(state.timeline.get(&key("a")).is_some());
 }
 
 #[test]
 fn a_write_with_more_changes_than_numbers_starts_a_new_window() {
     let mut state = State::new(Numbering::DERIVED, 10_000);
     state.replace(Version(1), []);
-    let before = state.number_after(Version(2047)).unwrap();
+    let before = state.timeline.number_after(Version(2047)).unwrap();
     let many = (0..1_025).map(|n| revision(&format!("r{n}"), "s")).collect();
     state.apply(Version(2), &key("s"), many);
-    assert_eq!(state.changes_from(before, 1).unwrap_err().reason(), "Expired");
-    assert_eq!(state.snapshot("").unwrap().items.len(), 1_025);
+    assert_eq!(state.timeline.changes_from(before, 1).unwrap_err().reason(), "Expired");
+    assert_eq!(state.now().items.len(), 1_025);
 }
 
 #[test]
@@ -172,7 +192,19 @@ fn an_object_that_two_backing_objects_claim_belongs_to_the_last() {
     state.apply(Version(2), &key("s"), vec![revision("a", "s")]);
     state.apply(Version(3), &key("t"), vec![revision("a", "t")]);
     state.apply(Version(4), &key("s"), Vec::new());
-    assert_eq!(state.get(&key("a")).unwrap().spec.source, "t");
+    assert_eq!(state.timeline.get(&key("a")).unwrap().spec.source, "t");
     state.apply(Version(5), &key("t"), Vec::new());
-    assert!(state.get(&key("a")).is_none());
+    assert!(state.timeline.get(&key("a")).is_none());
+}
+
+#[test]
+fn an_object_falls_back_to_the_backing_object_that_still_claims_it() {
+    let mut state = State::new(Numbering::DERIVED, 10);
+    state.replace(Version(1), []);
+    state.apply(Version(2), &key("s"), vec![revision("a", "s")]);
+    state.apply(Version(3), &key("t"), vec![revision("a", "t")]);
+    state.apply(Version(4), &key("t"), Vec::new());
+    assert_eq!(state.timeline.get(&key("a")).unwrap().spec.source, "s");
+    let changes = state.changes_after(Version(4095)).unwrap();
+    assert!(matches!(&changes[..], [Change::Modified { after, .. }] if after.spec.source == "s"));
 }

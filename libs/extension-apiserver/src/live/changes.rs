@@ -1,32 +1,35 @@
-//! The changes of a view as a stream. A reader holds its place in the shared window and nothing else: one that is too
+//! The changes of a store as a stream. A reader holds its place in the shared window and nothing else: one that is too
 //! slow falls out of the window and is told so, instead of being buffered for.
-use super::View;
+use super::{Live, Timed};
 use crate::{
     api::{Change, Changes},
     object::{Object, Version},
     status::Status,
+    timeline::version_of,
 };
 use futures::stream::{self, StreamExt};
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Changes that are taken out of the window at once.
 const BATCH: usize = 64;
 
-/// Every change after a version, as they come.
-pub(super) fn after<T: Object>(view: &View<T>, from: Version) -> Result<Changes<T>, Status> {
-    // Subscribed first: what happens from here on wakes the reader.
-    let changed = view.0.changed.subscribe();
-    let next = view.read().number_after(from)?;
-    let reader = Reader { view: view.clone(), changed, next, from, seen: from, is_over: false };
+pub(super) fn stream<S: Timed>(
+    live: Arc<Live<S>>,
+    changed: watch::Receiver<()>,
+    next: u64,
+    from: Version,
+) -> Changes<S::Object> {
+    let reader = Reader { live, changed, next, from, seen: from, is_over: false };
     let batches = stream::unfold(reader, |mut reader| async move {
         let batch = reader.batch().await?;
         Some((stream::iter(batch), reader))
     });
-    Ok(batches.flatten().boxed())
+    batches.flatten().boxed()
 }
 
-struct Reader<T> {
-    view: View<T>,
+struct Reader<S> {
+    live: Arc<Live<S>>,
     changed: watch::Receiver<()>,
     /// The number of the next change to read.
     next: u64,
@@ -36,16 +39,19 @@ struct Reader<T> {
     is_over: bool,
 }
 
-impl<T: Object> Reader<T> {
-    async fn batch(&mut self) -> Option<Vec<Result<Change<T>, Status>>> {
+type Batch<T> = Vec<Result<Change<T>, Status>>;
+
+impl<S: Timed> Reader<S> {
+    async fn batch(&mut self) -> Option<Batch<S::Object>> {
         if self.is_over {
             return None;
         }
         loop {
             self.changed.borrow_and_update();
             let (changes, version) = {
-                let state = self.view.read();
-                (state.changes_from(self.next, BATCH), state.version().unwrap_or_default())
+                let state = self.live.read();
+                let timeline = state.timeline();
+                (timeline.changes_from(self.next, BATCH), timeline.version().unwrap_or_default())
             };
             match changes {
                 Err(status) => {
@@ -65,12 +71,13 @@ impl<T: Object> Reader<T> {
         }
     }
 
-    fn is_new(&self, change: &Change<T>) -> bool {
-        let item = match change {
-            Change::Added(item) | Change::Deleted(item) | Change::Modified { after: item, .. } => item,
-            Change::Progress(version) => return *version > self.from,
+    fn is_new<T: Object>(&self, change: &Change<T>) -> bool {
+        let version = match change {
+            Change::Added(item) | Change::Deleted(item) | Change::Modified { after: item, .. } => {
+                version_of(&**item)
+            }
+            Change::Progress(version) => Some(*version),
         };
-        let version = item.meta().resource_version.as_deref().and_then(|version| version.parse().ok());
-        version.is_none_or(|version: u64| version > self.from.0)
+        version.is_none_or(|version| version > self.from)
     }
 }

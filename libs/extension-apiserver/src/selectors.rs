@@ -1,5 +1,6 @@
 //! Label and field selectors: the grammar of k8s.io/apimachinery, as requirements that authorization can pass on and
 //! as predicates.
+mod label;
 mod labels;
 
 use crate::status::Status;
@@ -64,9 +65,7 @@ impl LabelSelector {
     /// # Errors
     /// 400 with what was found and what was expected.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        labels::parse(text)
-            .map(Self)
-            .map_err(|why| Status::bad_request(format!("unable to parse requirement: {why}")))
+        labels::parse(text).map(Self).map_err(Status::bad_request)
     }
 
     /// Whether these labels fulfil every requirement.
@@ -95,8 +94,15 @@ impl FieldSelector {
     /// # Errors
     /// 400 for a term that is no comparison.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        let terms = split_terms(text).into_iter().filter(|term| !term.is_empty());
-        terms.map(field_term).collect::<Result<_, _>>().map(Self)
+        let mut terms = split_terms(text);
+        // Of several wrong terms Go tells the first in this order.
+        terms.sort_unstable();
+        let terms = terms.into_iter().filter(|term| !term.is_empty());
+        let requirement = |term: &str| {
+            let message = || format!("invalid selector: '{text}'; can't understand '{term}'");
+            field_term(term).unwrap_or_else(|| Err(message())).map_err(Status::bad_request)
+        };
+        terms.map(requirement).collect::<Result<_, _>>().map(Self)
     }
 
     /// Refuses fields that the resource cannot be selected by.
@@ -160,20 +166,19 @@ fn split_terms(text: &str) -> Vec<&str> {
     terms
 }
 
-fn field_term(term: &str) -> Result<Requirement, Status> {
-    let invalid = || Status::bad_request(format!("invalid selector: {term:?}; can't understand it"));
-    let at = term.find(['=', '!']).ok_or_else(invalid)?;
-    let (key, rest) = term.split_at(at);
-    let (operator, value) = match rest {
-        _ if rest.starts_with("!=") => (Operator::NotIn, &rest[2..]),
-        _ if rest.starts_with("==") => (Operator::In, &rest[2..]),
-        _ if rest.starts_with('=') => (Operator::In, &rest[1..]),
-        _ => return Err(invalid()),
-    };
-    Ok(Requirement { key: key.to_owned(), operator, values: vec![unescaped(value)?] })
+/// One comparison; `None` if there is no operator in it. The key is never escaped, so the first operator is the one.
+fn field_term(term: &str) -> Option<Result<Requirement, String>> {
+    let operators = [("!=", Operator::NotIn), ("==", Operator::In), ("=", Operator::In)];
+    let (at, (sign, operator)) = term.char_indices().find_map(|(at, _)| {
+        let found = operators.into_iter().find(|(sign, _)| term[at..].starts_with(sign))?;
+        Some((at, found))
+    })?;
+    let key = term[..at].to_owned();
+    let value = unescaped(&term[at + sign.len()..]);
+    Some(value.map(|value| Requirement { key, operator, values: vec![value] }))
 }
 
-fn unescaped(value: &str) -> Result<String, Status> {
+fn unescaped(value: &str) -> Result<String, String> {
     let mut plain = String::with_capacity(value.len());
     let mut letters = value.chars();
     while let Some(letter) = letters.next() {
@@ -182,13 +187,13 @@ fn unescaped(value: &str) -> Result<String, Status> {
                 Some(escaped @ ('\\' | ',' | '=')) => plain.push(escaped),
                 other => {
                     let sequence: String = ['\\'].into_iter().chain(other).collect();
-                    let message = format!("invalid field selector: invalid escape sequence: {sequence}");
-                    return Err(Status::bad_request(message));
+                    return Err(format!("invalid field selector: invalid escape sequence: {sequence}"));
                 }
             },
+            // Go prints the number of the character.
             ',' | '=' => {
-                let message = format!("invalid field selector: unescaped character in value: {letter}");
-                return Err(Status::bad_request(message));
+                let number = u32::from(letter);
+                return Err(format!("invalid field selector: unescaped character in value: {number}"));
             }
             _ => plain.push(letter),
         }

@@ -1,10 +1,12 @@
-//! The grammar of label selectors: words, parentheses and operators.
-use super::{Operator, Requirement};
+//! The grammar of label selectors: words, parentheses and operators, judged in the words of k8s.io/apimachinery.
+use super::{Operator, Requirement, label};
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
     Word(String),
     Symbol(&'static str),
+    End,
 }
 
 impl Token {
@@ -12,7 +14,12 @@ impl Token {
         match self {
             Self::Word(word) => word,
             Self::Symbol(symbol) => symbol,
+            Self::End => "",
         }
+    }
+
+    fn starts_requirement(&self) -> bool {
+        matches!(self, Self::Word(_) | Self::Symbol("!"))
     }
 }
 
@@ -22,62 +29,66 @@ const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", ",", "(", ")", ">", "<"];
 pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     let mut tokens = Tokens { tokens: tokens(text), next: 0 };
     let mut requirements = Vec::new();
-    if tokens.at_end() {
+    if *tokens.peek() == Token::End {
         return Ok(requirements);
     }
+    if !tokens.peek().starts_requirement() {
+        return Err(tokens.unexpected("!, identifier, or 'end of string'"));
+    }
     loop {
-        requirements.push(requirement(&mut tokens)?);
-        if tokens.at_end() {
+        let requirement = requirement(&mut tokens);
+        requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
+        if *tokens.peek() == Token::End {
             requirements.sort_by(|a: &Requirement, b| a.key.cmp(&b.key));
             return Ok(requirements);
         }
         tokens.expect(",", "',' or 'end of string'")?;
+        if !tokens.peek().starts_requirement() {
+            return Err(tokens.unexpected("identifier after ','"));
+        }
     }
 }
 
+/// The tokens of a selector; behind the last one the end is seen for ever.
 struct Tokens {
     tokens: Vec<Token>,
     next: usize,
 }
 
 impl Tokens {
-    fn at_end(&self) -> bool {
-        self.next >= self.tokens.len()
+    fn peek(&self) -> &Token {
+        self.tokens.get(self.next).unwrap_or(&Token::End)
     }
 
-    fn peek(&self) -> Option<&Token> {
-        self.tokens.get(self.next)
+    fn sees(&self, symbol: &'static str) -> bool {
+        *self.peek() == Token::Symbol(symbol)
     }
 
-    fn sees(&self, symbol: &str) -> bool {
-        self.peek().is_some_and(|token| matches!(token, Token::Symbol(seen) if *seen == symbol))
-    }
-
-    fn take(&mut self, symbol: &str) -> bool {
+    fn take(&mut self, symbol: &'static str) -> bool {
         let seen = self.sees(symbol);
         self.next += usize::from(seen);
         seen
     }
 
-    fn expect(&mut self, symbol: &str, expected: &str) -> Result<(), String> {
+    fn expect(&mut self, symbol: &'static str, expected: &str) -> Result<(), String> {
         if self.take(symbol) { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
     fn word(&mut self, expected: &str) -> Result<String, String> {
-        let Some(Token::Word(word)) = self.peek().cloned() else { return Err(self.unexpected(expected)) };
+        let Token::Word(word) = self.peek().clone() else { return Err(self.unexpected(expected)) };
         self.next += 1;
         Ok(word)
     }
 
     fn unexpected(&self, expected: &str) -> String {
-        let found = self.peek().map(Token::text).unwrap_or_default();
-        format!("found '{found}', expected: {expected}")
+        format!("found '{}', expected: {expected}", self.peek().text())
     }
 }
 
 fn tokens(text: &str) -> Vec<Token> {
+    let is_space = |letter: char| matches!(letter, ' ' | '\t' | '\r' | '\n');
     let mut tokens = Vec::new();
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_start_matches(is_space);
     while !rest.is_empty() {
         let symbol = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol));
         let length = match symbol {
@@ -86,96 +97,121 @@ fn tokens(text: &str) -> Vec<Token> {
                 symbol.len()
             }
             None => {
-                let ends = |letter: char| letter.is_whitespace() || "=!,()><".contains(letter);
+                let ends = |letter: char| is_space(letter) || "=!,()><".contains(letter);
                 let end = rest.find(ends).unwrap_or(rest.len());
                 tokens.push(Token::Word(rest[..end].to_owned()));
                 end
             }
         };
-        rest = rest[length..].trim_start();
+        rest = rest[length..].trim_start_matches(is_space);
     }
     tokens
 }
 
 fn requirement(tokens: &mut Tokens) -> Result<Requirement, String> {
-    let absent = tokens.take("!");
+    let is_absent = tokens.take("!");
     let key = tokens.word("identifier")?;
-    if !is_label_key(&key) {
-        return Err(format!("<nil>: Invalid value: {key:?}: not a label key"));
+    let wrong = label::key_errors(&key);
+    if !wrong.is_empty() {
+        return Err(format!("<nil>: Invalid value: {key:?}: {}", wrong.join("; ")));
     }
-    if absent {
+    if is_absent {
         return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
     }
-    if tokens.at_end() || tokens.sees(",") {
+    if *tokens.peek() == Token::End || tokens.sees(",") {
         return Ok(Requirement { key, operator: Operator::Exists, values: Vec::new() });
     }
-    let (operator, values) = comparison(tokens)?;
-    let is_order = matches!(operator, Operator::GreaterThan | Operator::LessThan);
-    if is_order && values.first().is_none_or(|value| value.parse::<i64>().is_err()) {
-        return Err(format!("values[0][{key}]: Invalid value: {:?}: must be an integer", values.concat()));
-    }
-    match values.iter().find(|value| !is_label_value(value)) {
-        Some(bad) => Err(format!("values[0][{key}]: Invalid value: {bad:?}: not a label value")),
-        None => Ok(Requirement { key, operator, values }),
+    let operator = operator(tokens)?;
+    let values = match operator {
+        (operator, Values::Set) => (operator, set(tokens)?),
+        (operator, Values::One) => (operator, BTreeSet::from([one(tokens)?])),
+    };
+    let (operator, values) = (values.0, values.1.into_iter().collect::<Vec<_>>());
+    let wrong = value_errors(&key, operator, &values);
+    match wrong.as_slice() {
+        [] => Ok(Requirement { key, operator, values }),
+        [one] => Err(one.clone()),
+        several => Err(format!("[{}]", several.join(", "))),
     }
 }
 
-fn comparison(tokens: &mut Tokens) -> Result<(Operator, Vec<String>), String> {
-    let expected = "in, notin, =, ==, !=, gt, lt";
-    let Some(token) = tokens.peek().cloned() else { return Err(tokens.unexpected(expected)) };
-    let operator = match token.text() {
-        "=" | "==" | "in" => Operator::In,
-        "!=" | "notin" => Operator::NotIn,
-        ">" => Operator::GreaterThan,
-        "<" => Operator::LessThan,
-        _ => return Err(tokens.unexpected(expected)),
+#[derive(Clone, Copy)]
+enum Values {
+    One,
+    Set,
+}
+
+fn operator(tokens: &mut Tokens) -> Result<(Operator, Values), String> {
+    let operator = match tokens.peek().text() {
+        "in" => (Operator::In, Values::Set),
+        "notin" => (Operator::NotIn, Values::Set),
+        "=" | "==" => (Operator::In, Values::One),
+        "!=" => (Operator::NotIn, Values::One),
+        ">" => (Operator::GreaterThan, Values::One),
+        "<" => (Operator::LessThan, Values::One),
+        _ => return Err(tokens.unexpected("in, notin, =, ==, !=, gt, lt")),
     };
     tokens.next += 1;
-    let values = match token {
-        Token::Word(_) => set(tokens)?,
-        Token::Symbol(_) if tokens.at_end() || tokens.sees(",") => vec![String::new()],
-        Token::Symbol(_) => vec![tokens.word("identifier")?],
-    };
-    Ok((operator, values))
+    Ok(operator)
 }
 
-/// `(a,b)`; a missing word between two commas is the empty value.
-fn set(tokens: &mut Tokens) -> Result<Vec<String>, String> {
-    tokens.expect("(", "'('")?;
-    let mut values = Vec::new();
+/// The value behind a sign; none is the empty one.
+fn one(tokens: &mut Tokens) -> Result<String, String> {
+    if *tokens.peek() == Token::End || tokens.sees(",") {
+        return Ok(String::new());
+    }
+    tokens.word("identifier")
+}
+
+/// `(a,b)`; a missing word beside a comma is the empty value.
+fn set(tokens: &mut Tokens) -> Result<BTreeSet<String>, String> {
+    if !tokens.take("(") {
+        return Err(format!("found '{}' expected: '('", tokens.peek().text()));
+    }
+    let mut values = BTreeSet::new();
+    if tokens.take(")") {
+        values.insert(String::new());
+        return Ok(values);
+    }
+    let mut expected = "',', ')' or identifier";
     loop {
-        let is_empty = tokens.sees(",") || tokens.sees(")");
-        values.push(if is_empty { String::new() } else { tokens.word("identifier")? });
-        if tokens.take(")") {
-            values.sort_unstable();
-            values.dedup();
+        if let Token::Word(word) = tokens.peek().clone() {
+            tokens.next += 1;
+            values.insert(word);
+            if !tokens.sees(",") {
+                tokens.expect(")", "',' or ')'")?;
+                return Ok(values);
+            }
+        } else if !tokens.sees(",") {
+            return Err(tokens.unexpected(expected));
+        } else if values.is_empty() {
+            values.insert(String::new());
+        }
+        expected = "',', or identifier";
+        tokens.take(",");
+        let is_end = tokens.sees(")");
+        if is_end || tokens.sees(",") {
+            values.insert(String::new());
+        }
+        if is_end {
+            tokens.take(")");
             return Ok(values);
         }
-        tokens.expect(",", "',' or ')'")?;
     }
 }
 
-fn is_label_key(key: &str) -> bool {
-    let (prefix, name) = key.split_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
-    let is_prefix = |prefix: &str| {
-        prefix.len() <= 253
-            && prefix.split('.').all(|label| {
-                let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-                !label.is_empty()
-                    && label.bytes().all(fits)
-                    && !label.starts_with('-')
-                    && !label.ends_with('-')
-            })
-    };
-    !name.is_empty() && is_label_value(name) && prefix.is_none_or(is_prefix)
-}
-
-fn is_label_value(value: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    let edge = |byte: Option<u8>| byte.is_none_or(|byte| byte.is_ascii_alphanumeric());
-    let bytes = value.as_bytes();
-    value.len() <= 63
-        && bytes.iter().copied().all(inner)
-        && edge(bytes.first().copied())
-        && edge(bytes.last().copied())
+fn value_errors(key: &str, operator: Operator, values: &[String]) -> Vec<String> {
+    let is_order = matches!(operator, Operator::GreaterThan | Operator::LessThan);
+    let no_number = values.iter().enumerate().filter(|(_, value)| is_order && value.parse::<i64>().is_err());
+    let no_number = no_number.map(|(index, value)| {
+        format!(
+            "values[{index}]: Invalid value: {value:?}: for 'Gt', 'Lt' operators, the value must be an integer"
+        )
+    });
+    let no_value = values.iter().enumerate().filter_map(|(index, value)| {
+        let wrong = label::value_errors(value);
+        let why = wrong.join("; ");
+        (!wrong.is_empty()).then(|| format!("values[{index}][{key}]: Invalid value: {value:?}: {why}"))
+    });
+    no_number.chain(no_value).collect()
 }

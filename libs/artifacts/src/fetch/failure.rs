@@ -75,20 +75,54 @@ fn tls_problem(error: &rustls::Error) -> &'static str {
     }
 }
 
+/// What is wrong, and who can mend it in which way.
 fn certificate_problem(problem: &CertificateError) -> &'static str {
     match problem {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "its certificate has expired",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired; renew it at the server"
+        }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "its certificate is not valid yet"
+            "its certificate is not valid yet; compare the clocks of the server and of this cluster"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name"
+            "its certificate is for another name; use a name of the certificate in url, or give the server a certificate \
+             for this one"
         }
         // A bad signature is what an authority of the same name but another key leaves.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is signed by an unknown authority"
+            "its certificate is signed by an unknown authority; put the certificate of that authority into a Secret and \
+             name it in caBundleSecretRef, and let the server send every intermediate certificate"
         }
-        CertificateError::Revoked => "its certificate is revoked",
-        _ => "its certificate is not valid",
+        CertificateError::Revoked => "its certificate is revoked; give the server a new one",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its certificate is not meant for servers; give the server one with the extended key usage serverAuth"
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "its certificate is signed in a way that is not safe or not known; give the server one that is signed with \
+             ECDSA, Ed25519, or RSA and SHA-256"
+        }
+        CertificateError::BadEncoding | CertificateError::UnhandledCriticalExtension => {
+            "its certificate is malformed; give the server a new one"
+        }
+        CertificateError::Other(other) => structural_problem(&other.0.to_string()),
+        _ => "its certificate is not valid; give the server a new one",
+    }
+}
+
+/// rustls hands on what webpki says of the structure of a chain, as an error without a type that we could name; its text
+/// is the name of webpki's variant.
+fn structural_problem(variant: &str) -> &'static str {
+    match variant {
+        "CaUsedAsEndEntity" => {
+            "its certificate is that of a CA (CA:TRUE, as a certificate made by `openssl req -x509` is), which no server \
+             may present as its own; give the server one that this CA has signed, and name the CA in caBundleSecretRef"
+        }
+        "EndEntityUsedAsCa" => {
+            "its certificate is signed by one that is no CA's (CA:FALSE); have it signed by a CA, and name the CA in \
+             caBundleSecretRef"
+        }
+        "UnsupportedCertVersion" => "its certificate is not X.509 version 3; give the server a new one",
+        _ => "its certificate is not valid; give the server a new one",
     }
 }

@@ -4,7 +4,7 @@ use crate::{
     world::{Case, World},
 };
 use artifacts::Retry;
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 
 fn data(_: &Seen) -> Answer {
     answer(200, &[], "data")
@@ -30,8 +30,9 @@ async fn a_bundle_is_believed_by_address_and_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_certificate_is_told() {
-    let unknown = "its certificate is signed by an unknown authority";
+async fn an_unknown_authority_is_told_with_where_to_name_it() {
+    let unknown = "its certificate is signed by an unknown authority; put the certificate of that authority into a Secret \
+                   and name it in caBundleSecretRef, and let the server send every intermediate certificate";
     let identity = Identity::new(&["127.0.0.1"], |_| {});
     let server = Server::https(&identity, data).await;
     let error = World::new().fails(&Case::new(server.url("/data"))).await;
@@ -40,12 +41,31 @@ async fn what_is_wrong_with_a_certificate_is_told() {
     let another = Identity::new(&["127.0.0.1"], |_| {});
     let error = World::new().fails(&Case::new(server.url("/data")).ca_bundle(&another.authority_pem)).await;
     assert!(error.to_string().ends_with(unknown), "{error}");
+}
 
-    assert_eq!(failure_of(&["example.com"], |_| {}).await, "its certificate is for another name");
-    let expired = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
-    assert_eq!(failure_of(&["127.0.0.1"], expired).await, "its certificate has expired");
-    let early = |params: &mut CertificateParams| params.not_before = date_time_ymd(4000, 1, 1);
-    assert_eq!(failure_of(&["127.0.0.1"], early).await, "its certificate is not valid yet");
+#[tokio::test]
+async fn what_is_wrong_with_a_certificate_is_told_with_what_mends_it() {
+    let here = ["127.0.0.1"];
+    let said = failure_of(&["example.com"], |_| {}).await;
+    assert!(said.starts_with("its certificate is for another name; use a name of"), "{said}");
+    let said = failure_of(&here, |leaf| leaf.not_after = date_time_ymd(2020, 1, 1)).await;
+    assert_eq!(said, "its certificate has expired; renew it at the server");
+    let said = failure_of(&here, |leaf| leaf.not_before = date_time_ymd(4000, 1, 1)).await;
+    assert!(said.starts_with("its certificate is not valid yet; compare the clocks"), "{said}");
+    let for_clients = |leaf: &mut CertificateParams| {
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    let said = failure_of(&here, for_clients).await;
+    assert!(said.starts_with("its certificate is not meant for servers; give the server one with"), "{said}");
+}
+
+#[tokio::test]
+async fn a_ca_that_a_server_presents_as_its_own_certificate_is_told_as_that() {
+    let as_ca = |leaf: &mut CertificateParams| leaf.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let said = failure_of(&["127.0.0.1"], as_ca).await;
+    assert!(said.starts_with("its certificate is that of a CA (CA:TRUE"), "{said}");
+    assert!(said.ends_with("and name the CA in caBundleSecretRef"), "{said}");
+    assert!(!said.contains("insecureSkipVerify"), "{said}");
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod tasks;
 mod tls;
 
 use anyhow::{Context as _, anyhow};
+use artifacts::Chain;
 use flags::{Cli, Command, Flags};
 use role::Role;
 use std::{
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     };
     if let Err(error) = ended {
         // A closed standard error is no reason to panic.
-        let _closed = writeln!(io::stderr(), "postern: {}", line(&error));
+        let _closed = writeln!(io::stderr(), "postern: {}", Chain(error.as_ref()));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -64,23 +65,8 @@ fn print(text: &str) -> anyhow::Result<()> {
     io::stdout().write_all(text.as_bytes()).context("failed to write to standard output")
 }
 
-/// The error and its causes, without those that the line tells already.
-fn line(error: &anyhow::Error) -> String {
-    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), |line, cause| {
-        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_is_told_once() {
-        let error = anyhow!("no such file").context("failed to open x: no such file").context("cannot start");
-        assert_eq!(line(&error), "cannot start: failed to open x: no such file");
-    }
-
     #[test]
     fn the_manifests_are_what_the_program_prints() {
         let printed = crds::manifests::yaml().unwrap();

@@ -78,7 +78,8 @@ impl Error {
     }
 }
 
-/// An error and its causes on one line, for logs. A cause that the line tells already is left out.
+/// An error and its causes on one line, for logs. A cause that the line tells already is left out, and so are the fields
+/// of a cause behind its words, which kube's `Display` adds.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
 
 impl fmt::Display for Chain<'_> {
@@ -86,6 +87,7 @@ impl fmt::Display for Chain<'_> {
         let mut line = self.0.to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
+            line = line.replace(&format!(" ({error:?})"), "");
             let text = error.to_string();
             if !line.contains(&text) {
                 line.push_str(": ");

@@ -68,11 +68,11 @@ impl Current {
             changed
         });
         if is_trusting && !problem.is_empty() {
-            warn!(problem, "failed to renew the trust in the front proxy, the old one stays");
+            warn!(error = problem, "failed to renew the trust in the front proxy, the old one stays");
         } else if changed && is_trusting {
             info!("front proxy is trusted");
         } else if changed {
-            warn!(problem, "no front proxy is trusted, its requests are refused");
+            warn!(error = problem, "no front proxy is trusted, its requests are refused");
         }
     }
 }

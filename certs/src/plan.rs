@@ -118,6 +118,8 @@ pub(crate) enum Step {
     RenewAuthority(Because),
     /// Make a new leaf for these names.
     IssueLeaf(Because, BTreeSet<String>),
+    /// Put the leaf that is served back into its Secret, since it is too early for a new one.
+    RestoreLeaf(Because),
     /// Nothing until then but to serve with the leaf of the Secret, or else with the one that is served now.
     Serve { until: Timestamp },
 }
@@ -163,7 +165,11 @@ pub(crate) fn next(seen: &Seen, wanted: &BTreeSet<String>, lifetimes: &Lifetimes
     let settled = authority.issued_at() + lifetimes.settle;
     match leaf {
         Some(leaf) if leaf.signer == Signer::Former && !leaf.lives.is_over(now) && now < settled => {
-            Step::Serve { until: settled.min(leaf.lives.until) }
+            match because {
+                // A replica that starts now would take garbage for a reason to issue.
+                Because::Broken => Step::RestoreLeaf(because),
+                _ => Step::Serve { until: settled.min(leaf.lives.until) },
+            }
         }
         _ => Step::IssueLeaf(because, names),
     }

@@ -92,13 +92,29 @@ impl Stored {
                 let secret = self.serving.with(&pair, self.bundle(authority(), lifetimes, now), because);
                 Ok(Action::Write(SERVING_SECRET, Box::new(secret), because))
             }
+            Step::RestoreLeaf(because) => {
+                let leaf = self.served.as_ref().expect("the plan restores only what is served");
+                let secret = self.serving.with(leaf, self.bundle(authority(), lifetimes, now), because);
+                Ok(Action::Write(SERVING_SECRET, Box::new(secret), because))
+            }
             Step::Serve { until } => {
+                if let Some((slot, pair)) = self.without_bundle() {
+                    let bundle = self.bundle(authority(), lifetimes, now);
+                    let secret = slot.with(pair, bundle, Because::Broken);
+                    return Ok(Action::Write(slot.name, Box::new(secret), Because::Broken));
+                }
                 let leaf = self.serving.pair.usable().ok().or(self.served.as_ref());
                 let leaf = leaf.expect("without any usable leaf the plan issues one first");
                 let bundle = self.bundle(authority(), lifetimes, now);
                 Ok(Action::Serve(ServingCertificate::new(leaf, bundle), until))
             }
         }
+    }
+
+    /// A Secret whose pair is good, and whose bundle was lost or holds no CA any more.
+    fn without_bundle(&self) -> Option<(&Slot, &Pair)> {
+        let pairs = [&self.authority, &self.serving].map(|slot| Some((slot, slot.pair.usable().ok()?)));
+        pairs.into_iter().flatten().find(|(slot, _)| slot.bundle().is_empty())
     }
 
     fn seen(&self) -> Seen {

@@ -138,7 +138,7 @@ impl Keeper {
         };
         match written {
             Ok(_) => {
-                info!(secret = name, namespace = self.namespace, reason = %because, "certificate issued");
+                info!(secret = name, namespace = self.namespace, reason = %because, "wrote the Secret of a certificate");
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(()),

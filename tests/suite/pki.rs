@@ -1,8 +1,8 @@
 //! Certificates of the cluster's authorities that only a test would ask for.
 use anyhow::Result;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose,
 };
 use std::{
     fs,
@@ -43,4 +43,24 @@ pub(crate) fn aged_authority(key: &str) -> Result<String> {
     params.not_before = (SystemTime::now() - 3 * HOUR).into();
     params.not_after = (SystemTime::now() + 3650 * 24 * HOUR).into();
     Ok(params.self_signed(&KeyPair::from_pem(key)?)?.pem())
+}
+
+/// A serving certificate for 127.0.0.1 that this authority signed and that has expired, and its key.
+pub(crate) fn expired_leaf(authority: &str, key: &str) -> Result<(String, String)> {
+    let authority = Issuer::from_ca_cert_pem(authority, KeyPair::from_pem(key)?)?;
+    let mut params = CertificateParams::new(["127.0.0.1".to_owned()])?;
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2020, 2, 1);
+    let key = KeyPair::generate()?;
+    Ok((params.signed_by(&key, &authority)?.pem(), key.serialize_pem()))
+}
+
+/// A serving certificate for 127.0.0.1 of an authority that nobody knows, and its key.
+pub(crate) fn foreign_leaf() -> Result<(String, String)> {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+    let key = KeyPair::generate()?;
+    let leaf = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &authority)?;
+    Ok((leaf.pem(), key.serialize_pem()))
 }

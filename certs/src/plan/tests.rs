@@ -105,6 +105,15 @@ fn when_both_secrets_are_lost_the_leaf_that_is_served_bridges_the_time() {
 }
 
 #[test]
+fn garbage_is_replaced_by_what_is_served_while_it_is_too_early_for_a_new_leaf() {
+    let served = SeenLeaf { signer: Signer::Former, ..leaf(-1) };
+    let broken = Seen { leaf: Found::Broken, served: Some(served), ..seen(leaf(0)) };
+    assert_eq!(next_on(0, &broken), Step::RestoreLeaf(Because::Broken));
+    let starting = Seen { served: None, ..broken };
+    assert_eq!(next_on(0, &starting), Step::IssueLeaf(Because::Broken, names(&["a"])));
+}
+
+#[test]
 fn a_lost_leaf_of_the_current_ca_is_replaced_at_once() {
     let lost = Seen { leaf: Found::Absent, served: Some(leaf(0)), ..seen(leaf(0)) };
     assert_eq!(next_on(1, &lost), Step::IssueLeaf(Because::Absent, names(&["a"])));

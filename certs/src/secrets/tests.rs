@@ -127,6 +127,50 @@ fn garbage_is_recognized_and_repaired() {
 }
 
 #[test]
+fn garbage_in_a_bundle_is_replaced_and_the_pair_beside_it_stays() {
+    for garbage in [b"garbage".as_slice(), b""] {
+        let stored = fresh();
+        let (ca, serving) = (stored.authority.secret, stored.serving.secret);
+        for broken in [
+            read(set(ca.clone(), BUNDLE, garbage), serving.clone()),
+            read(ca.clone(), set(serving.clone(), BUNDLE, garbage)),
+        ] {
+            let (repaired, made) = settled(broken, at(1));
+            assert_eq!(made, 1);
+            for (secret, before) in [(&repaired.authority.secret, &ca), (&repaired.serving.secret, &serving)]
+            {
+                let (secret, before) = (secret.as_ref().unwrap(), before.as_ref().unwrap());
+                assert_eq!(secret.data, before.data);
+            }
+        }
+    }
+}
+
+#[test]
+fn garbage_is_replaced_at_once_although_a_new_ca_is_not_known_yet() {
+    let stored = fresh();
+    let Action::Serve(served, _) = stored.next(&wanted(), &LIFETIMES, at(1)).unwrap() else {
+        panic!("settled");
+    };
+    let ca = set(stored.authority.secret, KEY, b"garbage");
+    let serving = set(stored.serving.secret, KEY, b"");
+    let broken = Stored::read(ca, serving.clone(), Some(&served));
+    let Action::Write(AUTHORITY_SECRET, ca, _) = broken.next(&wanted(), &LIFETIMES, at(2)).unwrap() else {
+        panic!("a CA comes first");
+    };
+    let broken = Stored::read(Some(*ca), serving, Some(&served));
+    let Action::Write(SERVING_SECRET, serving, _) = broken.next(&wanted(), &LIFETIMES, at(3)).unwrap() else {
+        panic!("garbage stays in the Secret");
+    };
+    assert_eq!(
+        value(&serving, CHAIN),
+        served.chain_pem,
+        "what is served, since it is too early for a new one"
+    );
+    assert_eq!(pair::authorities(value(&serving, BUNDLE)).len(), 2, "of the new CA and of the old one");
+}
+
+#[test]
 fn a_leaf_where_the_ca_should_be_is_no_ca() {
     let stored = fresh();
     let slot = Slot::read(SERVING_SECRET, stored.serving.secret, Pair::read_authority);

@@ -123,7 +123,8 @@ impl<'a> Rotation<'a> {
     }
 }
 
-async fn until<T>(what: &str, check: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
+/// Looks again and again until there is something.
+pub(super) async fn until<T>(what: &str, check: impl AsyncFn() -> Result<Option<T>>) -> Result<T> {
     let search = async {
         loop {
             if let Some(found) = check().await? {

@@ -114,5 +114,11 @@ mod tests {
         for (name, child) in schema.properties.iter().flatten() {
             described(child, &format!("{path}.{name}"));
         }
+        // `kubectl explain` shows the fields of an item, and no description of the item itself.
+        if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
+            for (name, child) in item.properties.iter().flatten() {
+                described(child, &format!("{path}[].{name}"));
+            }
+        }
     }
 }

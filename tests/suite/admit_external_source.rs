@@ -180,11 +180,8 @@ async fn a_refusal_is_a_status_that_programs_can_read() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test]
-async fn manifests_of_the_original_apply_unchanged() -> Result<()> {
-    let suite = Suite::attach().await?;
-    let namespace = suite.namespace("admit").await?;
-    let original = "apiVersion: source.flux.oddkin.co/v1alpha1
+/// Every field of the original but hooks, which are not enabled yet.
+const ORIGINAL: &str = "apiVersion: source.flux.oddkin.co/v1alpha1
 kind: ExternalSource
 metadata: { name: original }
 spec:
@@ -201,13 +198,47 @@ spec:
       caBundleSecretRef: { name: ca-bundle, key: ca.crt }
       insecureSkipVerify: false
 ";
-    namespace.apply(original).await?;
+
+#[tokio::test]
+async fn manifests_of_the_original_apply_unchanged() -> Result<()> {
+    let suite = Suite::attach().await?;
+    let namespace = suite.namespace("admit").await?;
+    namespace.apply(ORIGINAL).await?;
     namespace.apply(&manifest("minimal", URL, "")).await?;
+    let stored = async |name| {
+        let text = namespace.kubectl(&["get", "externalsource", name, "--output=json"]).await?;
+        anyhow::Ok(serde_json::from_str::<Value>(&text)?["spec"].clone())
+    };
+    let mut applied = serde_saphyr::from_str::<Value>(ORIGINAL)?["spec"].clone();
+    applied["timeout"] = json!("30s");
+    assert_eq!(stored("original").await?, applied, "nothing but our own default is added");
+    let minimal = json!({
+        "interval": "10m",
+        "maxRetries": 3,
+        "timeout": "30s",
+        "generator": { "type": "http", "http": { "url": URL, "method": "GET" } },
+    });
+    assert_eq!(stored("minimal").await?, minimal);
     let shown = namespace.kubectl(&["get", "externalsource", "original"]).await?;
     assert_eq!(
         shown.lines().next().map(|line| line.split_whitespace().collect::<Vec<_>>()),
         Some(vec!["NAME", "READY", "STATUS", "REVISION", "AGE"])
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn hooks_of_the_original_are_understood_and_refused_as_not_enabled() -> Result<()> {
+    let suite = Suite::attach().await?;
+    let hook = "{ name: a, command: jq, args: [.], timeout: 10s, retryPolicy: ignore, env: [{ name: A, value: b }] }";
+    let hooks = format!("  hooks: {{ preRequest: [{hook}], postRequest: [{hook}] }}\n");
+    let said = refusal(&suite, &format!("{ORIGINAL}{hooks}")).await?;
+    let refused: Vec<&str> = said.lines().filter(|line| line.starts_with("* ")).collect();
+    assert_eq!(refused.len(), 2, "{said}");
+    for (line, list) in refused.iter().zip(["preRequest", "postRequest"]) {
+        assert!(line.starts_with(&format!("* spec.hooks.{list}: ")), "{said}");
+        assert!(line.contains("not enabled on this installation"), "{said}");
+    }
     Ok(())
 }
 

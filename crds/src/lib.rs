@@ -14,6 +14,7 @@ pub mod manifests;
 pub mod names;
 pub mod reasons;
 pub mod rules;
+pub mod structure;
 
 pub use external_artifact::ExternalArtifact;
 pub use external_source::{ExternalSource, ExternalSourceSpec, ExternalSourceStatus};

@@ -1,4 +1,5 @@
 //! How a rule reports what is wrong, and how the rest of the code can tell that a spec was checked.
+use serde_json::Value;
 use std::fmt;
 
 /// A spec that knows its own rules. Pure: the same spec always gets the same verdict.
@@ -127,6 +128,25 @@ impl Violations {
     /// As [`Violations::invalid`], for a number.
     pub fn invalid_number(&mut self, path: &str, value: i64, detail: &str) {
         self.push(path, Violation::Invalid, format!("Invalid value: {value}: {detail}"));
+    }
+
+    /// The field's value is of a type that it cannot have. A text is not shown: who knows what it was meant for.
+    pub fn invalid_type(&mut self, path: &str, value: &Value, detail: &str) {
+        let shown = match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+            Value::String(_) => "string".to_owned(),
+            Value::Array(_) => "array".to_owned(),
+            Value::Object(_) => "object".to_owned(),
+        };
+        self.push(path, Violation::Invalid, format!("Invalid value: {shown}: {detail}"));
+    }
+
+    /// The field's value is none of those that it can have.
+    pub fn not_supported(&mut self, path: &str, value: &str, supported: &[&str]) {
+        let supported: Vec<String> = supported.iter().map(|value| quoted(value)).collect();
+        let detail =
+            format!("Unsupported value: {}: supported values: {}", quoted(value), supported.join(", "));
+        self.push(path, Violation::NotSupported, detail);
     }
 
     /// The field may not be set.

@@ -3,7 +3,7 @@ use super::{Kind, report::said, write};
 use crate::moment::Moment;
 use crds::{
     conditions::{self, READY, STALLED},
-    reasons,
+    reasons, structure,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
@@ -11,7 +11,6 @@ use kube::{
     api::{ApiResource, DynamicObject, Patch},
     core::error_boundary::InvalidObject,
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tracing::warn;
 
@@ -19,7 +18,7 @@ use tracing::warn;
 pub(super) async fn report<K: Kind>(client: &Client, invalid: &InvalidObject, moment: Moment) {
     warn!(reason = reasons::INVALID_SPEC, error = %invalid.error, "an object cannot be read");
     if let Err(error) = write_status::<K>(client, invalid, moment).await {
-        warn!(error = %error, "could not report an object that cannot be read");
+        warn!(error = %artifacts::Chain(&error), "could not report an object that cannot be read");
     }
 }
 
@@ -35,7 +34,7 @@ async fn write_status<K: Kind>(
         Api::namespaced_with(client.clone(), namespace.unwrap_or_default(), &resource);
     let Some(found) = api.get_opt(name).await? else { return Ok(()) };
     let before = found.data.get("status").cloned().unwrap_or_else(|| json!({}));
-    let why = why::<K::Object>(&found).unwrap_or_else(|| invalid.error.clone());
+    let why = why(&found).unwrap_or_else(|| invalid.error.clone());
     let after = reported(before.clone(), &why, meta.generation, moment);
     if after == before {
         return Ok(());
@@ -49,35 +48,11 @@ async fn write_status<K: Kind>(
     api.patch_status(name, &write::params(), &Patch::Apply(body)).await.map(|_| ())
 }
 
-/// What is wrong with the object, and where.
-fn why<T: DeserializeOwned>(found: &DynamicObject) -> Option<String> {
-    let object = serde_json::to_value(found).ok()?;
-    let error = wrong::<T>(&object)?;
-    Some(match culprit::<T>(&object, &error) {
-        path if path.is_empty() => error,
-        path => format!("{path}: {error}"),
-    })
-}
-
-fn wrong<T: DeserializeOwned>(object: &Value) -> Option<String> {
-    T::deserialize(object).err().map(|error| error.to_string())
-}
-
-/// The path of the field that is to blame, since decoders do not tell: the innermost one without which the error would
-/// be another.
-fn culprit<T: DeserializeOwned>(object: &Value, error: &str) -> String {
-    let (mut pointer, mut path) = (String::new(), Vec::new());
-    while let Some(Value::Object(fields)) = object.pointer(&pointer) {
-        let blamed = fields.keys().find(|field| {
-            let mut without = object.clone();
-            without.pointer_mut(&pointer).and_then(Value::as_object_mut).and_then(|map| map.remove(*field));
-            wrong::<T>(&without).as_deref() != Some(error)
-        });
-        let Some(field) = blamed else { break };
-        pointer = format!("{pointer}/{}", field.replace('~', "~0").replace('/', "~1"));
-        path.push(field.as_str());
-    }
-    path.join(".")
+/// What is wrong with the object, field by field; nothing where the schema has no complaint.
+fn why(found: &DynamicObject) -> Option<String> {
+    let violations = structure::violations(&serde_json::to_value(found).ok()?);
+    let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// The status with two conditions set, and all else as it was: the last artifact stays.
@@ -101,7 +76,6 @@ fn reported(mut status: Value, error: &str, generation: Option<i64>, moment: Mom
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crds::ExternalSource;
     use jiff::Timestamp;
 
     fn at(second: i64) -> Moment {
@@ -109,22 +83,21 @@ mod tests {
     }
 
     #[test]
-    fn the_field_that_is_to_blame_is_named() {
-        let object = |spec| {
-            let object = json!({
+    fn the_fields_that_are_to_blame_are_named_and_not_the_types_of_a_program() {
+        let object = |fields| {
+            let mut object = json!({
                 "apiVersion": "source.flux.oddkin.co/v1alpha1",
                 "kind": "ExternalSource",
                 "metadata": { "name": "podinfo" },
-                "spec": spec,
             });
-            why::<ExternalSource>(&serde_json::from_value(object).unwrap())
+            object["spec"] = fields;
+            why(&serde_json::from_value(object).unwrap())
         };
         let http = json!({ "url": "https://example.com", "method": 7 });
-        let deep = object(json!({ "interval": "1m", "generator": { "type": "http", "http": http } }));
-        let expected = "spec.generator.http.method: invalid type: integer `7`, expected a string";
-        assert_eq!(deep.as_deref(), Some(expected));
-        let missing = object(json!({ "generator": { "type": "http" } }));
-        assert_eq!(missing.as_deref(), Some("spec: missing field `interval`"));
+        let wrong = object(json!({ "generator": { "type": "http", "http": http } }));
+        let expected = "spec.interval: Required value: must be set; \
+                        spec.generator.http.method: Invalid value: 7: must be a string";
+        assert_eq!(wrong.as_deref(), Some(expected));
         assert_eq!(object(json!({ "interval": "1m", "generator": { "type": "http" } })), None);
     }
 

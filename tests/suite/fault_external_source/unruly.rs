@@ -116,6 +116,9 @@ async fn an_object_that_cannot_be_read_is_reported_on_itself_and_stops_nothing()
     });
     let said = said.await?;
     assert_eq!((said["status"].as_str(), said["reason"].as_str()), (Some("False"), Some("InvalidSpec")));
+    let message = "this object cannot be read: spec.generator: Invalid value: array: must be an object; \
+                   spec.interval: Invalid value: object: must be a string";
+    assert_eq!(said["message"].as_str(), Some(message));
     scene.still_works("unharmed").await?;
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) use pass::{Phase, Work};
 pub(crate) use queue::{Guarded, Loop, Queue};
 pub(crate) use queue::{listing, prune};
 pub(crate) use status::{Common, Status};
-pub(crate) use write::{is_conflict, is_gone, params};
+pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
 
 use crate::moment::Moment;
 use artifacts::Chain;

@@ -1,6 +1,7 @@
 //! What the controller makes of an ExternalSource: artifact, conditions, retries, and nothing it was not asked for.
 mod flux;
 mod inputs;
+mod namespaces;
 mod secrets;
 
 use crate::{

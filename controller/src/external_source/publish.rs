@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     FIELD_MANAGER,
-    reconcile::{Failure, Retry, is_conflict, params},
+    reconcile::{Failure, Retry, is_conflict, is_in_vain, is_leaving, params},
 };
 use crds::{ExternalArtifact, reasons};
 use kube::{
@@ -34,6 +34,10 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
         let written = match plan::change(wanted, found.as_ref()) {
             Change::Nothing => return Ok(true),
             Change::Taken(why) => return Err(name_taken(&name, &why)),
+            // It may have gone with its namespace.
+            change if wanted.is_loss(&change) && is_leaving(&sources.client, &namespace).await => {
+                return Ok(true);
+            }
             // Not an apply: what somebody else made in between must not be touched.
             Change::Create(artifact) => api.create(&creation(), &artifact).await,
             Change::Origin(body) => api.patch(&name, &params(), &Patch::Apply(body)).await,
@@ -62,13 +66,6 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
             format!("somebody else keeps changing ExternalArtifact {name}"),
         )
     })
-}
-
-/// Whether the whole namespace is on its way out.
-fn is_in_vain(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else { return false };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }
 
 /// Whether the API knows no such kind, or knows that it is being removed.

@@ -1,4 +1,5 @@
 //! Events: what people should hear of, said once.
+use super::write::is_in_vain;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client,
@@ -49,8 +50,11 @@ impl Publisher {
         // text: the second revision would be announced with the digest of the first.
         for note in notes {
             let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-            if let Err(error) = recorder.publish(&event(note), about).await {
-                warn!(error = %error, "could not publish an event");
+            match recorder.publish(&event(note), about).await {
+                // Nobody reads the events of a namespace that goes.
+                Err(error) if is_in_vain(&error) => return,
+                Err(error) => warn!(error = %artifacts::Chain(&error), "could not publish an event"),
+                Ok(()) => {}
             }
         }
     }

@@ -8,7 +8,11 @@ use super::{
     write,
 };
 use crate::moment::Moment;
-use crds::{annotations::REQUESTED_AT, reasons};
+use crds::{
+    annotations::REQUESTED_AT,
+    conditions::{self, READY},
+    reasons,
+};
 use kube::{
     Resource, ResourceExt,
     core::{ObjectMeta, object::HasStatus},
@@ -64,6 +68,11 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) ->
         shared.memories.put(key(object.meta()), Entry { draft: unsaved, ..entry });
         return Action::requeue(Duration::ZERO);
     };
+    if is_sudden(&ended) && write::is_leaving(&shared.client, &key(object.meta()).0).await {
+        debug!("not reported, since the namespace goes");
+        shared.memories.put(key(object.meta()), Entry { draft: unsaved, ..entry });
+        return Action::requeue(shared.kind.interval(&object));
+    }
     count(shared, &ended.outcome, started);
     settle(shared, ended, draft, entry).await
 }
@@ -76,6 +85,12 @@ struct Ended<K: Kind> {
     notes: Vec<Note>,
     /// The status says that work goes on; that must be taken back.
     told: bool,
+}
+
+/// Whether a pass failed and the one before it did not.
+fn is_sudden<K: Kind>(ended: &Ended<K>) -> bool {
+    let before = ended.object.status().and_then(|status| conditions::find(status.conditions(), READY));
+    ended.outcome.is_err() && before.is_none_or(|ready| ready.status == "True")
 }
 
 /// Reports how a pass ended, and remembers what the next one needs.

@@ -2,6 +2,7 @@
 //! meant for an object never lands on a later one of the same name.
 use super::{Kind, StatusOf};
 use crate::FIELD_MANAGER;
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
@@ -83,4 +84,20 @@ pub(crate) fn is_gone(error: &kube::Error) -> bool {
 /// Whether somebody else wrote in between, or it is another object by now.
 pub(crate) fn is_conflict(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 409)
+}
+
+/// Whether the namespace is on its way out, and all that is in it goes as well, in no certain order: what a source refers to
+/// often goes first. Asked before something is said or made that nobody would see.
+pub(crate) async fn is_leaving(client: &Client, namespace: &str) -> bool {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let found = namespaces.get_metadata_opt(namespace).await;
+    // Not to know is no reason to keep quiet.
+    found.is_ok_and(|found| found.is_none_or(|found| found.metadata.deletion_timestamp.is_some()))
+}
+
+/// Whether it was refused because the namespace is on its way out.
+pub(crate) fn is_in_vain(error: &kube::Error) -> bool {
+    let kube::Error::Api(status) = error else { return false };
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating")
 }

@@ -24,6 +24,18 @@ pub(in super::super) struct Wanted<'a> {
     pub now: Timestamp,
 }
 
+impl Wanted<'_> {
+    /// Whether the change only follows from something that is gone: the artifact that was published before this pass, or
+    /// what keeps the source well.
+    pub(super) fn is_loss(&self, change: &Change) -> bool {
+        match change {
+            Change::Create(_) => self.source.status.as_ref().is_some_and(|status| status.artifact.is_some()),
+            Change::Status(_) => !self.verdict.ready,
+            Change::Nothing | Change::Taken(_) | Change::Origin(_) => false,
+        }
+    }
+}
+
 /// Whether the source is well, and why.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Verdict<'a> {

@@ -1,5 +1,6 @@
 //! What must survive: restarts, an absent kube-apiserver, objects from before the rules, a replaced leader.
 mod leader;
+mod peer;
 mod unruly;
 
 use crate::{

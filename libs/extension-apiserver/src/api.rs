@@ -139,6 +139,12 @@ pub struct Snapshot<T> {
     pub items: Vec<Item<T>>,
 }
 
+impl<T> Clone for Snapshot<T> {
+    fn clone(&self) -> Self {
+        Self { version: self.version, items: self.items.clone() }
+    }
+}
+
 /// Which state of a collection a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {

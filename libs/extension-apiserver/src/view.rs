@@ -11,9 +11,13 @@
 //! The version of the list itself is needed, not that of its newest object: kube-runtime's `watcher` hides it, so feed a
 //! view from `Api::list` and `Api::watch`. A deletion between the two would be lost to clients of another replica.
 //!
-//! A version outside the window is answered with 410, as kube-apiserver does; clients then list again.
+//! A version outside the window, after a restart or on a replica that was started later, is answered with 410, and clients
+//! list again; or, with [`View::rebuilt_by`], from the backing objects as they were, for as long as kube-apiserver
+//! remembers them.
 mod claims;
 mod numbering;
+mod past;
+mod rebuild;
 mod state;
 
 use crate::{
@@ -23,7 +27,13 @@ use crate::{
     status::Status,
     timeline::WINDOW,
 };
+use futures::{
+    future::{BoxFuture, ready},
+    stream::{self, StreamExt},
+};
+use http::StatusCode;
 use numbering::Numbering;
+use past::Past;
 use state::State;
 use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
@@ -35,7 +45,11 @@ const CATCH_UP: Duration = Duration::from_secs(3);
 const UNREAD_RETRY: u32 = 1;
 
 /// Virtual objects computed from objects in kube-apiserver. Clones share their content.
-pub struct View<T>(Arc<Live<State<T>>>);
+pub struct View<T> {
+    live: Arc<Live<State<T>>>,
+    numbering: Numbering,
+    past: Option<Arc<Past<T>>>,
+}
 
 impl<T: Object> View<T> {
     /// A view with any number of objects for each backing object.
@@ -51,12 +65,27 @@ impl<T: Object> View<T> {
     /// Keeps this many changes instead of 4,096. To be called before the view is fed.
     #[must_use]
     pub fn with_window(self, changes: usize) -> Self {
-        self.0.change(|state| state.timeline.resize_window(changes));
+        self.live.change(|state| state.timeline.resize_window(changes));
         self
     }
 
+    /// Makes the states that the window does not reach anew, so that watches and pages go on after a restart and on any
+    /// replica. To be called before the view is cloned.
+    ///
+    /// `list` lists the backing objects as they were at a version (`resourceVersionMatch=Exact`), each with the objects
+    /// that it gives, as for [`View::replace`]. If the version is compacted it answers with [`Status::expired`], and so
+    /// does the view.
+    #[must_use]
+    pub fn rebuilt_by(
+        self,
+        list: impl Fn(Version) -> BoxFuture<'static, Result<Vec<(Key, Vec<T>)>, Status>> + Send + Sync + 'static,
+    ) -> Self {
+        let past = Past::new(self.numbering, Box::new(list));
+        Self { past: Some(Arc::new(past)), ..self }
+    }
+
     fn new(numbering: Numbering, window: usize) -> Self {
-        Self(Live::new(State::new(numbering, window)))
+        Self { live: Live::new(State::new(numbering, window)), numbering, past: None }
     }
 
     /// Takes the result of a list at a backing version: every backing object's key with its virtual objects.
@@ -64,12 +93,12 @@ impl<T: Object> View<T> {
     /// `metadata.resourceVersion` of an object is read as the version of its backing object, and replaced by the view's
     /// own. What happened since the previous list is unknown, so open watches end, and their clients list again.
     pub fn replace(&self, version: Version, objects: impl IntoIterator<Item = (Key, Vec<T>)>) {
-        self.0.change(|state| state.replace(version, objects));
+        self.live.change(|state| state.replace(version, objects));
     }
 
     /// Takes a write to one backing object: its version, and all virtual objects that follow from it now.
     pub fn apply(&self, version: Version, backing: &Key, objects: Vec<T>) {
-        self.0.change(|state| state.apply(version, backing, objects));
+        self.live.change(|state| state.apply(version, backing, objects));
     }
 
     /// Takes the deletion of a backing object.
@@ -79,7 +108,7 @@ impl<T: Object> View<T> {
 
     /// Takes a bookmark: up to this version nothing else happened.
     pub fn advance(&self, version: Version) {
-        self.0.change(|state| state.advance(version));
+        self.live.change(|state| state.advance(version));
     }
 
     /// Whether the backing objects have been read.
@@ -89,18 +118,18 @@ impl<T: Object> View<T> {
 
     /// One object, as it is now.
     pub fn object(&self, key: &Key) -> Option<Item<T>> {
-        self.0.read().timeline.get(key).cloned()
+        self.live.read().timeline.get(key).cloned()
     }
 
     fn version(&self) -> Option<Version> {
-        self.0.read().timeline.version()
+        self.live.read().timeline.version()
     }
 
     /// Waits, though not for long, until the view has seen a version.
     async fn reach(&self, wanted: Version) -> Result<(), Status> {
         let is_reached = |state: &State<T>| state.timeline.version().is_some_and(|version| version >= wanted);
         // Either way, what counts is where the view stands now.
-        let _waited = timeout(CATCH_UP, self.0.wait_until(is_reached)).await;
+        let _waited = timeout(CATCH_UP, self.live.wait_until(is_reached)).await;
         match self.version() {
             None => Err(unread()),
             Some(version) if version < wanted => Err(Status::too_large_version(wanted.0, version.0)),
@@ -111,7 +140,7 @@ impl<T: Object> View<T> {
 
 impl<T> Clone for View<T> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { live: Arc::clone(&self.live), numbering: self.numbering, past: self.past.clone() }
     }
 }
 
@@ -132,19 +161,58 @@ impl<T: Object> List for View<T> {
             At::Newest | At::Any => Version::default(),
             At::NotOlderThan(version) | At::Exactly(version) => version,
         };
-        self.reach(wanted).await?;
-        let state = self.0.read();
-        match at {
-            At::Exactly(version) => state.timeline().snapshot_at(version, selection),
-            _ => state.timeline().snapshot(selection).ok_or_else(unread),
+        let listed = match self.reach(wanted).await {
+            Ok(()) => self.known(selection, at),
+            Err(refused) => Err(refused),
+        };
+        match (listed, &self.past) {
+            (Err(refused), Some(past)) if is_elsewhere(&refused) => {
+                Ok(Snapshot::clone(&*past.state_at(wanted).await?))
+            }
+            (listed, _) => listed,
         }
     }
 }
 
 impl<T: Object> Watch for View<T> {
     async fn watch(&self, _: &Call, _: &Selection, from: Version) -> Result<Changes<T>, Status> {
-        self.0.changes_after(from)
+        let changes = self.live.changes_after(from);
+        let Some(past) = &self.past else { return changes };
+        let changes = match changes {
+            Err(refused) if is_elsewhere(&refused) => self.caught_up(past, from).await?,
+            changes => changes?,
+        };
+        // A reader that falls out of the window need not list again: it comes back with the version that it has.
+        Ok(changes.take_while(|change| ready(!change.as_ref().is_err_and(is_elsewhere))).boxed())
     }
+}
+
+impl<T: Object> View<T> {
+    fn known(&self, selection: &Selection, at: At) -> Result<Snapshot<T>, Status> {
+        let state = self.live.read();
+        match at {
+            At::Exactly(version) => state.timeline().snapshot_at(version, selection),
+            _ => state.timeline().snapshot(selection).ok_or_else(unread),
+        }
+    }
+
+    /// What leads from a state of the past to now, and then every change.
+    async fn caught_up(&self, past: &Past<T>, from: Version) -> Result<Changes<T>, Status> {
+        let then = past.state_at(from).await?;
+        let (now, next) = {
+            let state = self.live.read();
+            let now = state.timeline().snapshot(&Selection::default()).ok_or_else(unread)?;
+            let next = state.timeline().number_after(now.version)?;
+            (now, next)
+        };
+        let missed = stream::iter(rebuild::between(&then, &now)).map(Ok);
+        Ok(missed.chain(self.live.changes_from(next, now.version)).boxed())
+    }
+}
+
+/// Whether a version is not in the window, though it may be one that kube-apiserver remembers.
+fn is_elsewhere(status: &Status) -> bool {
+    status.code() == StatusCode::GONE || status.code() == StatusCode::GATEWAY_TIMEOUT
 }
 
 fn unread() -> Status {

@@ -22,6 +22,16 @@ impl Numbering {
         Version(backing.0.saturating_mul(self.stride).saturating_add(self.stride - 1))
     }
 
+    /// The write that a version lies in.
+    pub(super) fn backing(self, version: Version) -> Version {
+        Version(version.0 / self.stride)
+    }
+
+    /// Whether a version includes all of the write that it lies in.
+    pub(super) fn includes_whole_write(self, version: Version) -> bool {
+        version == self.whole(self.backing(version))
+    }
+
     /// Whether a write without effect on an object still gives it a new version, as in the original.
     pub(super) fn follows_every_write(self) -> bool {
         self == Self::MIRRORED

@@ -32,13 +32,12 @@ impl Api {
         let whom = authn::Options::default();
         let authenticator = Authenticator::start(client.clone(), reviews.clone(), whom, shutdown.clone());
         let authorizer = Authorizer::new(reviews, authz::Options::default());
-        let artifacts = ArtifactListener::new(Arc::clone(&store));
         let config = Config { client, store, authenticator: authenticator.clone(), authorizer };
         let apiserver = Apiserver::new(config, shutdown)?;
         Ok(Self {
             authenticator,
             server: Endpoint { listener: listeners.apiserver, handler: apiserver.server.clone() },
-            artifacts: Endpoint { listener: listeners.artifacts, handler: artifacts },
+            artifacts: Endpoint { listener: listeners.artifacts, handler: apiserver.artifact_listener() },
             apiserver: Arc::new(apiserver),
         })
     }

@@ -2,25 +2,16 @@
 //!
 //! 404 for whatever is not there, and 503 only when the store cannot be read: on 503 kustomize-controller holds a worker
 //! for minutes and misses newer revisions meanwhile.
-use crate::download;
-use artifacts::{BlobKey, Chain, Store, StoreError};
+use crate::{download, shelf::Shelf};
+use artifacts::{BlobKey, Chain, StoreError};
 use extension_apiserver::serve::{self, Body, Handler};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use std::sync::Arc;
 use tracing::warn;
 
-/// Serves the blobs of a store at their paths.
-#[derive(Debug)]
+/// Serves the blobs of a store at their paths. [`crate::Apiserver::artifact_listener`] makes one.
 pub struct ArtifactListener {
-    store: Arc<dyn Store>,
-}
-
-impl ArtifactListener {
-    /// A listener over that store.
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
-    }
+    pub(crate) shelf: Shelf,
 }
 
 impl Handler for ArtifactListener {
@@ -37,7 +28,7 @@ impl Handler for ArtifactListener {
         };
         let cache_control = HeaderValue::from_static("public, max-age=31536000, immutable");
         let asked = (request.method(), request.headers());
-        match download::blob(&*self.store, &key, asked, cache_control).await {
+        match download::blob(&self.shelf, &key, asked, cache_control).await {
             Ok(Some(response)) => response,
             Ok(None) | Err(StoreError::Corrupt { .. }) => status(StatusCode::NOT_FOUND),
             Err(error) => {

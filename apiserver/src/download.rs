@@ -2,7 +2,8 @@
 //! `content`.
 mod range;
 
-use artifacts::{BlobInfo, BlobKey, Store, StoreError};
+use crate::shelf::Shelf;
+use artifacts::{BlobInfo, BlobKey, StoreError};
 use extension_apiserver::serve::{self, Body, BoxError};
 use futures::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
@@ -85,12 +86,12 @@ impl Download<'_> {
 /// # Errors
 /// The store cannot be read, or what it holds is not what the key says; no byte was sent then.
 pub(crate) async fn blob(
-    store: &dyn Store,
+    shelf: &Shelf,
     key: &BlobKey,
     (method, headers): (&Method, &HeaderMap),
     cache_control: HeaderValue,
 ) -> Result<Option<Response<Body>>, StoreError> {
-    let Some(BlobInfo { size, .. }) = store.stat(key).await? else { return Ok(None) };
+    let Some(BlobInfo { size, .. }) = shelf.stat(key).await? else { return Ok(None) };
     let content_type = HeaderValue::from_static("application/gzip");
     let etag = format!("\"{}\"", key.digest);
     let download = Download { method, headers, cache_control, content_type, etag, size };
@@ -99,7 +100,7 @@ pub(crate) async fn blob(
         Err(response) => return Ok(Some(*response)),
     };
     // Between the look and the opening the blob may have been removed.
-    let Some(blob) = store.open(key, part.clone()).await? else { return Ok(None) };
+    let Some(blob) = shelf.open(key, part.clone()).await? else { return Ok(None) };
     Ok(Some(download.answer(part.as_ref(), blob.bytes)))
 }
 

@@ -8,6 +8,7 @@ pub mod artifact_listener;
 mod download;
 mod feed;
 mod resources;
+mod shelf;
 pub mod source_view;
 mod sources;
 
@@ -20,6 +21,7 @@ use extension_apiserver::{
 };
 use kube::{Api, Client};
 use resources::{artifact::NamedArtifact, content::Content};
+use shelf::Shelf;
 use sources::Sources;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,7 @@ pub struct Apiserver {
     pub server: Server,
     client: Client,
     sources: Sources,
+    shelf: Shelf,
     shutdown: CancellationToken,
 }
 
@@ -56,8 +59,14 @@ impl Apiserver {
     ) -> Result<Self, BuildError> {
         let sources = Sources::new();
         let access = (config.authenticator, config.authorizer);
-        let server = server(&sources, config.store, access, shutdown.clone())?;
-        Ok(Self { server, client: config.client, sources, shutdown })
+        let shelf = Shelf::new(config.store, sources.clone());
+        let server = server(&sources, &shelf, access, shutdown.clone())?;
+        Ok(Self { server, client: config.client, sources, shelf, shutdown })
+    }
+
+    /// The plain listener that Flux fetches from, over the same store.
+    pub fn artifact_listener(&self) -> ArtifactListener {
+        ArtifactListener { shelf: self.shelf.clone() }
     }
 
     /// Whether the sources are known.
@@ -74,13 +83,13 @@ impl Apiserver {
 /// The table of resources.
 fn server<N: Authenticate, Z: Authorize>(
     sources: &Sources,
-    store: Arc<dyn Store>,
+    shelf: &Shelf,
     (authenticator, authorizer): (N, Z),
     shutdown: CancellationToken,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone() };
-    let content = Content { sources: sources.clone(), store };
+    let content = Content { sources: sources.clone(), shelf: shelf.clone() };
     Server::builder()
         .authenticator(authenticator)
         .authorizer(authorizer)

@@ -3,6 +3,7 @@ use crate::{
     artifact::{self, Artifact},
     source_view::{self, SourceView},
 };
+use artifacts::BlobKey;
 use crds::{
     ExternalSource,
     rules::{FieldError, Rules},
@@ -93,6 +94,13 @@ impl Sources {
     pub(crate) fn violations(&self, key: &Key) -> Vec<FieldError> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(key).map(|known| known.broken.clone()).unwrap_or_default()
+    }
+
+    /// Whether this blob is what its source publishes now.
+    pub(crate) fn publishes(&self, blob: &BlobKey) -> bool {
+        let key = Key { namespace: blob.source.namespace.clone(), name: blob.source.name.clone() };
+        let artifact = self.get(&key).and_then(|source| source.status.as_ref()?.artifact.clone());
+        artifact.is_some_and(|artifact| artifact.digest == blob.digest.to_string())
     }
 
     /// Whether a revision whose digest begins with these digits was stored once, as far as this replica remembers.

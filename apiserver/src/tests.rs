@@ -36,7 +36,8 @@ impl Role {
         let anybody = |_: &mut Parts| -> Result<UserInfo, Status> { Ok(UserInfo::default()) };
         let anything = |_: &UserInfo, _: &RequestInfo| Decision::Allow;
         let access = (anybody, anything);
-        let server = server(&sources, store.clone(), access, CancellationToken::new()).expect("registers");
+        let shelf = Shelf::new(store.clone(), sources.clone());
+        let server = server(&sources, &shelf, access, CancellationToken::new()).expect("registers");
         Self { server, sources, store }
     }
 
@@ -229,6 +230,25 @@ async fn a_blob_that_is_missing_is_an_error_and_no_bytes() {
     role.sources.replace(Version(1), vec![source("1", &[Digest::of(b"never stored")])]);
     let response = role.get("externalsources/one/content").await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn only_the_published_blob_is_told_to_be_missing() {
+    let role = Role::new();
+    let [current, older] = [Digest::of(b"lost"), Digest::of(b"lost before")];
+    role.sources.replace(Version(1), vec![source("1", &[current, older])]);
+    let mut lost = role.store.losses().subscribe();
+    let gone = role.get(&format!("externalsources/one/content?revision={older}")).await;
+    assert_eq!(gone.status(), StatusCode::GONE, "it cannot be fetched again");
+    role.get(&format!("externalsources/one/content?revision={}", "0".repeat(64))).await;
+    role.get("externalsources/two/content").await;
+    assert!(lost.try_recv().is_err());
+    for path in ["content", "content?path=app.yaml"] {
+        let response = role.get(&format!("externalsources/one/{path}")).await;
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{path}");
+    }
+    assert_eq!(lost.try_recv().expect("told"), SourceKey::new("default", "one").expect("names"));
+    assert!(lost.try_recv().is_err(), "once for many readers");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod collect;
 mod decide;
 mod failure;
 mod flux;
+mod heal;
 mod history;
 mod observe;
 mod publish;
@@ -14,6 +15,7 @@ mod status;
 
 pub(crate) use collect::sweep;
 pub(crate) use flux::{FluxArtifacts, follow};
+pub(crate) use heal::heal;
 pub(crate) use secrets::SecretWatches;
 
 use crate::{

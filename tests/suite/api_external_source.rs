@@ -2,6 +2,7 @@
 mod access;
 
 use crate::{
+    aggregated::{GROUP, get},
     archive,
     scene::Scene,
     sources::{revision, until},
@@ -9,11 +10,8 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use cluster::suite::Suite;
-use http::{Request, Response, StatusCode};
-use kube::Client;
+use http::StatusCode;
 use serde_json::Value;
-
-const GROUP: &str = "/apis/subresources.postern.dev/v1alpha1";
 
 impl Scene {
     /// A source that is ready, with three files in its artifact.
@@ -24,29 +22,6 @@ impl Scene {
         scene.ready().await?;
         scene.caught_up().await?;
         Ok(scene)
-    }
-
-    /// The apiserver follows the same watch as this test, a moment later or earlier.
-    async fn caught_up(&self) -> Result<()> {
-        let wanted = revision(&self.sources.get("one").await?).context("revision")?;
-        loop {
-            let shown = self
-                .namespace
-                .kubectl(&["get", "srcview", "one", "--subresource=artifact", "-o", "yaml"])
-                .await;
-            if shown.is_ok_and(|shown| shown.contains(&wanted)) {
-                return Ok(());
-            }
-        }
-    }
-
-    fn path(&self, rest: &str) -> String {
-        format!("{GROUP}/namespaces/{}/{rest}", self.namespace.name())
-    }
-
-    /// A GET through kube-apiserver as the administrator.
-    async fn get(&self, rest: &str) -> Result<Response<Vec<u8>>> {
-        get(self.suite.client(), &self.path(rest), &[]).await
     }
 
     /// A second revision, and the first one's name.
@@ -60,15 +35,6 @@ impl Scene {
         self.caught_up().await?;
         Ok(before)
     }
-}
-
-async fn get(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
-    use http_body_util::BodyExt;
-    let request =
-        headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
-    let response = client.send(request.body(kube::client::Body::empty())?).await?;
-    let (parts, body) = response.into_parts();
-    Ok(Response::from_parts(parts, body.collect().await?.to_bytes().to_vec()))
 }
 
 fn columns(line: &str) -> Vec<&str> {

@@ -1,4 +1,5 @@
-//! What must survive: restarts, an absent kube-apiserver, objects from before the rules, a replaced leader.
+//! What must survive: restarts, damaged blobs, an absent kube-apiserver, objects from before the rules, a replaced leader.
+mod damage;
 mod leader;
 mod peer;
 mod unruly;

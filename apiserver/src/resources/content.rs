@@ -3,10 +3,11 @@ use super::revision;
 use crate::{
     artifact::Artifact,
     download::{self, Download},
+    shelf::Shelf,
     source_view::SourceView,
     sources::Sources,
 };
-use artifacts::{BlobKey, Chain, SourceKey, Store, StoreError, read};
+use artifacts::{BlobKey, Chain, SourceKey, StoreError, read};
 use bytes::Bytes;
 use extension_apiserver::{
     api::{Call, GetRaw, Parameter, Resource, Subresource},
@@ -17,7 +18,7 @@ use extension_apiserver::{
 use futures::{Stream, StreamExt, TryStreamExt, future::ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 use tracing::warn;
 
 /// The media type of one file travels here: kube-apiserver rewrites bodies that say they are HTML.
@@ -36,7 +37,7 @@ const FILE: Parameter = Parameter {
 /// Answers from the store.
 pub(crate) struct Content {
     pub(crate) sources: Sources,
-    pub(crate) store: Arc<dyn Store>,
+    pub(crate) shelf: Shelf,
 }
 
 impl Resource for Content {
@@ -52,29 +53,38 @@ impl Subresource for Content {
 impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = revision::named(&self.sources, call, key)?;
-        let blob = blob_key(key, &artifact)?;
+        let wanted = Wanted { call, blob: blob_key(key, &artifact)?, is_current: artifact.spec.current };
         acceptable(&call.headers)?;
         match call.query.get(FILE.name) {
             Some("") => {
                 Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
             }
-            Some(path) => self.file(call, &blob, path).await,
-            None => self.archive(call, &blob).await,
+            Some(path) => self.file(&wanted, path).await,
+            None => self.archive(&wanted).await,
         }
     }
 }
 
+/// What is asked for.
+struct Wanted<'a> {
+    call: &'a Call,
+    blob: BlobKey,
+    /// Whether it is what the source publishes now.
+    is_current: bool,
+}
+
 impl Content {
-    async fn archive(&self, call: &Call, key: &BlobKey) -> Result<Response<Body>, Status> {
-        let asked = (&call.method, &call.headers);
-        let answer = download::blob(&*self.store, key, asked, CACHE_CONTROL).await;
-        answer.map_err(|error| unreadable(&error))?.ok_or_else(absent)
+    async fn archive(&self, wanted: &Wanted<'_>) -> Result<Response<Body>, Status> {
+        let asked = (&wanted.call.method, &wanted.call.headers);
+        let answer = download::blob(&self.shelf, &wanted.blob, asked, CACHE_CONTROL).await;
+        answer.map_err(|error| wanted.unreadable(&error))?.ok_or_else(|| wanted.absent())
     }
 
-    async fn file(&self, call: &Call, key: &BlobKey, path: &str) -> Result<Response<Body>, Status> {
-        let blob =
-            self.store.open(key, None).await.map_err(|error| unreadable(&error))?.ok_or_else(absent)?;
-        let found = read::file_in(blob, path).await.map_err(|error| unreadable(&error))?;
+    async fn file(&self, wanted: &Wanted<'_>, path: &str) -> Result<Response<Body>, Status> {
+        let Wanted { call, blob: key, .. } = wanted;
+        let opened = self.shelf.open(key, None).await.map_err(|error| wanted.unreadable(&error))?;
+        let blob = opened.ok_or_else(|| wanted.absent())?;
+        let found = read::file_in(blob, path).await.map_err(|error| wanted.unreadable(&error))?;
         let file = found.ok_or_else(|| {
             let message = format!(
                 "the artifact holds no file {path:?}; without ?path= the archive shows what it holds"
@@ -98,6 +108,28 @@ impl Content {
         let mut response = download.answer(part.as_ref(), bytes);
         response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
+    }
+}
+
+impl Wanted<'_> {
+    /// The status names a revision whose blob is missing or damaged. The shelf has told the controller, which can fetch
+    /// again what is published; of an older revision nobody else has the bytes.
+    fn absent(&self) -> Status {
+        if self.is_current {
+            let message = "the stored artifact is missing or damaged; unless the source is suspended, it is fetched again now";
+            return Status::unavailable(message, RETRY_AFTER);
+        }
+        let message = "the stored blob of this revision is missing or damaged, and only the published one can be \
+                       fetched again";
+        revision::refusal(self.call, StatusCode::GONE, message.to_owned())
+    }
+
+    fn unreadable(&self, error: &StoreError) -> Status {
+        if matches!(error, StoreError::Corrupt { .. }) {
+            return self.absent();
+        }
+        warn!(error = %Chain(error), "failed to read the store");
+        Status::unavailable("the artifact store cannot be read", RETRY_AFTER)
     }
 }
 
@@ -143,17 +175,4 @@ fn blob_key(key: &Key, artifact: &Artifact) -> Result<BlobKey, Status> {
         (Ok(source), Ok(digest)) => Ok(BlobKey { source, digest }),
         _ => Err(Status::internal(format!("the status of {:?} holds a digest that is none", key.name))),
     }
-}
-
-/// The status names a revision whose blob is gone or damaged; the controller fetches it again.
-fn absent() -> Status {
-    Status::unavailable("the stored artifact is missing or damaged; it is being fetched again", RETRY_AFTER)
-}
-
-fn unreadable(error: &StoreError) -> Status {
-    if matches!(error, StoreError::Corrupt { .. }) {
-        return absent();
-    }
-    warn!(error = %Chain(error), "failed to read the store");
-    Status::unavailable("the artifact store cannot be read", RETRY_AFTER)
 }

@@ -2,8 +2,8 @@
 //!
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
-//! writes, `content` reads, `verdicts` remembers what was verified, `directory` guards a local directory, and
-//! [`collect`] decides what may go.
+//! writes, `content` reads, `verdicts` remembers what was verified, `losses` tells what readers missed, `directory` guards
+//! a local directory, and [`collect`] decides what may go.
 mod backend;
 mod budget;
 pub mod collect;
@@ -11,12 +11,14 @@ mod content;
 mod directory;
 mod error;
 mod key;
+mod losses;
 mod objects;
 mod upload;
 mod verdicts;
 
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
+pub use losses::Losses;
 
 use crate::Digest;
 use bytes::Bytes;
@@ -81,6 +83,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Writes a few bytes and reads them back: is the store usable right now?
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;
+
+    /// Where readers in this process tell what they missed.
+    fn losses(&self) -> &Losses;
 }
 
 /// Bytes on their way into a store. Dropped before [`Upload::commit`], it leaves nothing behind.

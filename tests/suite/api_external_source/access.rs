@@ -1,5 +1,4 @@
 //! Who may see and read what, through kube-apiserver and at our own port.
-use super::{GROUP, get};
 use crate::scene::Scene;
 use anyhow::{Context, Result};
 use cluster::suite::{Suite, Urls, skip};

@@ -1,6 +1,6 @@
 //! object_store, and what it lacks for memory and for a local directory.
 use super::{
-    BlobInfo, BlobKey, SourceKey, StoreError, blocking,
+    BlobInfo, BlobKey, Losses, SourceKey, StoreError, blocking,
     budget::Budget,
     content::{Content, timestamp},
     directory::{Directory, FileEntry, STAGING},
@@ -24,6 +24,7 @@ pub(super) struct Backend {
     /// Set if the objects lie in a local directory.
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) budget: Budget,
+    pub(super) losses: Losses,
     verdicts: Verdicts,
     staged: AtomicU64,
 }
@@ -52,7 +53,8 @@ impl Backend {
 
     fn new(objects: impl ObjectStore, directory: Option<Arc<Directory>>, budget: Budget) -> Self {
         let objects = Box::new(objects);
-        Self { objects, directory, budget, verdicts: Verdicts::default(), staged: AtomicU64::new(0) }
+        let (losses, verdicts) = (Losses::default(), Verdicts::default());
+        Self { objects, directory, budget, losses, verdicts, staged: AtomicU64::new(0) }
     }
 
     /// A name in the staging place that nobody else uses, ready to be written.
@@ -91,6 +93,12 @@ impl Backend {
     /// Whether an opened blob is what its key says.
     pub(super) async fn judge(&self, key: &BlobKey, content: &Content) -> Result<bool, StoreError> {
         self.verdicts.judge(key, content).await
+    }
+
+    /// Forgets what was found of a blob: a reader found it damaged although its times tell of no change, as after a
+    /// fault of the disk. The next look hashes it again.
+    pub(super) fn doubt(&self, key: &BlobKey) {
+        self.verdicts.forget(key);
     }
 
     /// Looks at a blob that was just written, and whose bytes are known to be right.

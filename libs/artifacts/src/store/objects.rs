@@ -1,14 +1,14 @@
 //! The one store that there is: answers [`Store`] from a backend of object_store.
 use super::{
-    Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
+    Blob, BlobInfo, BlobKey, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
 };
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use object_store::ObjectStoreExt;
 use std::{ops::Range, path::Path, sync::Arc};
 
 /// A store. Uploads share its backend, since they outlive the call that began them.
 #[derive(Clone, Debug)]
-pub(super) struct Objects(Arc<Backend>);
+pub(super) struct Objects(pub(super) Arc<Backend>);
 
 impl Objects {
     /// A store in memory that holds up to `limit` bytes, uploads included.
@@ -40,7 +40,13 @@ impl Objects {
         let range = range
             .map_or(0..size, |range| range.start.min(size)..range.end.clamp(range.start.min(size), size));
         let info = BlobInfo { key: key.clone(), size, stored_at: content.stored_at };
-        Ok(Some(Blob { info, range: range.clone(), bytes: content.guarded(key.clone(), range) }))
+        let (backend, read) = (Arc::clone(&self.0), key.clone());
+        let bytes = content.guarded(key.clone(), range.clone()).inspect_err(move |error| {
+            if matches!(error, StoreError::Corrupt { .. }) {
+                backend.doubt(&read);
+            }
+        });
+        Ok(Some(Blob { info, range, bytes: bytes.boxed() }))
     }
 
     async fn probe(&self) -> Result<(), StoreError> {
@@ -88,5 +94,9 @@ impl Store for Objects {
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         self.probe().boxed()
+    }
+
+    fn losses(&self) -> &Losses {
+        &self.0.losses
     }
 }

@@ -65,7 +65,7 @@ impl Verdicts {
         known.insert(key, Verdict { fingerprint, whole });
     }
 
-    /// Forgets a blob that was removed.
+    /// Forgets a blob that was removed, or whose verdict is in doubt.
     pub(super) fn forget(&self, key: &BlobKey) {
         self.known().remove(key);
     }

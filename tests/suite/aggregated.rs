@@ -1,0 +1,44 @@
+//! Requests to the aggregated API through kube-apiserver, for what kubectl does not show: headers, status codes, bytes.
+use crate::{scene::Scene, sources::revision};
+use anyhow::{Context, Result};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use kube::Client;
+
+/// Where the group is served.
+pub(crate) const GROUP: &str = "/apis/subresources.postern.dev/v1alpha1";
+
+impl Scene {
+    /// The apiserver follows the same watch as this test, a moment later or earlier.
+    pub(crate) async fn caught_up(&self) -> Result<()> {
+        let wanted = revision(&self.sources.get("one").await?).context("revision")?;
+        loop {
+            let shown = self
+                .namespace
+                .kubectl(&["get", "srcview", "one", "--subresource=artifact", "-o", "yaml"])
+                .await;
+            if shown.is_ok_and(|shown| shown.contains(&wanted)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The path of something in the namespace of the scene.
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("{GROUP}/namespaces/{}/{rest}", self.namespace.name())
+    }
+
+    /// A GET as the administrator.
+    pub(crate) async fn get(&self, rest: &str) -> Result<Response<Vec<u8>>> {
+        get(self.suite.client(), &self.path(rest), &[]).await
+    }
+}
+
+/// A GET as whoever the client is.
+pub(crate) async fn get(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
+    let request =
+        headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    let response = client.send(request.body(kube::client::Body::empty())?).await?;
+    let (parts, body) = response.into_parts();
+    Ok(Response::from_parts(parts, body.collect().await?.to_bytes().to_vec()))
+}

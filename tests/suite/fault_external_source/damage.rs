@@ -1,0 +1,80 @@
+//! Blobs that a person or a disk has damaged: never wrong bytes, and whole again without waiting for the interval.
+use crate::{
+    archive,
+    scene::Scene,
+    sources::{PATIENCE, manifest},
+    upstream::Answer,
+};
+use anyhow::{Context, Result};
+use cluster::suite::{Suite, skip};
+use crds::external_source::Artifact;
+use http::StatusCode;
+use std::{fs, path::PathBuf, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// Between two reads of somebody who waits.
+const AGAIN: Duration = Duration::from_millis(100);
+
+impl Scene {
+    /// A source that nothing but a reader wakes for an hour, and its artifact.
+    async fn hourly() -> Result<(Self, Artifact)> {
+        let scene = Self::empty(Suite::attach_alone().await?, "fault", Answer::data("1")).await?;
+        let hourly = manifest("one", &scene.upstream.url(), "").replace("interval: 10m", "interval: 1h");
+        scene.namespace.apply(&hourly).await?;
+        let artifact = scene.ready().await?.status.and_then(|status| status.artifact);
+        scene.caught_up().await?;
+        Ok((scene, artifact.context("artifact")?))
+    }
+
+    /// Where a blob lies, if that is for us to disturb.
+    fn file(&self, artifact: &Artifact) -> Option<PathBuf> {
+        Some(self.suite.own()?.directory().path().join("store").join(&artifact.path))
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_refused_to_its_reader_and_whole_soon_after() -> Result<()> {
+    let (scene, artifact) = Scene::hourly().await?;
+    let Some(file) = scene.file(&artifact) else { return skip("this store is not ours to disturb") };
+    let mut bytes = fs::read(&file)?;
+    *bytes.last_mut().context("no blob is empty")? ^= 1;
+    fs::write(&file, bytes)?;
+    let refused = scene.get("externalsources/one/content").await?;
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    let served = timeout(PATIENCE, async {
+        loop {
+            let read = scene.get("externalsources/one/content").await?;
+            if read.status() != StatusCode::SERVICE_UNAVAILABLE {
+                return anyhow::Ok(read);
+            }
+            sleep(AGAIN).await;
+        }
+    });
+    let served = served.await.context("it did not heal")??;
+    assert_eq!((served.status(), archive::digest(served.body())), (StatusCode::OK, artifact.digest));
+    assert_eq!(scene.upstream.downloads(), 2, "once at first, and once to heal");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_lost_blob_that_flux_asks_for_is_there_soon_after() -> Result<()> {
+    let (scene, artifact) = Scene::hourly().await?;
+    let Some(file) = scene.file(&artifact) else { return skip("this store is not ours to disturb") };
+    fs::remove_file(&file)?;
+    let never_stored = artifact.url.replace(&artifact.digest["sha256:".len()..], &"0".repeat(64));
+    assert_eq!(reqwest::get(&never_stored).await?.status(), StatusCode::NOT_FOUND);
+    let served = timeout(PATIENCE, async {
+        loop {
+            let read = reqwest::get(&artifact.url).await?;
+            if read.status() != StatusCode::NOT_FOUND {
+                return anyhow::Ok(read.error_for_status()?.bytes().await?);
+            }
+            sleep(AGAIN).await;
+        }
+    });
+    let served = served.await.context("it did not heal")??;
+    assert_eq!(archive::digest(&served), artifact.digest);
+    assert_eq!(scene.upstream.downloads(), 2, "once at first, and once to heal");
+    Ok(())
+}

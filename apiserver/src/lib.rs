@@ -88,7 +88,7 @@ fn server<N: Authenticate, Z: Authorize>(
     shutdown: CancellationToken,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
-    let named = NamedArtifact { sources: sources.clone() };
+    let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
     let content = Content { sources: sources.clone(), shelf: shelf.clone() };
     Server::builder()
         .authenticator(authenticator)

@@ -1,6 +1,6 @@
 //! The store as readers see it: whoever finds the published blob of a source missing or damaged has it fetched again.
 use crate::sources::Sources;
-use artifacts::{Blob, BlobInfo, BlobKey, Store, StoreError};
+use artifacts::{Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError};
 use futures::{StreamExt, TryStreamExt};
 use std::{ops::Range, sync::Arc};
 
@@ -39,6 +39,12 @@ impl Shelf {
             }
         });
         Ok(Some(Blob { bytes: bytes.boxed(), ..blob }))
+    }
+
+    /// Whether a revision whose digest begins with these digits was published once.
+    pub(crate) async fn was_published(&self, source: &SourceKey, digits: &str) -> Result<bool, StoreError> {
+        let retired = self.store.retired(source).await?;
+        Ok(retired.iter().any(|digest| digest.hex().starts_with(digits)))
     }
 
     fn missed<T>(&self, key: &BlobKey, found: &Result<Option<T>, StoreError>) {

@@ -13,12 +13,9 @@ use extension_apiserver::{
     view::View,
 };
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
-
-/// How many digests of removed revisions are remembered for each source.
-const REMEMBERED: usize = 100;
 
 /// Everything that is served follows from this. Clones share their content.
 #[derive(Clone)]
@@ -32,8 +29,6 @@ struct Known {
     source: Arc<ExternalSource>,
     /// What is wrong with its spec, if it was written before the rules.
     broken: Vec<FieldError>,
-    /// Digests that left the history while this replica watched, newest last.
-    removed: VecDeque<String>,
 }
 
 impl Sources {
@@ -44,12 +39,7 @@ impl Sources {
     /// Takes the result of a list.
     pub(crate) fn replace(&self, version: Version, sources: Vec<ExternalSource>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *known);
-        for source in sources {
-            let key = Key::of(&source);
-            let now = Known::after(before.remove(&key), source);
-            known.insert(key, now);
-        }
+        *known = sources.into_iter().map(|source| (Key::of(&source), Known::new(source))).collect();
         let derived = known.iter().map(|(key, known)| (key.clone(), artifact::of(&known.source)));
         self.artifacts.replace(version, derived);
         let views = known.iter().map(|(key, known)| (key.clone(), vec![source_view::of(&known.source)]));
@@ -60,7 +50,7 @@ impl Sources {
     pub(crate) fn apply(&self, version: Version, source: ExternalSource) {
         let key = Key::of(&source);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let now = Known::after(known.remove(&key), source);
+        let now = Known::new(source);
         // The views change while the lock is held, so that nobody sees them ahead of what they follow from.
         self.artifacts.apply(version, &key, artifact::of(&now.source));
         self.views.apply(version, &key, vec![source_view::of(&now.source)]);
@@ -102,34 +92,13 @@ impl Sources {
         let artifact = self.get(&key).and_then(|source| source.status.as_ref()?.artifact.clone());
         artifact.is_some_and(|artifact| artifact.digest == blob.digest.to_string())
     }
-
-    /// Whether a revision whose digest begins with these digits was stored once, as far as this replica remembers.
-    pub(crate) fn was_removed(&self, key: &Key, digits: &str) -> bool {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let begins = |digest: &String| digest.trim_start_matches("sha256:").starts_with(digits);
-        known.get(key).is_some_and(|known| known.removed.iter().any(begins))
-    }
 }
 
 impl Known {
-    fn after(before: Option<Self>, source: ExternalSource) -> Self {
-        let mut removed = VecDeque::new();
-        // A source that was made anew has nothing in common with the one before it.
-        if let Some(before) = before.filter(|before| before.source.metadata.uid == source.metadata.uid) {
-            let now = digests(&source);
-            removed = before.removed;
-            removed.extend(digests(&before.source).into_iter().filter(|digest| !now.contains(digest)));
-            removed.retain(|digest| !now.contains(digest));
-            removed.drain(..removed.len().saturating_sub(REMEMBERED));
-        }
+    fn new(source: ExternalSource) -> Self {
         let broken = source.spec.violations();
-        Self { source: Arc::new(slim(source)), broken, removed }
+        Self { source: Arc::new(slim(source)), broken }
     }
-}
-
-fn digests(source: &ExternalSource) -> Vec<String> {
-    let history = source.status.iter().flat_map(|status| &status.history);
-    history.map(|stored| stored.digest.clone()).collect()
 }
 
 /// What nobody asks for here takes no memory.
@@ -161,27 +130,6 @@ mod tests {
 
     fn key() -> Key {
         Key { namespace: "default".into(), name: "one".into() }
-    }
-
-    #[test]
-    fn a_revision_that_left_the_history_is_remembered() {
-        let sources = Sources::new();
-        sources.replace(Version(1), vec![source("1", &["a"])]);
-        sources.apply(Version(2), source("2", &["b"]));
-        assert!(sources.was_removed(&key(), &"a".repeat(12)));
-        assert!(!sources.was_removed(&key(), &"b".repeat(12)));
-        sources.replace(Version(3), vec![source("3", &["a"])]);
-        assert!(!sources.was_removed(&key(), &"a".repeat(12)), "it is back");
-    }
-
-    #[test]
-    fn a_source_made_anew_has_no_past() {
-        let sources = Sources::new();
-        sources.replace(Version(1), vec![source("1", &["a"])]);
-        let mut anew = source("2", &[]);
-        anew.metadata.uid = Some("v".into());
-        sources.apply(Version(2), anew);
-        assert!(!sources.was_removed(&key(), &"a".repeat(12)));
     }
 
     #[test]

@@ -215,6 +215,10 @@ async fn a_revision_that_is_not_there_says_what_is() {
     let (role, [current, older]) = role().await;
     let unknown = role.get(&format!("externalsources/one/content?revision={}", "0".repeat(64))).await;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    let retired = BlobKey { source: SourceKey::new("default", "one").expect("names"), digest: older };
+    role.store.retire(&retired).await.expect("memory");
+    let listed = role.get(&format!("externalsources/one/content?revision={older}")).await;
+    assert_eq!(listed.status(), StatusCode::OK, "what is listed is served, whatever was noted");
     role.sources.apply(Version(8), source("8", &[current]));
     let gone = role.get(&format!("externalsources/one/content?revision={older}")).await;
     assert_eq!(gone.status(), StatusCode::GONE);

@@ -2,6 +2,7 @@
 mod damage;
 mod leader;
 mod peer;
+mod retired;
 mod unruly;
 
 use crate::{

@@ -7,7 +7,7 @@ use crate::{
     source_view::SourceView,
     sources::Sources,
 };
-use artifacts::{BlobKey, Chain, SourceKey, StoreError, read};
+use artifacts::{BlobKey, SourceKey, StoreError, read};
 use bytes::Bytes;
 use extension_apiserver::{
     api::{Call, GetRaw, Parameter, Resource, Subresource},
@@ -19,12 +19,9 @@ use futures::{Stream, StreamExt, TryStreamExt, future::ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ops::Range;
-use tracing::warn;
 
 /// The media type of one file travels here: kube-apiserver rewrites bodies that say they are HTML.
 const FILE_TYPE: HeaderName = HeaderName::from_static("x-postern-content-type");
-/// Seconds after which a blob that is missing may be there again.
-const RETRY_AFTER: u32 = 5;
 /// Who may read it is asked each time.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, private");
 
@@ -52,7 +49,7 @@ impl Subresource for Content {
 
 impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
-        let artifact = revision::named(&self.sources, call, key)?;
+        let artifact = revision::named(&self.sources, &self.shelf, call, key).await?;
         let wanted = Wanted { call, blob: blob_key(key, &artifact)?, is_current: artifact.spec.current };
         acceptable(&call.headers)?;
         match call.query.get(FILE.name) {
@@ -117,7 +114,7 @@ impl Wanted<'_> {
     fn absent(&self) -> Status {
         if self.is_current {
             let message = "the stored artifact is missing or damaged; unless the source is suspended, it is fetched again now";
-            return Status::unavailable(message, RETRY_AFTER);
+            return Status::unavailable(message, revision::RETRY_AFTER);
         }
         let message = "the stored blob of this revision is missing or damaged, and only the published one can be \
                        fetched again";
@@ -128,8 +125,7 @@ impl Wanted<'_> {
         if matches!(error, StoreError::Corrupt { .. }) {
             return self.absent();
         }
-        warn!(error = %Chain(error), "failed to read the store");
-        Status::unavailable("the artifact store cannot be read", RETRY_AFTER)
+        revision::unreadable(error)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Which revision a request means, and in which words that there is none.
 use crate::{
     artifact::{self, Artifact, Missing},
+    shelf::Shelf,
     sources::Sources,
 };
+use artifacts::{Chain, SourceKey, StoreError};
 use crds::{ExternalSource, rules::FieldError};
 use extension_apiserver::{
     api::{Call, Parameter},
@@ -11,6 +13,7 @@ use extension_apiserver::{
 };
 use http::StatusCode;
 use kube::Resource;
+use tracing::warn;
 
 /// What names a revision.
 pub(super) const PARAMETER: Parameter = Parameter {
@@ -19,13 +22,25 @@ pub(super) const PARAMETER: Parameter = Parameter {
                   one that is published now.",
 };
 
+/// Seconds after which a store that could not be read, or a blob that was missing, may be there again.
+pub(super) const RETRY_AFTER: u32 = 5;
+
 /// The revision that `?revision=` names, or the one that is published now.
 ///
 /// # Errors
-/// 404 for a source or a revision that is not known, 410 for one that was stored once, 400 for what names none.
-pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifact, Status> {
+/// 404 for a source or a revision that is not known, 410 for one that was published once, 400 for what names none.
+pub(super) async fn named(
+    sources: &Sources,
+    shelf: &Shelf,
+    call: &Call,
+    key: &Key,
+) -> Result<Artifact, Status> {
     let source = sources.get(key).ok_or_else(|| call.not_found())?;
-    artifact::find(&source, call.query.get(PARAMETER.name)).map_err(|missing| match missing {
+    let missing = match artifact::find(&source, call.query.get(PARAMETER.name)) {
+        Ok(artifact) => return Ok(artifact),
+        Err(missing) => missing,
+    };
+    Err(match missing {
         Missing::NothingStored => match sources.violations(key) {
             broken if broken.is_empty() => nothing_stored(call, key),
             broken => invalid(call, broken),
@@ -37,14 +52,11 @@ pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifac
             Status::bad_request("revision: several stored revisions begin like that; give more digits")
         }
         Missing::Unknown { digits, kept } => {
-            let was_there = sources.was_removed(key, &digits);
+            let was_there = was_published(shelf, key, &digits).await.map_err(|error| unreadable(&error))?;
             let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
             if was_there {
-                refusal(
-                    call,
-                    StatusCode::GONE,
-                    format!("this revision is no longer stored; stored are: {kept}"),
-                )
+                let message = format!("this revision is no longer stored; stored are: {kept}");
+                refusal(call, StatusCode::GONE, message)
             } else {
                 let message =
                     format!("externalsource {:?} has no such revision; stored are: {kept}", key.name);
@@ -52,6 +64,17 @@ pub(super) fn named(sources: &Sources, call: &Call, key: &Key) -> Result<Artifac
             }
         }
     })
+}
+
+async fn was_published(shelf: &Shelf, key: &Key, digits: &str) -> Result<bool, StoreError> {
+    let source = SourceKey::new(&key.namespace, &key.name)?;
+    shelf.was_published(&source, digits).await
+}
+
+/// The store does not answer.
+pub(super) fn unreadable(error: &StoreError) -> Status {
+    warn!(error = %Chain(error), "failed to read the store");
+    Status::unavailable("the artifact store cannot be read", RETRY_AFTER)
 }
 
 /// There is a source, but no artifact of it yet.

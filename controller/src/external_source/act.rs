@@ -108,7 +108,7 @@ async fn fetch(
         }
         Err(error) => return Err(worse_if_lost(failure::from_pipeline(&error), order)),
     };
-    keep_history(work);
+    keep_history(sources, work).await?;
     let revision = work.status.artifact.as_ref().map_or("", |artifact| &artifact.short_revision);
     Ok(Done::Ready { message: format!("stored revision {revision} from {host}"), pause })
 }
@@ -131,14 +131,20 @@ fn adopt(work: &mut Work<'_, ExternalSources>, fetched: &Fetched, (base, host): 
     work.status.artifact = Some(artifact);
 }
 
-fn keep_history(work: &mut Work<'_, ExternalSources>) {
-    let Some(artifact) = &work.status.artifact else { return };
+async fn keep_history(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+) -> Result<(), Failure> {
+    let Some(artifact) = &work.status.artifact else { return Ok(()) };
     let keep = Keep::new(&work.object.spec);
     let history = history::trimmed(&work.status.history, artifact, keep, work.moment.now);
     if history != work.status.history {
+        let source = key(&work.object.metadata)?;
+        collect::retire(sources, &source, history::retired(&work.status.history, &history)).await;
         work.status.history = history;
         collect::plan_for(work);
     }
+    Ok(())
 }
 
 /// That nothing is served meanwhile belongs into the message.
@@ -194,6 +200,7 @@ pub(super) async fn clean_up(sources: &ExternalSources, meta: &ObjectMeta) -> Re
         unpublish(sources, meta).await?;
     }
     let store = sources.pipeline.store();
+    store.forget(&source).await.map_err(|error| failure::from_store(&error))?;
     for blob in store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))? {
         store.remove(&blob.key).await.map_err(|error| failure::from_store(&error))?;
     }

@@ -20,6 +20,22 @@ pub(super) fn plan_for(work: &mut Work<'_, ExternalSources>) {
     work.memory.chore = Some(work.moment.after(GRACE + Duration::from_secs(1)));
 }
 
+/// Notes what was published and leaves the history. It is done then, and not when the blobs go: by that time nobody
+/// knows any more which of them were published and which a pass that was cut off left behind.
+pub(super) async fn retire(
+    sources: &ExternalSources,
+    source: &SourceKey,
+    digests: impl Iterator<Item = &str>,
+) {
+    for digest in digests.filter_map(|digest| digest.parse().ok()) {
+        let key = BlobKey { source: source.clone(), digest };
+        // Not worth a failed pass: who asks for that revision hears that it never was.
+        if let Err(error) = sources.pipeline.store().retire(&key).await {
+            warn!(error = %artifacts::Chain(&error), %digest, "could not note a revision that is kept no longer");
+        }
+    }
+}
+
 /// Removes blobs of this source that nobody keeps, if it is time to.
 pub(super) async fn collect(
     sources: &ExternalSources,
@@ -73,6 +89,8 @@ async fn sweep_once(
     for blob in doomed(&orphans, &HashSet::new(), GRACE, Timestamp::now()) {
         // The source may have come back in the meantime.
         if !exists(&blob.source) {
+            // Before the blob, by which the source is found.
+            store.forget(&blob.source).await?;
             store.remove(&blob).await?;
             info!(
                 namespace = blob.source.namespace,

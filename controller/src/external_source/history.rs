@@ -46,6 +46,15 @@ pub(super) fn trimmed(
     std::iter::once(first).chain(others).take(keep.limit).collect()
 }
 
+/// The digests that were listed, and are no longer.
+pub(super) fn retired<'a>(
+    before: &'a [StoredRevision],
+    after: &'a [StoredRevision],
+) -> impl Iterator<Item = &'a str> {
+    let stays = |digest: &str| after.iter().any(|stored| stored.digest == digest);
+    before.iter().map(|stored| &*stored.digest).filter(move |digest| !stays(digest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +100,13 @@ mod tests {
     #[test]
     fn content_that_comes_back_is_listed_once() {
         assert_eq!(kept(&after(&["a", "b", "a"], keep(5, None))), digests(&["a", "b"]));
+    }
+
+    #[test]
+    fn what_leaves_is_named_and_what_comes_back_is_not() {
+        let before = after(&["a", "b", "c"], keep(5, None));
+        let now = after(&["a", "b", "c", "d", "a"], keep(2, None));
+        assert_eq!(retired(&before, &now).collect::<Vec<_>>(), digests(&["c", "b"]));
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
-//! writes, `content` reads, `verdicts` remembers what was verified, `losses` tells what readers missed, `directory` guards
-//! a local directory, and [`collect`] decides what may go.
+//! writes, `content` reads, `verdicts` remembers what was verified, `losses` tells what readers missed, `retired` remembers
+//! what was published once, `directory` guards a local directory, and [`collect`] decides what may go.
 mod backend;
 mod budget;
 pub mod collect;
@@ -13,6 +13,7 @@ mod error;
 mod key;
 mod losses;
 mod objects;
+mod retired;
 mod upload;
 mod verdicts;
 
@@ -80,6 +81,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a blob. One that is absent is no error.
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Notes that a revision which was published is kept no longer. The newest hundred of each source are remembered,
+    /// across restarts.
+    fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The revisions of a source that were retired, by their digests.
+    fn retired<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<Vec<Digest>, StoreError>>;
+
+    /// Forgets which revisions of a source were retired. Its blobs stay.
+    fn forget<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Writes a few bytes and reads them back: is the store usable right now?
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>>;

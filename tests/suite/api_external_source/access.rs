@@ -1,4 +1,5 @@
 //! Who may see and read what, through kube-apiserver and at our own port.
+use crate::aggregated::{GROUP, get};
 use crate::scene::Scene;
 use anyhow::{Context, Result};
 use cluster::suite::{Suite, Urls, skip};

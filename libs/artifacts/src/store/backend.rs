@@ -112,20 +112,24 @@ impl Backend {
 
     /// All blobs, or those of one source, in the order of their keys. What is no blob is passed over.
     pub(super) async fn list(&self, source: Option<&SourceKey>) -> Result<Vec<BlobInfo>, StoreError> {
+        let blob = |FileEntry { path, size, stored_at }| {
+            path.parse().ok().map(|key| BlobInfo { key, size, stored_at })
+        };
+        let mut blobs: Vec<_> = self.entries(source).await?.into_iter().filter_map(blob).collect();
+        blobs.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(blobs)
+    }
+
+    /// Everything that lies there, blob or not, in no order.
+    pub(super) async fn entries(&self, source: Option<&SourceKey>) -> Result<Vec<FileEntry>, StoreError> {
         let below = match source {
             Some(source) => source.check().map(|()| source.path())?,
             None => ROOT.to_owned(),
         };
-        let files = match self.directory {
-            Some(_) => self.files(below).await?,
-            None => self.all_objects(&Path::from(below)).await?,
-        };
-        let blob = |FileEntry { path, size, stored_at }| {
-            path.parse().ok().map(|key| BlobInfo { key, size, stored_at })
-        };
-        let mut blobs: Vec<_> = files.into_iter().filter_map(blob).collect();
-        blobs.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(blobs)
+        match self.directory {
+            Some(_) => self.files(below).await,
+            None => self.all_objects(&Path::from(below)).await,
+        }
     }
 
     /// Removes a blob, if it is there.

@@ -2,6 +2,7 @@
 use super::{
     Blob, BlobInfo, BlobKey, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
 };
+use crate::Digest;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use object_store::ObjectStoreExt;
 use std::{ops::Range, path::Path, sync::Arc};
@@ -90,6 +91,18 @@ impl Store for Objects {
 
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
         self.0.remove(key).boxed()
+    }
+
+    fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.retire(key).boxed()
+    }
+
+    fn retired<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<Vec<Digest>, StoreError>> {
+        self.0.retired(source).boxed()
+    }
+
+    fn forget<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.forget(source).boxed()
     }
 
     fn check(&self) -> BoxFuture<'_, Result<(), StoreError>> {

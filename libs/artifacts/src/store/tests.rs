@@ -1,5 +1,6 @@
 //! What every store promises, and what a directory promises when somebody else was at work in it.
 mod directory;
+mod retired;
 
 use super::*;
 use futures::TryStreamExt;
@@ -180,6 +181,9 @@ async fn names_that_are_no_names_reach_no_backend() {
             assert!(refused(stored.open(&key, None).await.map(drop)));
             assert!(refused(stored.list(Some(&source)).await.map(drop)));
             assert!(refused(stored.remove(&key).await));
+            assert!(refused(stored.retire(&key).await));
+            assert!(refused(stored.retired(&source).await.map(drop)));
+            assert!(refused(stored.forget(&source).await));
             assert!(refused(stored.begin().await.unwrap().commit(key).await.map(drop)));
         }
     })

@@ -1,0 +1,59 @@
+//! What is remembered of revisions that were published once and are kept no longer: a note without a byte, beside where
+//! the blob lay, so that whoever still asks for one learns that it was no mistake.
+use super::{BlobKey, SourceKey, StoreError, backend::Backend, directory::FileEntry};
+use crate::Digest;
+use object_store::{ObjectStoreExt, PutPayload, path::Path};
+
+const SUFFIX: &str = ".gone";
+
+/// How many notes of a source are kept; the oldest go.
+pub(super) const REMEMBERED: usize = 100;
+
+impl Backend {
+    /// Writes the note of a revision.
+    pub(super) async fn retire(&self, key: &BlobKey) -> Result<(), StoreError> {
+        const ATTEMPT: &str = "noting a revision that is kept no longer";
+        key.source.check()?;
+        let path = Path::from(format!("{}/{}{SUFFIX}", key.source.path(), key.digest.hex()));
+        self.prepare(path.as_ref()).await?;
+        let written = self.objects.put(&path, PutPayload::new()).await;
+        written.map_err(|error| StoreError::write(ATTEMPT, error))?;
+        self.make_private(&path).await?;
+        let notes = self.notes(&key.source).await?;
+        self.discard(&notes[..notes.len().saturating_sub(REMEMBERED)]).await
+    }
+
+    /// The digests that notes name, oldest first.
+    pub(super) async fn retired(&self, source: &SourceKey) -> Result<Vec<Digest>, StoreError> {
+        let notes = self.notes(source).await?;
+        Ok(notes.iter().filter_map(|note| digest(&note.path)).collect())
+    }
+
+    /// Removes all notes of a source.
+    pub(super) async fn forget(&self, source: &SourceKey) -> Result<(), StoreError> {
+        let notes = self.notes(source).await?;
+        self.discard(&notes).await
+    }
+
+    async fn notes(&self, source: &SourceKey) -> Result<Vec<FileEntry>, StoreError> {
+        let mut notes = self.entries(Some(source)).await?;
+        notes.retain(|entry| digest(&entry.path).is_some());
+        notes.sort_by(|a, b| (a.stored_at, &a.path).cmp(&(b.stored_at, &b.path)));
+        Ok(notes)
+    }
+
+    async fn discard(&self, notes: &[FileEntry]) -> Result<(), StoreError> {
+        for note in notes {
+            match self.objects.delete(&Path::from(note.path.as_str())).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(StoreError::write("removing a note", error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The digest that a note is named after; `None` for what is no note.
+fn digest(path: &str) -> Option<Digest> {
+    Digest::from_hex(path.rsplit('/').next()?.strip_suffix(SUFFIX)?).ok()
+}

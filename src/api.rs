@@ -9,7 +9,7 @@ use extension_apiserver::{
     server::Server,
 };
 use std::sync::Arc;
-use telemetry::ready::Readiness;
+use telemetry::{metrics::Registry, ready::Readiness};
 use tokio_util::sync::CancellationToken;
 
 /// The role, built.
@@ -40,6 +40,11 @@ impl Api {
             artifacts: Endpoint { listener: listeners.artifacts, handler: apiserver.artifact_listener() },
             apiserver: Arc::new(apiserver),
         })
+    }
+
+    /// Counts in `registry`.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        self.artifacts.handler.register(registry);
     }
 
     /// Runs it. It is ready when the sources are known, and kube-apiserver is believed when it names a user.

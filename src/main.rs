@@ -12,6 +12,7 @@ mod role;
 mod run;
 mod shutdown;
 mod size;
+mod store;
 mod tasks;
 mod tls;
 

@@ -1,7 +1,18 @@
 //! Builds the parts of a role, then runs them until shutdown.
 use crate::{
-    admin::AdminPort, api::Api, cluster, endpoint::Endpoint, flags::Flags, listen::Listeners, ready,
-    reconciler::Reconciler, role::Role, shutdown::Shutdown, tasks::Tasks, tls::Certificate,
+    admin::AdminPort,
+    api::Api,
+    cluster,
+    endpoint::Endpoint,
+    flags::Flags,
+    listen::Listeners,
+    ready,
+    reconciler::Reconciler,
+    role::Role,
+    shutdown::Shutdown,
+    store::{self, Stock},
+    tasks::Tasks,
+    tls::Certificate,
 };
 use anyhow::bail;
 use artifacts::Store;
@@ -48,7 +59,7 @@ struct Parts {
     readiness: Readiness,
     admin: Endpoint<AdminPort>,
     certificate: Certificate,
-    store: Option<Arc<dyn Store>>,
+    store: Option<(Arc<dyn Store>, Stock)>,
     api: Option<Api>,
     webhook: Option<Endpoint<Webhook>>,
     reconciler: Option<Reconciler>,
@@ -59,11 +70,11 @@ impl Parts {
     async fn build(role: Role, flags: &Flags, drain: CancellationToken) -> anyhow::Result<Self> {
         let url = role.store(flags.artifacts.store.as_ref())?;
         announce(role, flags, url.as_ref());
-        let store = url.map(|url| artifacts::store::open(&url)).transpose()?;
-        let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
-        let listeners = Listeners::bind(role, &flags.listen).await?;
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
         let counted = metrics::postern(&mut registry);
+        let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
+        let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
+        let listeners = Listeners::bind(role, &flags.listen).await?;
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain.clone());
         let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
@@ -74,10 +85,13 @@ impl Parts {
             Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, drain)?),
             None => None,
         };
+        if let Some(api) = &api {
+            api.register(counted);
+        }
         let readiness = Readiness::default();
         let handler = AdminPort(Admin::new(readiness.clone(), registry));
         let admin = Endpoint { listener: listeners.admin, handler };
-        Ok(Self { readiness, admin, certificate, store, api, webhook, reconciler })
+        Ok(Self { readiness, admin, certificate, store: store.zip(stock), api, webhook, reconciler })
     }
 
     /// Everything starts at once and waits for what it needs. The admin port answers first and last, since it tells
@@ -88,7 +102,8 @@ impl Parts {
         tasks.spawn("shutdown", ready::until(readiness.gate("shutdown"), drain.clone()));
         let certified = readiness.gate("certificate");
         tasks.spawn("certificate", certificate.clone().watch(certified, drain.clone()));
-        if let Some(store) = self.store {
+        if let Some((store, stock)) = self.store {
+            tasks.spawn("stock", stock.measure(Arc::clone(&store), drain.clone()));
             tasks.spawn("store", ready::once_usable(readiness.gate("store"), store, drain.clone()));
         }
         if let Some(api) = self.api {

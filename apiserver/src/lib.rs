@@ -66,7 +66,7 @@ impl Apiserver {
 
     /// The plain listener that Flux fetches from, over the same store.
     pub fn artifact_listener(&self) -> ArtifactListener {
-        ArtifactListener { shelf: self.shelf.clone() }
+        ArtifactListener::new(self.shelf.clone())
     }
 
     /// Whether the sources are known.

@@ -1,5 +1,5 @@
 //! What the controller must be given.
-use crate::reconcile::Metrics;
+use crate::metrics::Metrics;
 use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
 use kube::Client;

@@ -8,6 +8,7 @@ mod failure;
 mod flux;
 mod heal;
 mod history;
+mod metrics;
 mod observe;
 mod publish;
 mod secrets;
@@ -16,6 +17,7 @@ mod status;
 pub(crate) use collect::sweep;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;
+pub(crate) use metrics::Metrics;
 pub(crate) use secrets::SecretWatches;
 
 use crate::{
@@ -44,6 +46,7 @@ pub(crate) struct ExternalSources {
     pub flux: Arc<FluxArtifacts>,
     /// Since when this process reconciles.
     pub since: Timestamp,
+    pub metrics: Metrics,
 }
 
 /// What is remembered of a source between two passes.

@@ -6,11 +6,12 @@ mod ca_bundles;
 mod config;
 mod external_source;
 mod lease;
+mod metrics;
 mod moment;
 mod reconcile;
 
 pub use config::Config;
-pub use reconcile::Metrics;
+pub use metrics::Metrics;
 
 use external_source::{ExternalSources, FluxArtifacts, SecretWatches};
 use futures::future::OptionFuture;
@@ -41,7 +42,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
 
 /// All that the leader does. Dropped, it stops where it is; every task it started goes with it.
 async fn lead(config: &Config, term: Term, shutdown: CancellationToken) {
-    let _leading = config.metrics.lead();
+    let _leading = config.metrics.passes.lead();
     let client = fenced(config.client.clone(), term);
     let bundles = OptionFuture::from(
         config.serving.clone().map(|serving| ca_bundles::publish(client.clone(), serving)),
@@ -69,6 +70,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         secrets: SecretWatches::new(client.clone(), queue.clone()),
         flux: flux.clone(),
         since: Timestamp::now(),
+        metrics: config.metrics.external_sources.clone(),
     };
     let passes = Loop {
         kind,
@@ -77,14 +79,14 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         writer,
         wakes,
         identity: config.identity.clone(),
-        metrics: config.metrics.clone(),
+        metrics: config.metrics.passes.clone(),
         concurrency: config.concurrency,
     };
     tokio::select! {
         () = passes.run(shutdown) => {}
         () = external_source::heal(config.pipeline.store().losses(), queue.clone()) => {}
         () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
-        () = external_source::sweep(config.pipeline.store().as_ref(), &objects) => {}
+        () = external_source::sweep(config.pipeline.store().as_ref(), &objects, &config.metrics.external_sources) => {}
     }
 }
 

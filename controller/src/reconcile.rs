@@ -20,7 +20,7 @@ mod write;
 pub(crate) use back_off::{Pauses, back_off};
 pub(crate) use events::Note;
 pub(crate) use memory::{Memory, Next};
-pub use metrics::Metrics;
+pub(crate) use metrics::{Metrics, Outcome};
 pub(crate) use newest::Newest;
 pub(crate) use pass::{Phase, Work};
 pub(crate) use queue::{Guarded, Loop, Queue};

@@ -10,6 +10,7 @@ mod archive;
 mod audit;
 mod e2e_control_plane;
 mod e2e_demo;
+mod e2e_metrics;
 mod events;
 mod fault_attacks;
 mod fault_certificates;

@@ -16,8 +16,10 @@ mod review;
 
 pub use endpoint::Webhook;
 
+use prometheus_client::encoding::EncodeLabelValue;
+
 /// Which of the two webhooks is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 enum Step {
     /// May change the object. The schema is checked afterwards.
     Mutate,

@@ -16,14 +16,8 @@ pub(crate) struct Metrics {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
-    step: StepLabel,
+    step: Step,
     outcome: Outcome,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum StepLabel {
-    Mutate,
-    Validate,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -37,6 +31,7 @@ impl Metrics {
     pub(crate) fn new(registry: &mut Registry) -> Self {
         let buckets = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0];
         let metrics = Self { reviews: Family::default(), duration: Histogram::new(buckets) };
+        metrics.begin_at_zero();
         registry.register("admission_reviews", "Admission reviews answered", metrics.reviews.clone());
         registry.register(
             "admission_duration_seconds",
@@ -47,10 +42,6 @@ impl Metrics {
     }
 
     pub(crate) fn record(&self, step: Step, verdict: &Verdict, took: Duration) {
-        let step = match step {
-            Step::Mutate => StepLabel::Mutate,
-            Step::Validate => StepLabel::Validate,
-        };
         let outcome = match verdict {
             Verdict::Allowed { changes, .. } if changes.is_empty() => Outcome::Allowed,
             Verdict::Allowed { .. } => Outcome::Changed,
@@ -58,5 +49,14 @@ impl Metrics {
         };
         self.reviews.get_or_create(&Labels { step, outcome }).inc();
         self.duration.observe(took.as_secs_f64());
+    }
+
+    /// A series that is there from the start shows its first event as a change.
+    fn begin_at_zero(&self) {
+        for step in [Step::Mutate, Step::Validate] {
+            for outcome in [Outcome::Allowed, Outcome::Changed, Outcome::Refused] {
+                drop(self.reviews.get_or_create(&Labels { step, outcome }));
+            }
+        }
     }
 }

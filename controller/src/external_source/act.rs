@@ -5,6 +5,7 @@ use super::{
     failure, history,
     history::Keep,
     key,
+    metrics::Why,
     publish::{self, Verdict, Wanted},
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
@@ -20,6 +21,7 @@ use kube::{
     api::{DeleteParams, Preconditions},
     core::ObjectMeta,
 };
+use std::time::Instant;
 use tracing::warn;
 use url::{Position, Url};
 
@@ -90,6 +92,9 @@ async fn fetch(
 ) -> Result<Done, Failure> {
     let host = host(work.object);
     work.memory.own.inputs = Some(order.inputs);
+    if order.lost {
+        sources.metrics.lost();
+    }
     work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
     let request = Request {
         plan: &order.plan,
@@ -97,7 +102,9 @@ async fn fetch(
         validators: order.validators.as_ref(),
         stored: order.stored.as_ref(),
     };
+    let started = Instant::now();
     let result = sources.pipeline.run(request).await;
+    sources.metrics.fetched(&result, started.elapsed());
     work.progress.leave();
     let pause = match result {
         Ok(Outcome::NotModified { pause }) => pause,
@@ -203,6 +210,7 @@ pub(super) async fn clean_up(sources: &ExternalSources, meta: &ObjectMeta) -> Re
     store.forget(&source).await.map_err(|error| failure::from_store(&error))?;
     for blob in store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))? {
         store.remove(&blob.key).await.map_err(|error| failure::from_store(&error))?;
+        sources.metrics.collected(Why::Deleted);
     }
     Ok(())
 }

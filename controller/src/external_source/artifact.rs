@@ -69,7 +69,9 @@ pub(super) mod tests {
         Fetched {
             blob: BlobInfo { key, size: 7, stored_at: Timestamp::new(second, 999).unwrap() },
             tar_digest: Digest::of(b"tar"),
+            tar_size: 9,
             content_digest: Digest::of(b"body"),
+            content_size: 4,
             content_type: Some("application/json".into()),
             validators: Validators { etag: Some("\"1\"".into()), last_modified: None },
             skipped_links: 2,

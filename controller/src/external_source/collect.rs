@@ -1,5 +1,5 @@
 //! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind.
-use super::{ExternalSources, artifact, failure, key};
+use super::{ExternalSources, Metrics, artifact, failure, key, metrics::Why};
 use crate::reconcile::{Failure, Guarded, Note, Work};
 use artifacts::{BlobKey, SourceKey, Store, StoreError, store::collect::doomed};
 use crds::{ExternalSourceStatus, reasons};
@@ -54,6 +54,7 @@ pub(super) async fn collect(
     let gone = doomed(&stored, &kept(work.status, &source), GRACE, work.moment.now);
     for blob in &gone {
         store.remove(blob).await.map_err(|error| failure::from_store(&error))?;
+        sources.metrics.collected(Why::Superseded);
     }
     work.memory.chore = None;
     if !gone.is_empty() {
@@ -64,12 +65,16 @@ pub(super) async fn collect(
 }
 
 /// Removes blobs of sources that are gone, now and then. Never returns.
-pub(crate) async fn sweep(store: &dyn Store, sources: &reflector::Store<Guarded<ExternalSources>>) {
+pub(crate) async fn sweep(
+    store: &dyn Store,
+    sources: &reflector::Store<Guarded<ExternalSources>>,
+    metrics: &Metrics,
+) {
     if sources.wait_until_ready().await.is_err() {
         return;
     }
     loop {
-        if let Err(error) = sweep_once(store, sources).await {
+        if let Err(error) = sweep_once(store, sources, metrics).await {
             warn!(error = %artifacts::Chain(&error), "could not look for blobs of sources that are gone");
         }
         sleep(SWEEP).await;
@@ -79,6 +84,7 @@ pub(crate) async fn sweep(store: &dyn Store, sources: &reflector::Store<Guarded<
 async fn sweep_once(
     store: &dyn Store,
     sources: &reflector::Store<Guarded<ExternalSources>>,
+    metrics: &Metrics,
 ) -> Result<(), StoreError> {
     let exists = |source: &SourceKey| {
         let reference = ObjectRef::new(&source.name).within(&source.namespace);
@@ -92,6 +98,7 @@ async fn sweep_once(
             // Before the blob, by which the source is found.
             store.forget(&blob.source).await?;
             store.remove(&blob).await?;
+            metrics.collected(Why::Orphaned);
             info!(
                 namespace = blob.source.namespace,
                 name = blob.source.name,

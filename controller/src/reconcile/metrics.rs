@@ -1,6 +1,6 @@
 //! What the loop counts.
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Handles of the loop's metrics; clones count together.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     passes: Family<Pass, Counter>,
     duration: Family<OfKind, Histogram>,
     running: Family<OfKind, Gauge>,
@@ -16,11 +16,11 @@ pub struct Metrics {
     leading: Gauge,
 }
 
-/// `kind`, `outcome` and `reason` of a pass; all from closed sets.
+/// Kind and reason are constants of `crds`, and the reason is empty where there is nothing to report.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Pass {
     kind: &'static str,
-    outcome: &'static str,
+    outcome: Outcome,
     reason: &'static str,
 }
 
@@ -29,9 +29,18 @@ struct OfKind {
     kind: &'static str,
 }
 
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(crate) enum Outcome {
+    Succeeded,
+    Rested,
+    Suspended,
+    Failed,
+}
+
 impl Metrics {
     /// Registers below `registry`, which gives the prefix.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let buckets = || Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0]);
         let metrics = Self {
             passes: Family::default(),
@@ -53,17 +62,20 @@ impl Metrics {
         Running::new(self.leading.clone())
     }
 
+    /// A series that is there from the start shows its first event as a change.
+    pub(super) fn begin_at_zero(&self, kind: &'static str) {
+        let (outcome, reason) = (Outcome::Succeeded, crds::reasons::SUCCEEDED);
+        drop(self.passes.get_or_create(&Pass { kind, outcome, reason }));
+        drop(self.duration.get_or_create(&OfKind { kind }));
+        drop(self.running.get_or_create(&OfKind { kind }));
+        drop(self.writes.get_or_create(&OfKind { kind }));
+    }
+
     pub(super) fn begin(&self, kind: &'static str) -> Running {
         Running::new(self.running.get_or_create_owned(&OfKind { kind }))
     }
 
-    pub(super) fn end(
-        &self,
-        kind: &'static str,
-        outcome: &'static str,
-        reason: &'static str,
-        took: Duration,
-    ) {
+    pub(super) fn end(&self, kind: &'static str, outcome: Outcome, reason: &'static str, took: Duration) {
         self.passes.get_or_create(&Pass { kind, outcome, reason }).inc();
         self.duration.get_or_create(&OfKind { kind }).observe(took.as_secs_f64());
     }

@@ -1,6 +1,6 @@
 //! One pass over one object, from waking up to going back to sleep.
 use super::{
-    Done, Failure, Kind, Memory, Next, Note, Retry, Status, StatusOf,
+    Done, Failure, Kind, Memory, Next, Note, Outcome, Retry, Status, StatusOf,
     memory::{Entry, Key},
     poisoned,
     queue::{Guarded, Shared},
@@ -45,7 +45,7 @@ pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>
         Ok(object) => reconcile(&shared, Arc::new(object.clone())).await,
         Err(invalid) => {
             poisoned::report::<K>(&shared.client, invalid, Moment::now()).await;
-            shared.metrics.end(K::NAME, "failed", reasons::INVALID_SPEC, Duration::ZERO);
+            shared.metrics.end(K::NAME, Outcome::Failed, reasons::INVALID_SPEC, Duration::ZERO);
             Action::await_change()
         }
     }
@@ -202,10 +202,10 @@ fn log(outcome: &Result<Done, Failure>, news: bool) {
 
 fn count<K: Kind>(shared: &Shared<K>, outcome: &Result<Done, Failure>, started: Instant) {
     let (outcome, reason) = match outcome {
-        Ok(Done::Ready { .. }) => ("succeeded", reasons::SUCCEEDED),
-        Ok(Done::Suspended) => ("suspended", reasons::SUSPENDED),
-        Ok(Done::Rested { .. }) => ("rested", ""),
-        Err(failure) => ("failed", failure.reason),
+        Ok(Done::Ready { .. }) => (Outcome::Succeeded, reasons::SUCCEEDED),
+        Ok(Done::Suspended) => (Outcome::Suspended, reasons::SUSPENDED),
+        Ok(Done::Rested { .. }) => (Outcome::Rested, ""),
+        Err(failure) => (Outcome::Failed, failure.reason),
     };
     shared.metrics.end(K::NAME, outcome, reason, started.elapsed());
 }

@@ -97,6 +97,7 @@ pub(super) struct Shared<K: Kind> {
 impl<K: Kind> Loop<K> {
     /// Runs until `shutdown`, then until the passes that run have ended. Dropped, it ends them where they are.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
+        self.metrics.begin_at_zero(K::NAME);
         let watched = watched::<K>(self.client.clone(), self.writer);
         let woken = woken::<K>(self.wakes, self.objects.clone());
         let shared = Arc::new(Shared {

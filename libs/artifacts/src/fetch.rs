@@ -11,7 +11,7 @@ mod pause;
 mod redirect;
 mod resolver;
 
-pub(crate) use body::{Body, Head};
+pub(crate) use body::{Body, Head, Received};
 
 use crate::{Error, egress::EgressPolicy, plan::Plan};
 use answer::Answer;

@@ -39,6 +39,8 @@ pub enum Mode {
 pub struct Packed {
     /// The digest of the tar before compression. Unlike that of the archive it stays the same when deflate improves.
     pub tar_digest: Digest,
+    /// The size of the tar before compression.
+    pub tar_size: u64,
     /// How many files it holds.
     pub files: u64,
 }
@@ -147,8 +149,9 @@ impl<W: Write> Packer<W> {
     pub fn finish(mut self) -> Result<(Packed, W), PackError> {
         const END: [u8; 2 * header::BLOCK as usize] = [0; _];
         self.append(&END)?;
+        let tar_size = self.gzip.length();
         let (tar_digest, out) = self.gzip.finish()?;
-        Ok((Packed { tar_digest, files: self.files }, out))
+        Ok((Packed { tar_digest, tar_size, files: self.files }, out))
     }
 
     /// The folders of `path` that the file before it was not in.

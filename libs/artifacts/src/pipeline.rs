@@ -14,7 +14,7 @@ pub use crate::fetch::Validators;
 use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, Upload,
     egress::EgressPolicy,
-    fetch::{Body, Fetcher, Head, Reply},
+    fetch::{Body, Fetcher, Head, Received, Reply},
     plan::Plan,
 };
 use assemble::{Assembled, Assembly};
@@ -81,8 +81,12 @@ pub struct Fetched {
     pub blob: BlobInfo,
     /// The digest of the archive before compression.
     pub tar_digest: Digest,
+    /// The size of the archive before compression.
+    pub tar_size: u64,
     /// The digest of the body as received.
     pub content_digest: Digest,
+    /// The size of the body as received.
+    pub content_size: u64,
     /// The media type that the source gave, without parameters.
     pub content_type: Option<String>,
     /// What the next request can be made conditional with.
@@ -144,13 +148,15 @@ impl Pipeline {
             Some(_) => Some(self.turns.acquire().await.expect("nobody closes the turns")),
             None => None,
         };
-        let Streamed { content_digest, archive, upload } = stream(body, assembly, upload).await?;
+        let Streamed { content, archive, upload } = stream(body, assembly, upload).await?;
         drop(turn);
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
             blob,
             tar_digest: archive.tar_digest,
-            content_digest,
+            tar_size: archive.tar_size,
+            content_digest: content.digest,
+            content_size: content.size,
             content_type: head.content_type,
             validators: head.validators,
             skipped_links: archive.skipped_links,
@@ -193,7 +199,7 @@ impl std::fmt::Debug for Pipeline {
 
 /// A body that went through, waiting to be published.
 struct Streamed {
-    content_digest: Digest,
+    content: Received,
     archive: Assembled,
     upload: Box<dyn Upload>,
 }
@@ -205,22 +211,20 @@ async fn stream(body: Body, assembly: Assembly, upload: Box<dyn Upload>) -> Resu
     let (sink, pieces) = pipe::outlet();
     let packing = spawn_blocking(move || assembly.run(source, sink));
     let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
-    let (content_digest, upload, archive) =
-        tokio::try_join!(receive(body, feed), write(upload, pieces), packed)?;
-    let content_digest =
-        content_digest.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
-    Ok(Streamed { content_digest, archive, upload })
+    let (content, upload, archive) = tokio::try_join!(receive(body, feed), write(upload, pieces), packed)?;
+    let content = content.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
+    Ok(Streamed { content, archive, upload })
 }
 
 /// Passes the body on, and judges it at its end; `None` if the packer did not want all of it.
-async fn receive(mut body: Body, feed: Feed) -> Result<Option<Digest>, Error> {
+async fn receive(mut body: Body, feed: Feed) -> Result<Option<Received>, Error> {
     while let Some(piece) = body.chunk().await? {
         if feed.send(piece).await.is_err() {
             return Ok(None);
         }
     }
-    let digest = body.finish()?;
-    Ok(feed.end().await.ok().map(|()| digest))
+    let received = body.finish()?;
+    Ok(feed.end().await.ok().map(|()| received))
 }
 
 async fn write(

@@ -1,4 +1,4 @@
-//! The endpoints of the admin port: `/livez`, `/readyz`, `/healthz` and `/metrics`.
+//! The endpoints of the admin port: `/livez`, `/readyz`, `/readyz/CHECK`, `/healthz` and `/metrics`.
 use crate::{metrics::Registry, ready::Readiness};
 use bytes::Bytes;
 use http::{
@@ -26,13 +26,17 @@ impl Admin {
 
     /// The answer to one request; never fails, and never waits.
     pub fn respond(&self, method: &Method, path: &str, query: Option<&str>) -> Response<Full<Bytes>> {
-        let known = matches!(path, "/livez" | "/healthz" | "/readyz" | "/metrics");
+        let check = path.strip_prefix("/readyz/").and_then(|name| self.check(name));
+        let known = check.is_some() || matches!(path, "/livez" | "/healthz" | "/readyz" | "/metrics");
         if known && !matches!(*method, Method::GET | Method::HEAD) {
             let mut refusal = answer(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "method not allowed\n");
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refusal;
         }
         let verbose = query.is_some_and(asks_for_detail);
+        if let Some((name, met)) = check {
+            return one(name, met, verbose);
+        }
         match path {
             "/livez" | "/healthz" => answer(StatusCode::OK, PLAIN, "ok\n"),
             "/readyz" => self.ready(verbose),
@@ -58,6 +62,11 @@ impl Admin {
         answer(if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, PLAIN, text)
     }
 
+    /// One condition and whether it is met; `None` if there is none of that name.
+    fn check(&self, wanted: &str) -> Option<(&'static str, bool)> {
+        self.readiness.conditions().into_iter().find(|(name, _)| *name == wanted)
+    }
+
     fn metrics(&self) -> Response<Full<Bytes>> {
         let mut text = String::new();
         match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
@@ -67,6 +76,15 @@ impl Admin {
                 answer(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, "failed to write metrics\n")
             }
         }
+    }
+}
+
+/// The answer about one condition alone.
+fn one(name: &str, met: bool, verbose: bool) -> Response<Full<Bytes>> {
+    match (met, verbose) {
+        (true, false) => answer(StatusCode::OK, PLAIN, "ok\n"),
+        (true, true) => answer(StatusCode::OK, PLAIN, format!("[+]{name} ok\n")),
+        (false, _) => answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, format!("[-]{name} failed\n")),
     }
 }
 
@@ -124,6 +142,19 @@ mod tests {
         for query in ["verbose", "verbose=1", "a=b&verbose=true"] {
             assert_eq!(get(&admin, "/readyz", Some(query)).await, (200, expected.into()));
         }
+    }
+
+    #[tokio::test]
+    async fn one_check_can_be_asked_for_alone() {
+        let readiness = Readiness::default();
+        readiness.gate("caches").open();
+        let _store = readiness.gate("store");
+        let admin = admin(&readiness);
+        assert_eq!(get(&admin, "/readyz/caches", None).await, (200, "ok\n".into()));
+        assert_eq!(get(&admin, "/readyz/caches", Some("verbose")).await, (200, "[+]caches ok\n".into()));
+        assert_eq!(get(&admin, "/readyz/store", None).await, (503, "[-]store failed\n".into()));
+        assert_eq!(get(&admin, "/readyz/other", None).await.0, 404);
+        assert_eq!(admin.respond(&Method::POST, "/readyz/store", None).status().as_u16(), 405);
     }
 
     #[tokio::test]

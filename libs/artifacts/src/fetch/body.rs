@@ -15,6 +15,13 @@ pub(crate) struct Head {
     pub(crate) length: Option<u64>,
 }
 
+/// What a body turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+}
+
 /// The bounds of one pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -77,17 +84,17 @@ impl Body {
         }
     }
 
-    /// The digest of the whole body, after its last piece.
+    /// Digest and size of the whole body, after its last piece.
     ///
     /// # Errors
     /// It is not the one that is pinned.
-    pub(crate) fn finish(self) -> Result<Digest, Error> {
+    pub(crate) fn finish(self) -> Result<Received, Error> {
         let digest = self.hasher.finish();
         match self.pinned {
             Some(expected) if expected != digest => {
                 Err(Error::DigestMismatch { host: self.host, found: digest, expected })
             }
-            _ => Ok(digest),
+            _ => Ok(Received { digest, size: self.received }),
         }
     }
 

@@ -27,6 +27,7 @@ pub(super) struct Gzip<W> {
     out: W,
     hasher: Hasher,
     checksum: Crc,
+    length: u64,
     block: Block,
     pending: VecDeque<Receiver<Packed>>,
     spare: Vec<Block>,
@@ -39,6 +40,7 @@ impl<W: Write> Gzip<W> {
             out,
             hasher: Hasher::new(),
             checksum: Crc::new(),
+            length: 0,
             block: Block::new(),
             pending: VecDeque::new(),
             spare: Vec::new(),
@@ -55,7 +57,13 @@ impl<W: Write> Gzip<W> {
         let came = self.block.fill(source, limit).map_err(PackError::Read)?;
         self.hasher.update(came);
         self.checksum.update(came);
+        self.length += came.len() as u64;
         Ok(came.len() as u64)
+    }
+
+    /// How much was written into it so far, before compression.
+    pub(super) fn length(&self) -> u64 {
+        self.length
     }
 
     /// Ends the member; gives the digest of what was written into it.

@@ -70,6 +70,7 @@ fn tree() -> Vec<File> {
 fn the_tar_of_a_fixed_tree_never_changes() {
     let (packed, archive) = pack(&tree());
     assert_eq!(packed.tar_digest, Digest::of(&tar_of(&archive)));
+    assert_eq!(packed.tar_size, tar_of(&archive).len() as u64);
     assert_eq!(
         packed.tar_digest.to_string(),
         "sha256:265230edc0cbfabf099e4a5c5c6697678bd12e10ae83b8df0955b047af9c3a54"

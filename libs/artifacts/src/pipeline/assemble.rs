@@ -27,6 +27,7 @@ pub(super) struct Assembly {
 /// What is known of the archive beyond its bytes.
 pub(super) struct Assembled {
     pub(super) tar_digest: Digest,
+    pub(super) tar_size: u64,
     pub(super) skipped_links: u64,
 }
 
@@ -50,7 +51,7 @@ impl Assembly {
         };
         io::copy(&mut source, &mut io::sink()).map_err(|error| Error::Pack(PackError::Read(error)))?;
         let (packed, _sink) = packer.finish().map_err(Error::Pack)?;
-        Ok(Assembled { tar_digest: packed.tar_digest, skipped_links })
+        Ok(Assembled { tar_digest: packed.tar_digest, tar_size: packed.tar_size, skipped_links })
     }
 
     /// The body's files if it is an archive. Says how many links were left out.

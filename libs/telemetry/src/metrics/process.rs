@@ -39,7 +39,8 @@ fn write(
     help: &str,
     metric: &impl EncodeMetric,
 ) -> fmt::Result {
-    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    // The registry ends the texts of all others so.
+    metric.encode(encoder.encode_descriptor(name, &format!("{help}."), None, metric.metric_type())?)
 }
 
 /// From `/proc/self/status`.

@@ -226,14 +226,14 @@ fn named<T: Object>(mut object: T) -> T {
     object
 }
 
-fn authenticate(parts: &mut Parts) -> Result<UserInfo, Status> {
+pub(crate) fn authenticate(parts: &mut Parts) -> Result<UserInfo, Status> {
     match parts.headers.remove("authorization") {
         Some(token) if token != "Bearer good" => Err(Status::unauthorized()),
         _ => Ok(UserInfo { name: "jane".to_owned(), ..UserInfo::default() }),
     }
 }
 
-fn authorize(_: &UserInfo, request: &RequestInfo) -> Decision {
+pub(crate) fn authorize(_: &UserInfo, request: &RequestInfo) -> Decision {
     match request.name.as_str() {
         "secret" => Decision::Refuse(String::new()),
         _ => Decision::Allow,

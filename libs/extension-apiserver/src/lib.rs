@@ -100,12 +100,19 @@
 //! }
 //! ```
 //!
-//! a verb that is not implemented, or a server that asks nobody who may do what:
+//! a verb that is not implemented, be it one that reads or one that writes, or a server that asks nobody who may do what:
 //!
 //! ```compile_fail,E0277
 //! # use extension_apiserver::{api::*, server::*};
 //! # fn register<R: Resource + Get>(only_get: R) {
 //! Server::builder().resource(only_get, |resource| resource.get().list());
+//! # }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use extension_apiserver::{api::*, server::*};
+//! # fn register<R: Resource + Get>(only_get: R) {
+//! Server::builder().resource(only_get, |resource| resource.get().create());
 //! # }
 //! ```
 //!
@@ -117,6 +124,10 @@
 //! # What is not followed, and why
 //!
 //! - Protobuf and CBOR are refused as the API says (406); every client of aggregated resources speaks JSON.
+//! - Strategic merge patch and server-side apply are refused (415, with what is accepted); kubectl falls back.
+//! - Bodies may nest 127 levels deep, not 10,000; what a type cannot hold is said in the words of serde, with the field.
+//! - A resource version that is no number is a 400 in bodies too, where Go answers 500.
+//! - Names of objects are DNS subdomains, and objects with a spec count generations from 1, for every kind.
 //! - The deprecated `/watch/` and `/proxy/` path prefixes are not served.
 //! - A wrong `?hash=` of an OpenAPI document is answered with the current document, not with a redirect as in Go, since
 //!   kube-apiserver makes a 502 of redirects.
@@ -127,12 +138,16 @@ pub mod api;
 pub mod authn;
 pub mod authz;
 pub mod collection;
+mod decode;
 mod discovery;
 mod encode;
 mod live;
+mod meta;
+pub mod namespaces;
 mod negotiate;
 pub mod object;
 mod openapi;
+mod patch;
 pub mod query;
 pub mod request;
 pub mod review;

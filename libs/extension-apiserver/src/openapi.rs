@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-pub(crate) use schemas::schema_of;
+pub(crate) use schemas::{schema_of, structural};
 
 /// The index and all documents.
 pub(crate) struct OpenApi {

@@ -25,6 +25,11 @@ impl Query {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a parameter.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A parameter as a truth value: present means true, unless it is `false` or `0`.
     pub fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).map(|value| !matches!(value.to_lowercase().as_str(), "false" | "0"))
@@ -38,7 +43,7 @@ impl Query {
         version(self.get("resourceVersion").unwrap_or_default()).map(|version| version.filter(|v| v.0 > 0))
     }
 
-    fn integer(&self, name: &str) -> Result<Option<i64>, Status> {
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<i64>, Status> {
         let Some(text) = self.get(name) else { return Ok(None) };
         text.parse()
             .map(Some)

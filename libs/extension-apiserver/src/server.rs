@@ -10,12 +10,15 @@ mod read;
 mod routes;
 mod verbs;
 mod watch;
+mod write;
 
 use crate::{
     access::{Authenticate, Authorize, Decision, UserInfo, forbidden},
     api::{Call, Warnings},
     authn::ANONYMOUS,
-    encode, negotiate,
+    encode,
+    namespaces::Namespaces,
+    negotiate,
     query::Query,
     request::RequestInfo,
     serve::{self, Body, BoxError, CloseConnection, empty},
@@ -29,6 +32,7 @@ use http::{
 };
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use routes::Incoming;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -51,6 +55,7 @@ struct Inner {
     authenticator: Box<dyn Authenticate>,
     authorizer: Box<dyn Authorize>,
     health: health::Health,
+    namespaces: Option<Arc<dyn Namespaces>>,
     shutdown: CancellationToken,
     routes: routes::Routes,
 }
@@ -158,7 +163,8 @@ impl Inner {
             return self.routes.document(&call);
         }
         let endpoint = self.routes.endpoint(&call.request)?;
-        endpoint(Arc::new(call), body).await
+        let incoming = Incoming { body, namespaces: self.namespaces.clone() };
+        endpoint(Arc::new(call), incoming).await
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Clients decide by reason (an informer lists again on `Expired`, kubectl retries on `ServerTimeout`), so a refusal
 //! is made by one of the constructors here, never by a bare HTTP code.
+mod cause;
+
 use crate::request::RequestInfo;
 use http::StatusCode;
 use serde::Serialize;
@@ -130,6 +132,16 @@ impl Status {
         Self::new(StatusCode::CONFLICT, "AlreadyExists", message).with_details(details)
     }
 
+    /// 409: the name that the server made up is taken; the client may try again for another one.
+    pub(crate) fn name_not_unique(request: &RequestInfo, name: &str) -> Self {
+        let message = format!(
+            "{} {name:?} already exists, the server was not able to generate a unique name for the object",
+            request.group_resource()
+        );
+        let details = Details { name: name.to_owned(), retry_after_seconds: Some(1), ..about(request) };
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", message).with_details(details)
+    }
+
     /// 409: the object is no longer as the request says; `why` continues the sentence "… cannot be fulfilled on …:".
     pub fn conflict(request: &RequestInfo, name: &str, why: &str) -> Self {
         let subject = request.group_resource();
@@ -164,6 +176,17 @@ impl Status {
     /// 410: the asked version or continue token is older than what is kept; list again.
     pub fn expired(message: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "Expired", message)
+    }
+
+    /// 413: the body is larger than the server reads, or asks for more than it does.
+    pub fn too_large(message: impl fmt::Display) -> Self {
+        let message = format!("Request entity too large: {message}");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", message)
+    }
+
+    /// 415: the body is in a form that the server does not read.
+    pub fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
     }
 
     /// 422: understood, but the values do not hold; one cause a field.
@@ -210,6 +233,13 @@ impl Status {
         };
         let details = Details { causes: vec![cause], retry_after_seconds: Some(1), ..Details::default() };
         Self::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message).with_details(details)
+    }
+
+    /// The same refusal, in other words.
+    #[must_use]
+    pub(crate) fn saying(mut self, message: String) -> Self {
+        self.0.message = message;
+        self
     }
 
     /// The HTTP code.

@@ -96,7 +96,8 @@ fn reference(name: &str, description: &str) -> Value {
     }
 }
 
-fn structural<T: JsonSchema>() -> Value {
+/// The schema of a type, made structural.
+pub(crate) fn structural<T: JsonSchema>() -> Value {
     let generator = SchemaSettings::openapi3()
         .with(|settings| {
             settings.inline_subschemas = true;

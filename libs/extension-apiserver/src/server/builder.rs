@@ -8,6 +8,7 @@ use super::{
 use crate::{
     access::{Authenticate, Authorize},
     api::Resource,
+    namespaces::Namespaces,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use thiserror::Error;
@@ -19,6 +20,7 @@ pub struct Builder<A = (), Z = ()> {
     authenticator: A,
     authorizer: Z,
     health: Health,
+    namespaces: Option<Arc<dyn Namespaces>>,
     shutdown: CancellationToken,
     resources: Vec<ResourceRoute>,
 }
@@ -66,6 +68,7 @@ impl Builder {
             authenticator: (),
             authorizer: (),
             health: Health::default(),
+            namespaces: None,
             shutdown: CancellationToken::new(),
             resources: Vec::new(),
         }
@@ -75,14 +78,14 @@ impl Builder {
 impl<A, Z> Builder<A, Z> {
     /// Says who callers are.
     pub fn authenticator<N: Authenticate>(self, authenticator: N) -> Builder<N, Z> {
-        let Self { authorizer, health, shutdown, resources, .. } = self;
-        Builder { authenticator, authorizer, health, shutdown, resources }
+        let Self { authorizer, health, namespaces, shutdown, resources, .. } = self;
+        Builder { authenticator, authorizer, health, namespaces, shutdown, resources }
     }
 
     /// Says what callers may do.
     pub fn authorizer<N: Authorize>(self, authorizer: N) -> Builder<A, N> {
-        let Self { authenticator, health, shutdown, resources, .. } = self;
-        Builder { authenticator, authorizer, health, shutdown, resources }
+        let Self { authenticator, health, namespaces, shutdown, resources, .. } = self;
+        Builder { authenticator, authorizer, health, namespaces, shutdown, resources }
     }
 
     /// Holds everything back with 503 while `check` is false, and fails `/readyz` under this name. A server that
@@ -94,6 +97,14 @@ impl<A, Z> Builder<A, Z> {
         check: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
         self.health.require(name.into(), Box::new(check));
+        self
+    }
+
+    /// Refuses to create anything in namespaces that are missing or being deleted. Without it whatever is created while
+    /// a namespace is being deleted may outlive it.
+    #[must_use]
+    pub fn namespaces(mut self, namespaces: impl Namespaces) -> Self {
+        self.namespaces = Some(Arc::new(namespaces));
         self
     }
 
@@ -132,6 +143,7 @@ impl<A: Authenticate, Z: Authorize> Builder<A, Z> {
             authenticator: Box::new(self.authenticator),
             authorizer: Box::new(self.authorizer),
             health: self.health,
+            namespaces: self.namespaces,
             shutdown: self.shutdown,
             routes: Routes::new(self.resources),
         })))

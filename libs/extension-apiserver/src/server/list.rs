@@ -60,12 +60,18 @@ fn place<T: Object>(object: &T) -> (&str, &str) {
     (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
 }
 
-struct Page<T> {
-    metadata: ListMeta,
-    items: Vec<Item<T>>,
+/// What a list is answered with.
+pub(super) struct Page<T> {
+    pub(super) metadata: ListMeta,
+    pub(super) items: Vec<Item<T>>,
 }
 
-async fn page<R: List>(resource: &R, call: &Call, options: &ListOptions) -> Result<Page<R::Object>, Status> {
+/// The page of a list that a client asks for.
+pub(super) async fn page<R: List>(
+    resource: &R,
+    call: &Call,
+    options: &ListOptions,
+) -> Result<Page<R::Object>, Status> {
     let selection = selection(call, options);
     let token = options.continue_token.as_deref().map(Token::decode).transpose()?;
     if token.is_some() && options.version.is_some_and(|version| version.0 > 0) {

@@ -1,8 +1,10 @@
 //! Which endpoint answers which request. What is found here is also what discovery and OpenAPI say.
 use crate::{
     api::{Call, Parameter, Resource, Subresource},
+    decode::Decoder,
     discovery::Documents,
     encode::Form,
+    namespaces::Namespaces,
     object::{Object, Scope},
     openapi::OpenApi,
     request::RequestInfo,
@@ -11,11 +13,23 @@ use crate::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use http::{Method, Response};
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    sync::{Arc, LazyLock},
+};
 
 /// Answers one verb of one resource or subresource.
 pub(super) type Endpoint =
-    Box<dyn Fn(Arc<Call>, Body) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
+    Box<dyn Fn(Arc<Call>, Incoming) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
+
+/// What only those verbs look at that write.
+pub(super) struct Incoming {
+    /// The body of the request.
+    pub(super) body: Body,
+    /// Says which namespaces take new objects; without it all do.
+    pub(super) namespaces: Option<Arc<dyn Namespaces>>,
+}
 
 /// The endpoint that answers with an async function, which has no use for the body of the request.
 pub(super) fn endpoint<R, F>(served: &Served<R>, answer: fn(Served<R>, Arc<Call>) -> F) -> Endpoint
@@ -27,21 +41,41 @@ where
     Box::new(move |call, _| answer(served.clone(), call).boxed())
 }
 
-/// A resource, and how its objects are shown.
+/// The endpoint that answers with an async function, which reads the body of the request.
+pub(super) fn writing<R, F>(served: &Served<R>, answer: fn(Served<R>, Arc<Call>, Incoming) -> F) -> Endpoint
+where
+    R: Resource,
+    F: Future<Output = Result<Response<Body>, Status>> + Send + 'static,
+{
+    let served = served.clone();
+    Box::new(move |call, incoming| answer(served.clone(), call, incoming).boxed())
+}
+
+/// A resource, and how its objects are shown and read.
 pub(super) struct Served<R: Resource> {
     pub(super) resource: Arc<R>,
     pub(super) form: Arc<Form<R::Object>>,
+    /// Made for the first object that is written.
+    pub(super) decoder: Arc<LazyLock<Decoder>>,
 }
 
 impl<R: Resource> Served<R> {
     pub(super) fn new(resource: R) -> Self {
-        Self { resource: Arc::new(resource), form: Arc::new(Form::new()) }
+        Self {
+            resource: Arc::new(resource),
+            form: Arc::new(Form::new()),
+            decoder: Arc::new(LazyLock::new(Decoder::of::<R::Object>)),
+        }
     }
 }
 
 impl<R: Resource> Clone for Served<R> {
     fn clone(&self) -> Self {
-        Self { resource: Arc::clone(&self.resource), form: Arc::clone(&self.form) }
+        Self {
+            resource: Arc::clone(&self.resource),
+            form: Arc::clone(&self.form),
+            decoder: Arc::clone(&self.decoder),
+        }
     }
 }
 
@@ -80,6 +114,11 @@ pub(crate) struct Kind {
 }
 
 impl Kind {
+    /// Group and version, as objects carry them.
+    pub(crate) fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
     pub(crate) fn of<T: Object>() -> Self {
         Self {
             group: T::group(&()).into_owned(),

@@ -1,6 +1,7 @@
 //! Requests through the whole server, in process: what clients get, byte by byte where they care.
 mod lists;
 mod watches;
+mod writes;
 
 use crate::{
     fixture::{Fixture, ROOT, key, revision, source},

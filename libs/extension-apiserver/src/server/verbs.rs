@@ -1,10 +1,14 @@
 //! Registration: which verbs of a resource are served. Only verbs that the resource implements can be named.
 use super::{
     list, read,
-    routes::{Endpoints, Served, SubresourceRoute, endpoint},
+    routes::{Endpoints, Served, SubresourceRoute, endpoint, writing},
     watch,
+    write::{collection, create, delete, patch, update},
 };
-use crate::api::{Get, GetRaw, List, Resource, Subresource, Watch};
+use crate::api::{
+    Create, CreateNamed, Delete, DeleteCollection, Get, GetRaw, List, Patch, Resource, Subresource, Update,
+    Watch,
+};
 
 /// The verbs of a resource, one call each.
 pub struct ResourceVerbs<R: Resource> {
@@ -54,6 +58,66 @@ impl<R: Resource> ResourceVerbs<R> {
         self.list()
     }
 
+    /// Lets clients create objects.
+    #[must_use]
+    pub fn create(mut self) -> Self
+    where
+        R: Create,
+    {
+        self.endpoints.add("create", writing(&self.served, create::create));
+        self
+    }
+
+    /// Lets clients replace objects.
+    #[must_use]
+    pub fn update(mut self) -> Self
+    where
+        R: Update,
+    {
+        self.endpoints.add("update", writing(&self.served, update::update));
+        self
+    }
+
+    /// Lets clients replace objects, and create those that they name and that do not exist.
+    #[must_use]
+    pub fn update_or_create(mut self) -> Self
+    where
+        R: Update + Create,
+    {
+        self.endpoints.add("update", writing(&self.served, update::update_or_create));
+        self
+    }
+
+    /// Lets clients change objects by JSON patch and merge patch.
+    #[must_use]
+    pub fn patch(mut self) -> Self
+    where
+        R: Patch,
+    {
+        self.endpoints.add("patch", writing(&self.served, patch::patch));
+        self
+    }
+
+    /// Lets clients delete objects.
+    #[must_use]
+    pub fn delete(mut self) -> Self
+    where
+        R: Delete,
+    {
+        self.endpoints.add("delete", writing(&self.served, delete::delete));
+        self
+    }
+
+    /// Lets clients delete all objects of a list.
+    #[must_use]
+    pub fn delete_collection(mut self) -> Self
+    where
+        R: DeleteCollection,
+    {
+        self.endpoints.add("deletecollection", writing(&self.served, collection::delete_collection));
+        self
+    }
+
     /// Serves a subresource of each object.
     #[must_use]
     pub fn subresource<S>(
@@ -90,6 +154,36 @@ impl<S: Subresource> SubresourceVerbs<S> {
     {
         self.endpoints.add("get", endpoint(&self.served, read::get_raw));
         self.endpoints.are_raw = true;
+        self
+    }
+
+    /// Answers what is asked for with an object.
+    #[must_use]
+    pub fn create_named(mut self) -> Self
+    where
+        S: CreateNamed,
+    {
+        self.endpoints.add("create", writing(&self.served, create::create_named));
+        self
+    }
+
+    /// Lets clients replace a part of the parent, such as its status.
+    #[must_use]
+    pub fn update(mut self) -> Self
+    where
+        S: Update,
+    {
+        self.endpoints.add("update", writing(&self.served, update::update));
+        self
+    }
+
+    /// Lets clients change a part of the parent by JSON patch and merge patch.
+    #[must_use]
+    pub fn patch(mut self) -> Self
+    where
+        S: Patch,
+    {
+        self.endpoints.add("patch", writing(&self.served, patch::patch));
         self
     }
 }

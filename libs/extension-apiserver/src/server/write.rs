@@ -1,0 +1,67 @@
+//! What changes objects. Around each verb the server does what is the same for everybody: it reads and checks the body,
+//! keeps the system's part of the metadata, compares what the client insists on, and tries again when somebody else was
+//! faster.
+pub(super) mod collection;
+pub(super) mod create;
+pub(super) mod delete;
+mod options;
+pub(super) mod patch;
+mod preconditions;
+mod rewrite;
+pub(super) mod update;
+
+use super::routes::Served;
+use crate::{
+    api::{Call, Resource},
+    decode::LONGEST_BODY,
+    encode,
+    negotiate::{self, Media},
+    object::Item,
+    serve::{BODY_IDLE_TIMEOUT, Body, BodyError, read_body},
+    status::Status,
+};
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+/// How often a write is repeated when somebody else was faster, and the client did not insist on a version.
+const MOST_CONFLICTS: usize = 5;
+
+/// Whether somebody else was faster.
+fn is_conflict(status: &Status) -> bool {
+    status.reason() == "Conflict"
+}
+
+/// The body of a request.
+async fn body(body: Body) -> Result<Bytes, Status> {
+    read_body(body, LONGEST_BODY, BODY_IDLE_TIMEOUT).await.map_err(|error| match error {
+        BodyError::TooLarge { limit } => Status::too_large(format!("limit is {limit}")),
+        BodyError::TooSlow => Status::new(StatusCode::REQUEST_TIMEOUT, "Timeout", error.to_string()),
+        BodyError::Broken { .. } => Status::bad_request(error.to_string()),
+    })
+}
+
+/// The answer that shows an object as it was kept.
+fn written<R: Resource>(
+    served: &Served<R>,
+    call: &Call,
+    media: Media,
+    code: StatusCode,
+    item: &Item<R::Object>,
+) -> Result<Response<Body>, Status> {
+    let bytes = served.form.object(media, item)?;
+    let mut response = encode::response(media.syntax, bytes, negotiate::takes_gzip(&call.headers));
+    *response.status_mut() = code;
+    Ok(response)
+}
+
+/// Refuses versions that are none, in the words of every other verb.
+fn known_version(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Result<(), Status> {
+    let version = meta.resource_version.as_deref().unwrap_or_default();
+    let is_number = version.bytes().all(|byte| byte.is_ascii_digit())
+        && (version.is_empty() || version.parse::<u64>().is_ok());
+    if is_number {
+        Ok(())
+    } else {
+        Err(Status::bad_request(format!("invalid resource version: {version:?}")))
+    }
+}

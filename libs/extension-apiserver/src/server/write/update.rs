@@ -1,0 +1,88 @@
+//! `update`: another state of an object, whole.
+use super::{
+    body, create,
+    options::Options,
+    preconditions,
+    rewrite::{Change, rewrite},
+    written,
+};
+use crate::{
+    api::{Call, Create, Update, WriteOptions},
+    decode, meta, namespaces, negotiate,
+    object::{Item, Object},
+    serve::{Body, empty},
+    server::routes::{Incoming, Served},
+    status::Status,
+};
+use http::{Response, StatusCode};
+use kube::Resource as _;
+use std::sync::Arc;
+
+/// Answers `PUT` on an object that exists.
+pub(in crate::server) async fn update<R: Update>(
+    served: Served<R>,
+    call: Arc<Call>,
+    incoming: Incoming,
+) -> Result<Response<Body>, Status> {
+    let media = negotiate::objects(&call.headers, &call.query)?;
+    let (after, options) = given(&served, &call, incoming.body).await?;
+    let item = replace(&served, &call, after, &options).await?;
+    written(&served, &call, media, StatusCode::OK, &item)
+}
+
+/// Answers `PUT` on an object that may not exist yet.
+pub(in crate::server) async fn update_or_create<R: Update + Create>(
+    served: Served<R>,
+    call: Arc<Call>,
+    mut incoming: Incoming,
+) -> Result<Response<Body>, Status> {
+    let media = negotiate::objects(&call.headers, &call.query)?;
+    let given_body = std::mem::replace(&mut incoming.body, empty());
+    let (mut after, options) = given(&served, &call, given_body).await?;
+    match replace(&served, &call, after.clone(), &options).await {
+        Err(status) if status.code() == StatusCode::NOT_FOUND => {}
+        answered => return written(&served, &call, media, StatusCode::OK, &answered?),
+    }
+    preconditions::nothing_to_replace(&call, after.meta())?;
+    meta::wipe(after.meta_mut());
+    namespaces::admit(incoming.namespaces.as_deref(), &call, after.meta()).await?;
+    let item = create::keep(&*served.resource, &call, after, &options).await?;
+    written(&served, &call, media, StatusCode::CREATED, &item)
+}
+
+/// What the client sent, in its place.
+async fn given<R: Update>(
+    served: &Served<R>,
+    call: &Call,
+    given_body: Body,
+) -> Result<(R::Object, WriteOptions), Status> {
+    let bytes = body(given_body).await?;
+    let Options { write, validation } = Options::read("UpdateOptions", call)?;
+    let syntax = decode::syntax(&call.headers)?;
+    let mut after: R::Object = served.decoder.decode(syntax, &bytes, validation, &call.warnings)?;
+    meta::place(after.meta_mut(), &call.request.namespace)?;
+    meta::same_name(after.meta(), &call.request.name)?;
+    if let Some(warning) = meta::deduplicate_owners(after.meta_mut()) {
+        call.warnings.add(warning);
+    }
+    Ok((after, write))
+}
+
+async fn replace<R: Update>(
+    served: &Served<R>,
+    call: &Call,
+    after: R::Object,
+    options: &WriteOptions,
+) -> Result<Item<R::Object>, Status> {
+    rewrite(&*served.resource, call, options, &Replacement(after)).await
+}
+
+/// Another state, whatever the object was before.
+struct Replacement<T>(T);
+
+impl<T: Object> Change<T> for Replacement<T> {
+    async fn of(&self, call: &Call, before: &Item<T>) -> Result<T, Status> {
+        preconditions::same_uid(call, before.meta(), self.0.meta())?;
+        Ok(self.0.clone())
+    }
+}

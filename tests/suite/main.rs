@@ -6,6 +6,7 @@
 mod admit_external_source;
 mod aggregated;
 mod api_external_source;
+mod api_wardle;
 mod archive;
 mod audit;
 mod e2e_control_plane;

@@ -8,6 +8,7 @@ use crate::{
     network::Network,
     postern::Postern,
     process::Process,
+    wardle::Wardle,
 };
 use anyhow::{Context, Result};
 use kube::Client;
@@ -136,6 +137,14 @@ impl Cluster {
     /// No port is free.
     pub fn another_postern(&self, name: &str) -> Result<Postern> {
         Ok(self.postern_at(name, PosternEndpoints::choose(&self.record.network)?))
+    }
+
+    /// A server of `wardle.example.com`, not started yet. `name` is that of its log and record.
+    ///
+    /// # Errors
+    /// No port is free, or kube-apiserver refuses what the server needs: a ServiceAccount and its roles.
+    pub async fn wardle(&self, name: &str) -> Result<Wardle> {
+        Wardle::prepare(self, name).await
     }
 
     /// Ends kube-apiserver as a crash would.

@@ -38,6 +38,7 @@ pub mod privilege;
 mod process;
 pub mod suite;
 pub mod supervise;
+pub mod wardle;
 
 pub use cluster::{Cluster, Options};
 pub use directory::Directory;
@@ -45,3 +46,4 @@ pub use kubectl::Kubectl;
 pub use namespace::Namespace;
 pub use postern::Postern;
 pub use suite::Suite;
+pub use wardle::Wardle;

@@ -33,6 +33,8 @@ pub(crate) fn generate(directory: &Directory, network: &Network) -> Result<()> {
         kubernetes.issue(&Leaf { names: &local, ..Leaf::client(&format!("{name}-serving"), name) })?;
         kubernetes.issue(&Leaf::client(name, &format!("system:{name}")))?;
     }
+    let wardle = vec!["wardle.wardle.svc".to_owned(), network.address().to_string()];
+    kubernetes.issue(&Leaf { names: &wardle, ..Leaf::client("wardle", "wardle") })?;
     kubernetes.issue(&Leaf { organization: Some("system:masters"), ..Leaf::client("admin", "admin") })?;
 
     Authority::new(directory, "front-proxy-ca")?

@@ -104,12 +104,7 @@ impl Postern {
 
     /// Writes the kubeconfig that Postern runs with: a token of its ServiceAccount, never the administrator.
     pub(crate) async fn write_kubeconfig(&self, server: SocketAddrV4) -> Result<()> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), "postern-system");
-        let year = 365 * 24 * 3600;
-        let spec = TokenRequestSpec { expiration_seconds: Some(year), ..TokenRequestSpec::default() };
-        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
-        let answer = accounts.create_token_request("postern", &PostParams::default(), &request).await?;
-        let token = answer.status.and_then(|status| status.token).context("kube-apiserver gave no token")?;
+        let token = token(&self.client, "postern-system", "postern").await?;
         let path = self.directory.kubeconfig_of("postern");
         kubeconfig::write(&self.directory, &path, server, &Credential::Token(&token))
     }
@@ -117,7 +112,7 @@ impl Postern {
     fn command(&self) -> Result<Command> {
         let PosternEndpoints { apiserver, webhook, artifacts, admin } = &self.endpoints;
         let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(program("POSTERN_BIN", "postern")?);
         command
             .arg("all")
             .arg("--kubeconfig")
@@ -140,11 +135,21 @@ impl Postern {
     }
 }
 
-/// `POSTERN_BIN`, or what cargo built beside the running program.
-fn program() -> Result<PathBuf> {
-    let program = match std::env::var_os("POSTERN_BIN") {
+/// A token of a ServiceAccount that outlives the cluster.
+pub(crate) async fn token(client: &Client, namespace: &str, account: &str) -> Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let year = 365 * 24 * 3600;
+    let spec = TokenRequestSpec { expiration_seconds: Some(year), ..TokenRequestSpec::default() };
+    let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
+    let answer = accounts.create_token_request(account, &PostParams::default(), &request).await?;
+    answer.status.and_then(|status| status.token).context("kube-apiserver gave no token")
+}
+
+/// What the variable names, or what cargo built beside the running program.
+fn program(variable: &str, name: &str) -> Result<PathBuf> {
+    let program = match std::env::var_os(variable) {
         Some(given) => PathBuf::from(given),
-        None => beside(&std::env::current_exe()?).join("postern"),
+        None => beside(&std::env::current_exe()?).join(name),
     };
     ensure!(program.is_file(), "{} is not there: run `cargo build` first", program.display());
     Ok(program)

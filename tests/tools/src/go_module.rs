@@ -136,8 +136,9 @@ impl Entry {
     }
 }
 
-/// Without the version, clients would see v0.0.0.
+/// Without the version, clients would see v0.0.0. Libraries of Kubernetes 1.36 are numbered 0.36.
 fn link_flags(version: &str) -> String {
+    let version = &version.replacen("v0.", "v1.", 1);
     let mut numbers = version.trim_start_matches('v').split('.');
     let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
     let set = |name: &str, value: &str| format!("-X k8s.io/component-base/version.{name}={value}");
@@ -200,5 +201,6 @@ mod tests {
     #[test]
     fn programs_say_which_version_they_are() {
         assert!(link_flags("v1.36.4").contains("gitMinor=36"));
+        assert!(link_flags("v0.36.4").contains("gitVersion=v1.36.4"));
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 const KUBERNETES: GoModule = GoModule { name: "kubernetes", path: "k8s.io/kubernetes" };
 const ETCD: GoModule = GoModule { name: "etcd", path: "go.etcd.io/etcd/server/v3" };
+const SAMPLE_APISERVER: GoModule = GoModule { name: "sample-apiserver", path: "k8s.io/sample-apiserver" };
 const FLUX_CRDS: GoModule = GoModule { name: "flux-crds", path: "github.com/fluxcd/source-controller" };
 
 /// Absolute paths of everything that a control plane is started from.
@@ -54,6 +55,14 @@ impl Programs {
 /// No Go toolchain, a download that failed, a cache folder that cannot be written.
 pub fn flux_crds() -> Result<PathBuf> {
     FLUX_CRDS.folder(&Sources::from_env()?.cache, "config/crd/bases")
+}
+
+/// Kubernetes' own example of an extension API server, of the same version as the control plane.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn sample_apiserver() -> Result<PathBuf> {
+    Sources::from_env()?.program(&SAMPLE_APISERVER, SAMPLE_APISERVER.name, SAMPLE_APISERVER.path)
 }
 
 struct Sources {

@@ -9,6 +9,7 @@ fn main() -> Result<()> {
     for path in [etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl] {
         println!("{}", path.display());
     }
+    println!("{}", tools::sample_apiserver()?.display());
     println!("{}", tools::flux_crds()?.display());
     Ok(())
 }

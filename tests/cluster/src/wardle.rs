@@ -1,0 +1,125 @@
+//! A server of `wardle.example.com`: k8s.io/sample-apiserver, by which `libs/extension-apiserver` is measured. It runs as a
+//! ServiceAccount of its own, keeps its objects in the cluster's etcd, and listens at the bridge's address.
+use crate::{
+    cluster::Cluster,
+    control_plane,
+    kubeconfig::{self, Credential},
+    network::free_port,
+    postern::token,
+    process::Process,
+};
+use anyhow::Result;
+use kube::Client;
+use std::{net::SocketAddrV4, path::PathBuf, process::Command, time::Duration};
+
+const MANIFESTS: &str = include_str!("../manifests/wardle.yaml");
+const NAMESPACE: &str = "wardle";
+
+/// One server of `wardle.example.com`.
+#[derive(Clone)]
+pub struct Wardle {
+    cluster: Cluster,
+    name: String,
+    /// Where it listens, with TLS.
+    pub address: SocketAddrV4,
+}
+
+impl Wardle {
+    pub(crate) async fn prepare(cluster: &Cluster, name: &str) -> Result<Self> {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
+        cluster.kubectl().run_with_input(&arguments, MANIFESTS).await?;
+        let address = free_port(cluster.network().address(), 7443)?;
+        let wardle = Self { cluster: cluster.clone(), name: name.to_owned(), address };
+        let token = token(cluster.client(), NAMESPACE, "wardle").await?;
+        let server = cluster.endpoints().kube_apiserver;
+        let directory = cluster.directory();
+        kubeconfig::write(directory, &wardle.kubeconfig(), server, &Credential::Token(&token))?;
+        let admin = Credential::Certificate("admin");
+        kubeconfig::write(directory, &wardle.direct_kubeconfig(), address, &admin)?;
+        Ok(wardle)
+    }
+
+    /// Starts it, and returns once its `/readyz` says yes.
+    ///
+    /// # Errors
+    /// The program is not there and cannot be built, or does not become ready.
+    pub async fn start(&self) -> Result<()> {
+        let mut command = self.command().await?;
+        self.process().start(&mut command)?;
+        let client = self.client().await?;
+        let ready = async || {
+            let request = http::Request::get("/readyz").body(Vec::new());
+            client.request_text(request.expect("a literal path is a valid request")).await.is_ok()
+        };
+        self.process().until_ready(Duration::from_secs(60), ready).await
+    }
+
+    /// Ends it as an operator would.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn stop(&self) -> Result<()> {
+        self.process().stop(Duration::from_secs(10)).await
+    }
+
+    /// Ends it as a crash would.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn kill(&self) -> Result<()> {
+        self.process().kill().await
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        self.process().pid().map(nix::unistd::Pid::as_raw)
+    }
+
+    /// The administrator's client, straight to the server and past kube-apiserver.
+    ///
+    /// # Errors
+    /// The kubeconfig is gone.
+    pub async fn client(&self) -> Result<Client> {
+        control_plane::client(&self.direct_kubeconfig()).await
+    }
+
+    async fn command(&self) -> Result<Command> {
+        let program = tokio::task::spawn_blocking(tools::sample_apiserver).await??;
+        let mut command = Command::new(program);
+        for flag in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {
+            command.arg(format!("--{flag}={}", self.kubeconfig().display()));
+        }
+        let (directory, endpoints) = (self.cluster.directory(), self.cluster.endpoints());
+        command
+            .arg(format!("--bind-address={}", self.address.ip()))
+            .arg(format!("--secure-port={}", self.address.port()))
+            .args(self.certificate())
+            .arg(format!("--etcd-servers=https://{}", endpoints.etcd))
+            .arg(format!("--etcd-prefix=/registry/{}", self.name))
+            .arg(format!("--etcd-cafile={}", directory.pki("etcd-ca.crt").display()))
+            .arg(format!("--etcd-certfile={}", directory.pki("etcd-client.crt").display()))
+            .arg(format!("--etcd-keyfile={}", directory.pki("etcd-client.key").display()));
+        Ok(command)
+    }
+
+    fn certificate(&self) -> [String; 2] {
+        let directory = self.cluster.directory();
+        [
+            format!("--tls-cert-file={}", directory.pki("wardle.crt").display()),
+            format!("--tls-private-key-file={}", directory.pki("wardle.key").display()),
+        ]
+    }
+
+    fn process(&self) -> Process<'_> {
+        Process::new(self.cluster.directory(), &self.name)
+    }
+
+    /// What the server itself uses.
+    fn kubeconfig(&self) -> PathBuf {
+        self.cluster.directory().kubeconfig_of(&self.name)
+    }
+
+    fn direct_kubeconfig(&self) -> PathBuf {
+        self.cluster.directory().kubeconfig_of(&format!("{}-direct", self.name))
+    }
+}

@@ -1,0 +1,65 @@
+//! The measure of `libs/extension-apiserver`: what k8s.io/sample-apiserver, written with k8s.io/apiserver, answers to each of
+//! several hundred requests.
+//!
+//! The requests lie in `api_wardle/corpus/*.http`, a scenario a file; Go's answers in `golden/wardle/*.json`, so that they
+//! can be compared with without Go. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records them anew.
+mod answer;
+mod compare;
+mod corpus;
+mod exchange;
+
+use answer::Answer;
+use anyhow::{Context, Result, ensure};
+use cluster::suite::{Suite, skip};
+use corpus::Scenario;
+use exchange::Exchange;
+use std::path::{Path, PathBuf};
+
+/// Answers by the title of their request, in the order of the requests.
+type Answers = Vec<(String, Answer)>;
+
+fn golden_file(scenario: &Scenario) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/golden/wardle");
+    folder.join(&scenario.name).with_added_extension("json")
+}
+
+fn golden(scenario: &Scenario) -> Result<Answers> {
+    let path = golden_file(scenario);
+    let text = std::fs::read(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))
+}
+
+/// Every scenario with what one server answered. The server is started for this, and ended after it.
+async fn answers_of(name: &str) -> Result<Option<Vec<(Scenario, Answers)>>> {
+    let suite = Suite::attach().await?;
+    let Some(cluster) = suite.own() else {
+        skip("the server needs the certificates of a cluster of our own")?;
+        return Ok(None);
+    };
+    let server = cluster.wardle(name).await?;
+    server.start().await?;
+    let exchange = Exchange::with(&server, cluster.directory())?;
+    exchange.believed().await?;
+    let mut all = Vec::new();
+    for scenario in corpus::scenarios()? {
+        let answers = exchange.play(&scenario).await.with_context(|| scenario.name.clone())?;
+        all.push((scenario, answers));
+    }
+    server.stop().await?;
+    Ok(Some(all))
+}
+
+#[tokio::test]
+async fn go_answers_as_the_golden_files_say() -> Result<()> {
+    let Some(all) = answers_of("sample-apiserver").await? else { return Ok(()) };
+    let record = std::env::var_os("RECORD_GOLDEN").is_some_and(|record| record == "1");
+    for (scenario, answers) in &all {
+        if record {
+            let text = serde_json::to_string_pretty(answers)? + "\n";
+            std::fs::write(golden_file(scenario), text)?;
+        }
+        let changed = compare::scenario(&scenario.name, &golden(scenario)?, answers)?;
+        ensure!(changed.is_empty(), "record the golden files anew: {changed:#?}");
+    }
+    Ok(())
+}

@@ -5,6 +5,7 @@ use artifacts::Store;
 use extension_apiserver::{
     authn::{self, Authenticator},
     authz::{self, Authorizer},
+    metrics::Metrics,
     serve::ClientCertificates,
     server::Server,
 };
@@ -26,13 +27,15 @@ impl Api {
         cluster: &Cluster,
         store: Arc<dyn Store>,
         listeners: ApiListeners,
+        metrics: Metrics,
         shutdown: CancellationToken,
     ) -> anyhow::Result<Self> {
         let (client, reviews) = (cluster.client.clone(), cluster.reviews.clone());
-        let whom = authn::Options::default();
+        let whom = authn::Options { metrics: metrics.clone(), ..authn::Options::default() };
+        let what = authz::Options { metrics: metrics.clone(), ..authz::Options::default() };
         let authenticator = Authenticator::start(client.clone(), reviews.clone(), whom, shutdown.clone());
-        let authorizer = Authorizer::new(reviews, authz::Options::default());
-        let config = Config { client, store, authenticator: authenticator.clone(), authorizer };
+        let authorizer = Authorizer::new(reviews, what);
+        let config = Config { client, store, authenticator: authenticator.clone(), authorizer, metrics };
         let apiserver = Apiserver::new(config, shutdown)?;
         Ok(Self {
             authenticator,

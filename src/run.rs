@@ -16,8 +16,7 @@ use crate::{
 };
 use anyhow::bail;
 use artifacts::Store;
-use controller::Metrics;
-use extension_apiserver::serve::ClientCertificates;
+use extension_apiserver::{metrics::Metrics, serve::ClientCertificates};
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
@@ -71,6 +70,7 @@ impl Parts {
         let url = role.store(flags.artifacts.store.as_ref())?;
         announce(role, flags, url.as_ref());
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
+        let requests = Metrics::register(&mut registry);
         let counted = metrics::postern(&mut registry);
         let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
@@ -78,11 +78,11 @@ impl Parts {
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain.clone());
         let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
-            Some(store) => Reconciler::new(flags, &cluster, store, Metrics::register(counted))?,
+            Some(store) => Reconciler::new(flags, &cluster, store, controller::Metrics::register(counted))?,
             None => None,
         };
         let api = match listeners.api.zip(store.clone()) {
-            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, drain)?),
+            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, requests, drain)?),
             None => None,
         };
         if let Some(api) = &api {

@@ -17,7 +17,8 @@ pub use artifact_listener::ArtifactListener;
 use artifacts::Store;
 use extension_apiserver::{
     access::{Authenticate, Authorize},
-    server::{BuildError, Server, SubresourceVerbs},
+    metrics::Metrics,
+    server::{BuildError, Builder, Server, SubresourceVerbs, VersionInfo},
 };
 use kube::{Api, Client};
 use resources::{artifact::NamedArtifact, content::Content};
@@ -36,6 +37,8 @@ pub struct Config<N, Z> {
     pub authenticator: N,
     /// Whether they may.
     pub authorizer: Z,
+    /// Where requests are counted.
+    pub metrics: Metrics,
 }
 
 /// The aggregated API, and the task that keeps it current.
@@ -58,9 +61,14 @@ impl Apiserver {
         shutdown: CancellationToken,
     ) -> Result<Self, BuildError> {
         let sources = Sources::new();
-        let access = (config.authenticator, config.authorizer);
+        let run = Server::builder()
+            .authenticator(config.authenticator)
+            .authorizer(config.authorizer)
+            .metrics(config.metrics)
+            .version(VersionInfo::of(env!("CARGO_PKG_VERSION")))
+            .shutdown(shutdown.clone());
         let shelf = Shelf::new(config.store, sources.clone());
-        let server = server(&sources, &shelf, access, shutdown.clone())?;
+        let server = serving(run, &sources, &shelf)?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
     }
 
@@ -81,20 +89,15 @@ impl Apiserver {
 }
 
 /// The table of resources.
-fn server<N: Authenticate, Z: Authorize>(
+fn serving<N: Authenticate, Z: Authorize>(
+    run: Builder<N, Z>,
     sources: &Sources,
     shelf: &Shelf,
-    (authenticator, authorizer): (N, Z),
-    shutdown: CancellationToken,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
     let content = Content { sources: sources.clone(), shelf: shelf.clone() };
-    Server::builder()
-        .authenticator(authenticator)
-        .authorizer(authorizer)
-        .ready_when("sources", move || known.is_ready())
-        .shutdown(shutdown)
+    run.ready_when("sources", move || known.is_ready())
         .resource(sources.views.clone(), |verbs| {
             verbs
                 .get()

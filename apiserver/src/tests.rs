@@ -36,8 +36,9 @@ impl Role {
         let anybody = |_: &mut Parts| -> Result<UserInfo, Status> { Ok(UserInfo::default()) };
         let anything = |_: &UserInfo, _: &RequestInfo| Decision::Allow;
         let access = (anybody, anything);
+        let run = Server::builder().authenticator(access.0).authorizer(access.1);
         let shelf = Shelf::new(store.clone(), sources.clone());
-        let server = server(&sources, &shelf, access, CancellationToken::new()).expect("registers");
+        let server = serving(run, &sources, &shelf).expect("registers");
         Self { server, sources, store }
     }
 

@@ -31,6 +31,8 @@ mod trust;
 
 use crate::{
     access::{Authenticate, UserInfo},
+    api::Warnings,
+    metrics::Metrics,
     review::{Ask, through},
     serve::Peer,
     status::Status,
@@ -62,6 +64,8 @@ pub struct Options {
     pub anonymous: Anonymous,
     /// How long kube-apiserver's word on a token is good for: a token that it revokes works here this much longer.
     pub token_lifetime: Duration,
+    /// Counts the reviews asked of kube-apiserver, and looks how long client certificates have left.
+    pub metrics: Metrics,
 }
 
 /// Where requests without a proof are let in.
@@ -77,7 +81,11 @@ pub enum Anonymous {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { anonymous: Anonymous::Everywhere, token_lifetime: Duration::from_secs(10) }
+        Self {
+            anonymous: Anonymous::Everywhere,
+            token_lifetime: Duration::from_secs(10),
+            metrics: Metrics::default(),
+        }
     }
 }
 
@@ -92,6 +100,7 @@ struct Inner {
     judge: Judge,
     tokens: Tokens,
     anonymous: Anonymous,
+    metrics: Metrics,
 }
 
 impl Authenticator {
@@ -115,8 +124,9 @@ impl Authenticator {
         Self(Arc::new(Inner {
             current: Arc::default(),
             judge: Judge::new(),
-            tokens: Tokens::new(ask, options.token_lifetime),
+            tokens: Tokens::new(ask, options.token_lifetime, options.metrics.token_reviews.clone()),
             anonymous: options.anonymous,
+            metrics: options.metrics,
         }))
     }
 
@@ -149,6 +159,11 @@ impl Inner {
             Err(refusals) => return Err(refused(&refusals)),
         };
         refuse_impersonation(&parts.headers)?;
+        if token::is_empty(&parts.headers)
+            && let Some(warnings) = parts.extensions.get::<Warnings>()
+        {
+            warnings.add(token::EMPTY);
+        }
         strip::strip(&mut parts.headers, trust.front_proxy.as_ref().map(|proxy| &proxy.headers));
         Ok(user)
     }
@@ -167,7 +182,10 @@ impl Inner {
                 verdict.front_proxy.clone().and_then(|is_proxy| spoken_for(is_proxy, trust, headers));
             for proof in [spoken_for, verdict.client.clone()].into_iter().flatten() {
                 match proof {
-                    Ok(user) => return Ok(Some(user)),
+                    Ok(user) => {
+                        self.metrics.certificate(verdict.lifetime);
+                        return Ok(Some(user));
+                    }
                     Err(refusal) => refusals.push(refusal),
                 }
             }

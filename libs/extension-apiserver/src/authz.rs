@@ -6,6 +6,7 @@ mod attributes;
 
 use crate::{
     access::{Authorize, Decision, UserInfo},
+    metrics::Metrics,
     request::RequestInfo,
     review::{Ask, ReviewError, Reviews, through},
     status::Status,
@@ -29,6 +30,8 @@ pub struct Options {
     pub allow_lifetime: Duration,
     /// How long a no is good for: a right that is given works this much later.
     pub deny_lifetime: Duration,
+    /// Counts the reviews asked of kube-apiserver.
+    pub metrics: Metrics,
 }
 
 impl Default for Options {
@@ -38,6 +41,7 @@ impl Default for Options {
             allowed_paths: ["/healthz", "/readyz", "/livez"].map(str::to_owned).into(),
             allow_lifetime: Duration::from_secs(10),
             deny_lifetime: Duration::from_secs(10),
+            metrics: Metrics::default(),
         }
     }
 }
@@ -66,7 +70,7 @@ impl Authorizer {
             Decision::Refuse(_) => options.deny_lifetime,
         };
         Self(Arc::new(Inner {
-            reviews: Reviews::new(ask, read, lifetime),
+            reviews: Reviews::new(ask, read, lifetime, options.metrics.access_reviews),
             allowed_groups: options.allowed_groups,
             allowed_paths: options.allowed_paths,
         }))

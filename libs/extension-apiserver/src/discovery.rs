@@ -49,6 +49,11 @@ impl Documents {
         }
     }
 
+    /// The paths of these documents, as `/` lists them.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = String> {
+        self.legacy.keys().map(|path| format!("/{path}"))
+    }
+
     /// The document at a path; `None` if there is none.
     pub(crate) fn answer(&self, path: &str, call: &Call) -> Option<Result<Response<Body>, Status>> {
         let legacy = self.legacy.get(path)?;

@@ -235,7 +235,7 @@ pub(crate) fn not_modified() -> Response<Body> {
 }
 
 /// Compressed for speed: level 1, as Go does.
-fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     encoder.write_all(bytes).ok()?;
     encoder.finish().ok()

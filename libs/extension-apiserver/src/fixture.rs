@@ -6,7 +6,7 @@ use crate::{
     query::Query,
     request::RequestInfo,
     serve::{Body, empty, full},
-    server::{Server, SubresourceVerbs},
+    server::{Builder, Server, SubresourceVerbs},
     status::Status,
     table::Column,
     view::View,
@@ -131,17 +131,26 @@ pub(crate) struct Fixture {
 impl Fixture {
     /// Both views are empty, and read.
     pub(crate) fn new() -> Self {
-        let fixture = Self::unread();
+        Self::run(|builder| builder)
+    }
+
+    /// The views have not been read yet.
+    pub(crate) fn unread() -> Self {
+        Self::built(|builder| builder)
+    }
+
+    /// As [`Self::new`], run in another way.
+    pub(crate) fn run(how: impl FnOnce(Builder) -> Builder) -> Self {
+        let fixture = Self::built(how);
         fixture.sources.replace("1".parse().expect("a number"), []);
         fixture.revisions.replace("1".parse().expect("a number"), []);
         fixture
     }
 
-    /// The views have not been read yet.
-    pub(crate) fn unread() -> Self {
+    fn built(how: impl FnOnce(Builder) -> Builder) -> Self {
         let (sources, revisions) = (View::mirrored(), View::derived());
         let ready = revisions.clone();
-        let server = Server::builder()
+        let server = how(Server::builder())
             .authenticator(authenticate)
             .authorizer(authorize)
             .ready_when("views", move || ready.is_ready())

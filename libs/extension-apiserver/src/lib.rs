@@ -135,6 +135,7 @@
 #![deny(missing_docs)]
 pub mod access;
 pub mod api;
+pub mod audit;
 pub mod authn;
 pub mod authz;
 pub mod collection;
@@ -143,6 +144,7 @@ mod discovery;
 mod encode;
 mod live;
 mod meta;
+pub mod metrics;
 pub mod namespaces;
 mod negotiate;
 pub mod object;

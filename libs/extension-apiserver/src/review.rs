@@ -5,6 +5,7 @@
 mod pace;
 mod retry;
 
+use crate::metrics::Delegated;
 use aws_lc_rs::{hmac, rand::SystemRandom};
 use futures::{
     FutureExt,
@@ -109,6 +110,7 @@ struct Inner<Q, A> {
     lookups: Mutex<HashMap<Key, Lookup<A>>>,
     pace: Pace,
     secret: hmac::Key,
+    metrics: Delegated,
 }
 
 /// A keyed hash of what identifies a question: what was asked, tokens above all, stays out of the cache.
@@ -121,11 +123,13 @@ where
     Q: Clone + Send + Sync + 'static,
     A: Clone + Send + Sync + 'static,
 {
-    /// `read` takes the answer out of an answered question; `lifetime` says how long an answer is good for.
+    /// `read` takes the answer out of an answered question; `lifetime` says how long an answer is good for; `metrics`
+    /// count what reaches kube-apiserver.
     pub(crate) fn new(
         ask: Ask<Q>,
         read: fn(Q) -> Result<A, ReviewError>,
         lifetime: impl Fn(&A) -> Duration + Send + Sync + 'static,
+        metrics: Delegated,
     ) -> Self {
         let secret = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .expect("the system has random numbers for a key of fixed size");
@@ -135,7 +139,7 @@ where
             .expire_after(Lifetime(lifetime))
             .build();
         let pace = Pace::new(200, 400);
-        Self(Arc::new(Inner { ask, read, answers, lookups: Mutex::default(), pace, secret }))
+        Self(Arc::new(Inner { ask, read, answers, lookups: Mutex::default(), pace, secret, metrics }))
     }
 
     /// The answer to the question that `identity` stands for. It is kept if `keep` says so.
@@ -197,7 +201,9 @@ where
         let mut pauses = retry::pauses();
         loop {
             self.pace.wait().await;
+            let started = Instant::now();
             let call = timeout(CALL_TIMEOUT, (self.ask)(question.clone())).await;
+            self.metrics.asked(code(&call), started.elapsed());
             let error = match call.map_err(|_| ReviewError::TimedOut)? {
                 Ok(answered) => return (self.read)(answered),
                 Err(error) => error,
@@ -211,6 +217,15 @@ where
 
     fn lookups(&self) -> MutexGuard<'_, HashMap<Key, Lookup<A>>> {
         self.lookups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What kube-apiserver answered with, if it did.
+fn code<Q, E>(call: &Result<Result<Q, kube::Error>, E>) -> Option<u16> {
+    match call {
+        Ok(Ok(_)) => Some(201),
+        Ok(Err(kube::Error::Api(status))) => Some(status.code),
+        _ => None,
     }
 }
 

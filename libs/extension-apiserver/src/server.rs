@@ -1,14 +1,22 @@
 //! The server: everything that happens to a request before and after a resource answers it.
 //!
-//! In this order: health, readiness (503, never an early 404), authentication, authorization, dispatch; and on every
-//! response the audit id. An error is a response, so [`Server::handle`] cannot fail.
+//! In this order: health, readiness (503, never an early 404), authentication, its turn among the requests that run,
+//! authorization, dispatch; and on every response the audit id. What became of the request is told to metrics and audit.
+//! An error is a response, so [`Server::handle`] cannot fail.
 mod builder;
 mod deadline;
+mod documents;
+mod fairness;
+mod goaway;
 mod health;
+mod lifecycle;
 mod list;
 mod read;
+mod record;
 mod routes;
+mod trace;
 mod verbs;
+mod version;
 mod watch;
 mod write;
 
@@ -20,11 +28,12 @@ use crate::{
     namespaces::Namespaces,
     negotiate,
     query::Query,
-    request::RequestInfo,
+    request::{OddPath, RequestInfo},
     serve::{self, Body, BoxError, CloseConnection, empty},
     status::Status,
 };
 use bytes::Bytes;
+use fairness::{Fairness, is_read, too_many};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName},
@@ -32,15 +41,18 @@ use http::{
 };
 use http_body::Body as _;
 use http_body_util::BodyExt;
+use record::{Observers, Record};
 use routes::Incoming;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{Instrument, debug};
 
 pub use builder::{BuildError, Builder};
+pub use fairness::MaxInFlight;
+pub use lifecycle::{Lifecycle, LifecycleOptions};
 pub(crate) use routes::{Described, DescribedSubresource, Kind};
 pub use verbs::{ResourceVerbs, SubresourceVerbs};
+pub use version::VersionInfo;
 
 /// Seconds after which a client that came before this server was ready is asked to come back.
 const NOT_READY_RETRY: u32 = 1;
@@ -56,8 +68,32 @@ struct Inner {
     authorizer: Box<dyn Authorize>,
     health: health::Health,
     namespaces: Option<Arc<dyn Namespaces>>,
-    shutdown: CancellationToken,
+    lifecycle: Lifecycle,
+    fairness: Fairness,
+    goaway: goaway::Chance,
+    observers: Arc<Observers>,
+    documents: documents::Documents,
     routes: routes::Routes,
+}
+
+/// What is known of a request before anybody is asked.
+struct Arrival {
+    started: Instant,
+    audit_id: String,
+    query: Query,
+    request: Result<RequestInfo, OddPath>,
+    /// Until the endpoint has it.
+    body: Body,
+    warnings: Warnings,
+}
+
+impl Arrival {
+    fn new(parts: &Parts, body: Body) -> Self {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let request = RequestInfo::new(&parts.method, parts.uri.path(), &query);
+        let audit_id = audit_id(&parts.headers);
+        Self { started: Instant::now(), audit_id, query, request, body, warnings: Warnings::default() }
+    }
 }
 
 impl Server {
@@ -73,27 +109,27 @@ impl Server {
         B::Error: Into<BoxError>,
     {
         let (mut parts, body) = request.into_parts();
-        let body = body.map_err(Into::into).boxed_unsync();
-        let warnings = Warnings::default();
-        parts.extensions.insert(warnings.clone());
-        let started = Instant::now();
-        let audit_id = audit_id(&parts.headers);
-        let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let answered = self.0.answer(&mut parts, body, &query, &audit_id, started).await;
-        let mut response = answered
-            .unwrap_or_else(|status| encode::refusal(negotiate::refusal(&parts.headers, &query), &status));
+        let mut arrival = Arrival::new(&parts, body.map_err(Into::into).boxed_unsync());
+        parts.extensions.insert(arrival.warnings.clone());
+        let mut record = Record::new(&self.0.observers, arrival.started);
+        let answered = self.0.answer(&mut parts, &mut arrival, &mut record).await;
+        let reason = answered.as_ref().err().map_or("", Status::reason);
+        let mut response = answered.unwrap_or_else(|status| {
+            encode::refusal(negotiate::refusal(&parts.headers, &arrival.query), &status)
+        });
         let user = parts.extensions.get::<UserInfo>().map(|user| user.name.as_str());
         debug!(
             user,
             method = %parts.method,
             path = parts.uri.path(),
-            request_id = audit_id,
+            request_id = arrival.audit_id,
             status = response.status().as_u16(),
-            duration_ms = started.elapsed().as_millis(),
+            duration_ms = arrival.started.elapsed().as_millis(),
             "answered"
         );
-        warnings.write(response.headers_mut());
-        finish(&parts, &mut response, &audit_id);
+        arrival.warnings.write(response.headers_mut());
+        self.0.finish(&parts, &mut response, &arrival.audit_id);
+        let response = record.answered(response, reason);
         if parts.method == Method::HEAD { without_body(response) } else { response }
     }
 }
@@ -108,63 +144,129 @@ impl Inner {
     async fn answer(
         &self,
         parts: &mut Parts,
-        body: Body,
-        query: &Query,
-        audit_id: &str,
-        started: Instant,
+        arrival: &mut Arrival,
+        record: &mut Record,
     ) -> Result<Response<Body>, Status> {
-        if let Some(response) = self.health.answer(parts, query) {
+        if let Some(response) = self.health.answer(parts, &arrival.query) {
             return Ok(response);
         }
-        if !self.health.is_ready() {
+        let request = arrival.request.as_ref().ok();
+        let place = request.map_or_else(Default::default, |request| self.routes.place(request));
+        record.arrived(parts, &arrival.audit_id, request, place);
+        if !self.health.is_ready() && !self.health.is_check(parts.uri.path()) {
             let message = "the request has been made before the server was ready, please try again";
             return Err(Status::unavailable(message, NOT_READY_RETRY));
         }
-        let request = RequestInfo::new(&parts.method, parts.uri.path(), query);
-        let is_long_running = request.as_ref().is_ok_and(RequestInfo::is_long_running);
-        let deadline = started
-            + if is_long_running {
-                deadline::LONGEST
-            } else {
-                deadline::allotted(query, request.as_ref().ok())?
-            };
-        let admitted = async {
-            let user = self.authenticator.authenticate(parts).await?;
-            parts.extensions.insert(user.clone());
-            let request = request.map_err(|_| Status::page_not_found())?;
-            self.authorize(&user, &request).await?;
-            let call = Call {
-                user,
-                request,
-                method: parts.method.clone(),
-                headers: parts.headers.clone(),
-                query: query.clone(),
-                audit_id: audit_id.to_owned(),
-                deadline,
-                shutdown: self.shutdown.clone(),
-                warnings: parts.extensions.get().cloned().unwrap_or_default(),
-            };
-            self.dispatch(call, body).await
-        };
-        let answered = timeout_at(deadline, admitted).await;
-        let response = answered.unwrap_or_else(|_| Err(Status::timeout()))?;
+        let is_long_running = request.is_some_and(RequestInfo::is_long_running);
+        let allotted =
+            if is_long_running { deadline::LONGEST } else { deadline::allotted(&arrival.query, request)? };
+        let deadline = arrival.started + allotted;
+        let answered = timeout_at(deadline, self.admit(parts, arrival, deadline, record)).await;
+        let response = answered.unwrap_or_else(|_| {
+            record.terminated(StatusCode::GATEWAY_TIMEOUT);
+            Err(Status::timeout())
+        })?;
         Ok(if is_long_running { response } else { deadline::cut(response, deadline) })
     }
 
-    async fn authorize(&self, user: &UserInfo, request: &RequestInfo) -> Result<(), Status> {
-        match self.authorizer.authorize(user, request).await? {
-            Decision::Allow => Ok(()),
-            Decision::Refuse(reason) => Err(forbidden(user, request, &reason)),
+    /// Finds out who asks, and lets the request run when it is its turn.
+    async fn admit(
+        &self,
+        parts: &mut Parts,
+        arrival: &mut Arrival,
+        deadline: Instant,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Status> {
+        let identified = self.authenticator.authenticate(parts).await;
+        record.authenticated(identified.as_ref().ok());
+        let user = identified?;
+        parts.extensions.insert(user.clone());
+        let request = arrival.request.as_ref().map_err(|_| Status::page_not_found())?;
+        let Ok(admission) = self.fairness.admit(&user, request).await else {
+            record.terminated(StatusCode::TOO_MANY_REQUESTS);
+            return Ok(too_many());
+        };
+        record.admitted(admission, is_read(request));
+        let span = trace::span(&parts.headers, &user, &arrival.audit_id);
+        let call = self.call(user, parts, arrival, request.clone(), deadline);
+        let body = std::mem::replace(&mut arrival.body, empty());
+        self.run(call, body, record).instrument(span).await
+    }
+
+    fn call(
+        &self,
+        user: UserInfo,
+        parts: &Parts,
+        arrival: &Arrival,
+        request: RequestInfo,
+        deadline: Instant,
+    ) -> Call {
+        let shutdown = match request.is_long_running() {
+            true => self.lifecycle.end_of_watch(),
+            false => self.lifecycle.draining().clone(),
+        };
+        Call {
+            user,
+            request,
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            query: arrival.query.clone(),
+            audit_id: arrival.audit_id.clone(),
+            deadline,
+            shutdown,
+            warnings: arrival.warnings.clone(),
         }
     }
 
-    async fn dispatch(&self, call: Call, body: Body) -> Result<Response<Body>, Status> {
-        if !call.request.is_resource {
-            return self.routes.document(&call);
+    async fn run(&self, call: Call, body: Body, record: &mut Record) -> Result<Response<Body>, Status> {
+        self.authorize(&call.user, &call.request, record).await?;
+        if call.request.is_resource {
+            let endpoint = self.routes.endpoint(&call.request)?;
+            let incoming = Incoming { body, namespaces: self.namespaces.clone() };
+            return endpoint(Arc::new(call), incoming).await;
         }
-        let endpoint = self.routes.endpoint(&call.request)?;
-        let incoming = Incoming { body, namespaces: self.namespaces.clone() };
-        endpoint(Arc::new(call), incoming).await
+        match self.health.answer_check(&call.request.path) {
+            Some(response) => Ok(response),
+            None => self.documents.answer(&call),
+        }
+    }
+
+    async fn authorize(
+        &self,
+        user: &UserInfo,
+        request: &RequestInfo,
+        record: &mut Record,
+    ) -> Result<(), Status> {
+        match self.authorizer.authorize(user, request).await {
+            Ok(Decision::Allow) => {
+                record.authorized("allowed", "allow", "");
+                Ok(())
+            }
+            Ok(Decision::Refuse(reason)) => {
+                record.authorized("no-opinion", "forbid", &reason);
+                Err(forbidden(user, request, &reason))
+            }
+            Err(status) => {
+                record.authorized("error", "forbid", "internal error");
+                Err(status)
+            }
+        }
+    }
+
+    /// What every response has.
+    fn finish(&self, parts: &Parts, response: &mut Response<Body>, audit_id: &str) {
+        if let Ok(id) = HeaderValue::from_str(audit_id) {
+            response.headers_mut().insert(AUDIT_ID, id);
+        }
+        let private = HeaderValue::from_static("no-cache, private");
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(private);
+        let is_stranger = parts.extensions.get::<UserInfo>().is_some_and(|user| user.name == ANONYMOUS);
+        let is_refused = response.status() == StatusCode::UNAUTHORIZED;
+        // Strangers could otherwise open and reset the streams of one connection without end.
+        let closes = is_stranger || is_refused || self.goaway.strikes();
+        if parts.version == Version::HTTP_2 && closes {
+            response.extensions_mut().insert(CloseConnection);
+        }
     }
 }
 
@@ -175,20 +277,6 @@ fn audit_id(headers: &HeaderMap) -> String {
     match given.filter(|id| !id.is_empty() && id.len() <= LONGEST) {
         Some(id) => id.to_owned(),
         None => uuid::Uuid::new_v4().to_string(),
-    }
-}
-
-fn finish(parts: &Parts, response: &mut Response<Body>, audit_id: &str) {
-    if let Ok(id) = HeaderValue::from_str(audit_id) {
-        response.headers_mut().insert(AUDIT_ID, id);
-    }
-    let private = HeaderValue::from_static("no-cache, private");
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(private);
-    let is_stranger = parts.extensions.get::<UserInfo>().is_some_and(|user| user.name == ANONYMOUS);
-    let is_refused = response.status() == StatusCode::UNAUTHORIZED;
-    // Strangers could otherwise open and reset the streams of one connection without end.
-    if parts.version == Version::HTTP_2 && (is_stranger || is_refused) {
-        response.extensions_mut().insert(CloseConnection);
     }
 }
 

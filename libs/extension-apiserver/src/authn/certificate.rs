@@ -27,6 +27,8 @@ pub(crate) struct Verdict {
     pub(crate) front_proxy: Option<Result<(), Refusal>>,
     /// It is this user's. `None` without any authority to ask, or without a name.
     pub(crate) client: Option<Result<UserInfo, Refusal>>,
+    /// How much longer the leaf is valid.
+    pub(crate) lifetime: Duration,
 }
 
 /// Judges chains, and remembers for a moment what it found.
@@ -56,10 +58,13 @@ fn fingerprint(chain: &[CertificateDer<'_>]) -> [u8; 32] {
 }
 
 fn judge(trust: &Trust, chain: &[CertificateDer<'_>], now: UnixTime) -> Verdict {
-    let Some(leaf) = chain.first() else { return Verdict { front_proxy: None, client: None } };
+    let Some(leaf) = chain.first() else {
+        return Verdict { front_proxy: None, client: None, lifetime: Duration::ZERO };
+    };
+    let lifetime = lifetime(leaf, now);
     if chain.len() > LONGEST_CHAIN {
         let refusal = Err(Refusal::LongChain(chain.len()));
-        return Verdict { front_proxy: Some(refusal), client: None };
+        return Verdict { front_proxy: Some(refusal), client: None, lifetime };
     }
     let front_proxy = trust.front_proxy.as_ref().map(|proxy| {
         let verified = proxy.authorities.verify(chain, now);
@@ -72,7 +77,13 @@ fn judge(trust: &Trust, chain: &[CertificateDer<'_>], now: UnixTime) -> Verdict 
         }
         Subject::read(leaf).map(|subject| subject.into_user(leaf)).transpose()
     });
-    Verdict { front_proxy, client }
+    Verdict { front_proxy, client, lifetime }
+}
+
+fn lifetime(leaf: &CertificateDer<'_>, now: UnixTime) -> Duration {
+    let end = parse_x509_certificate(leaf).map(|(_, leaf)| leaf.validity().not_after.timestamp());
+    let end = u64::try_from(end.unwrap_or_default()).unwrap_or_default();
+    Duration::from_secs(end.saturating_sub(now.as_secs()))
 }
 
 fn is_allowed(allowed: &[String], name: String) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 use super::refusal::Refusal;
 use crate::{
     access::UserInfo,
+    metrics::Delegated,
     review::{Ask, ReviewError, Reviews},
 };
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -11,6 +12,10 @@ use std::time::Duration;
 /// No real token comes near; the rest would be work for kube-apiserver at a stranger's request.
 const LONGEST_TOKEN: usize = 32 << 10;
 
+/// What a client with an empty token is told, in the words of Go.
+pub(crate) const EMPTY: &str =
+    "the provided Authorization header contains extra space before the bearer token, and is ignored";
+
 /// Knows the users behind tokens.
 pub(crate) struct Tokens {
     reviews: Reviews<TokenReview, Option<UserInfo>>,
@@ -18,8 +23,8 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// What kube-apiserver says about a token, yes or no, is believed for `lifetime`.
-    pub(crate) fn new(ask: Ask<TokenReview>, lifetime: Duration) -> Self {
-        Self { reviews: Reviews::new(ask, read, move |_| lifetime) }
+    pub(crate) fn new(ask: Ask<TokenReview>, lifetime: Duration, metrics: Delegated) -> Self {
+        Self { reviews: Reviews::new(ask, read, move |_| lifetime, metrics) }
     }
 
     /// The user behind the token in these headers; `None` without a token.
@@ -40,6 +45,13 @@ impl Tokens {
             Err(source) => Err(Refusal::UncheckedToken { source }),
         }
     }
+}
+
+/// Whether there is a token of no characters, with more behind it: a client with a bug, that should hear of it.
+pub(crate) fn is_empty(headers: &HeaderMap) -> bool {
+    let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut words = value.trim().split(' ');
+    words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer")) && words.next() == Some("")
 }
 
 /// The token; `None` without one, and for other schemes than Bearer.

@@ -18,7 +18,7 @@ fn counted(delay: Duration, outcome: fn() -> Result<String, kube::Error>) -> (As
 }
 
 fn reviews(ask: Ask<String>, lifetime: Duration) -> Reviews<String, String> {
-    Reviews::new(ask, Ok, move |_| lifetime)
+    Reviews::new(ask, Ok, move |_| lifetime, Delegated::default())
 }
 
 const LONG: Duration = Duration::from_secs(60);

@@ -1,28 +1,58 @@
 //! Describing a server.
 use super::{
-    Inner, Server,
+    Inner, Lifecycle, MaxInFlight, Server, VersionInfo,
+    documents::{Documents, Paths},
+    fairness::Fairness,
+    goaway::{Chance, HIGHEST},
     health::Health,
+    record::Observers,
     routes::{Endpoints, ResourceRoute, Routes},
     verbs::ResourceVerbs,
 };
 use crate::{
     access::{Authenticate, Authorize},
     api::Resource,
+    audit::Sink,
+    metrics::Metrics,
     namespaces::Namespaces,
 };
+use prometheus_client::registry::Registry;
 use std::{collections::BTreeSet, sync::Arc};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 /// Describes a server. It can be built once it has an authenticator `A` and an authorizer `Z`: without them `build`
 /// does not exist.
 pub struct Builder<A = (), Z = ()> {
     authenticator: A,
     authorizer: Z,
-    health: Health,
+    operation: Operation,
     namespaces: Option<Arc<dyn Namespaces>>,
-    shutdown: CancellationToken,
     resources: Vec<ResourceRoute>,
+}
+
+/// How the server is run, whatever it serves.
+struct Operation {
+    health: Health,
+    lifecycle: Lifecycle,
+    version: Option<VersionInfo>,
+    max_in_flight: MaxInFlight,
+    goaway_chance: f64,
+    observers: Observers,
+    registry: Option<Arc<Registry>>,
+}
+
+impl Default for Operation {
+    fn default() -> Self {
+        Self {
+            health: Health::default(),
+            lifecycle: Lifecycle::endless(),
+            version: None,
+            max_in_flight: MaxInFlight::default(),
+            goaway_chance: 0.0,
+            observers: Observers::default(),
+            registry: None,
+        }
+    }
 }
 
 /// Why a description makes no server.
@@ -49,6 +79,9 @@ pub enum BuildError {
         /// `plural.version.group`, and the subresource if it is about one.
         resource: String,
     },
+    /// Connections would hardly live long enough to be worth opening.
+    #[error("the GOAWAY chance must be between 0 and {HIGHEST}")]
+    GoawayChance,
 }
 
 impl BuildError {
@@ -58,6 +91,7 @@ impl BuildError {
             Self::DuplicateResource { .. } => "DuplicateResource",
             Self::DuplicateVerb { .. } => "DuplicateVerb",
             Self::NoVerb { .. } => "NoVerb",
+            Self::GoawayChance => "GoawayChance",
         }
     }
 }
@@ -67,9 +101,8 @@ impl Builder {
         Self {
             authenticator: (),
             authorizer: (),
-            health: Health::default(),
+            operation: Operation::default(),
             namespaces: None,
-            shutdown: CancellationToken::new(),
             resources: Vec::new(),
         }
     }
@@ -78,14 +111,14 @@ impl Builder {
 impl<A, Z> Builder<A, Z> {
     /// Says who callers are.
     pub fn authenticator<N: Authenticate>(self, authenticator: N) -> Builder<N, Z> {
-        let Self { authorizer, health, namespaces, shutdown, resources, .. } = self;
-        Builder { authenticator, authorizer, health, namespaces, shutdown, resources }
+        let Self { authorizer, operation, namespaces, resources, .. } = self;
+        Builder { authenticator, authorizer, operation, namespaces, resources }
     }
 
     /// Says what callers may do.
     pub fn authorizer<N: Authorize>(self, authorizer: N) -> Builder<A, N> {
-        let Self { authenticator, health, namespaces, shutdown, resources, .. } = self;
-        Builder { authenticator, authorizer, health, namespaces, shutdown, resources }
+        let Self { authenticator, operation, namespaces, resources, .. } = self;
+        Builder { authenticator, authorizer, operation, namespaces, resources }
     }
 
     /// Holds everything back with 503 while `check` is false, and fails `/readyz` under this name. A server that
@@ -96,7 +129,7 @@ impl<A, Z> Builder<A, Z> {
         name: impl Into<String>,
         check: impl Fn() -> bool + Send + Sync + 'static,
     ) -> Self {
-        self.health.require(name.into(), Box::new(check));
+        self.operation.health.require(name.into(), Box::new(check));
         self
     }
 
@@ -108,10 +141,54 @@ impl<A, Z> Builder<A, Z> {
         self
     }
 
-    /// Ends all watches once the token is cancelled, so that clients go to another replica at once.
+    /// How the server comes to its end: `/readyz` fails first, and watches end when it drains, so that clients go to
+    /// another replica. A bare token makes both happen at once.
     #[must_use]
-    pub fn shutdown(mut self, token: CancellationToken) -> Self {
-        self.shutdown = token;
+    pub fn shutdown(mut self, lifecycle: impl Into<Lifecycle>) -> Self {
+        self.operation.lifecycle = lifecycle.into();
+        self
+    }
+
+    /// Serves `/version` with this.
+    #[must_use]
+    pub fn version(mut self, version: VersionInfo) -> Self {
+        self.operation.version = Some(version);
+        self
+    }
+
+    /// How many requests run at once.
+    #[must_use]
+    pub fn max_in_flight(mut self, limits: MaxInFlight) -> Self {
+        self.operation.max_in_flight = limits;
+        self
+    }
+
+    /// The chance with which an HTTP/2 client is asked to connect anew after a request, and may so come to another
+    /// replica; at most 0.02. A thousandth is a good start for several replicas, 0 for one.
+    #[must_use]
+    pub fn goaway_chance(mut self, chance: f64) -> Self {
+        self.operation.goaway_chance = chance;
+        self
+    }
+
+    /// Counts requests in these.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.operation.observers.metrics = Some(metrics);
+        self
+    }
+
+    /// Serves `/metrics` with what is in a registry, to whoever may get that path.
+    #[must_use]
+    pub fn serve_metrics(mut self, registry: Arc<Registry>) -> Self {
+        self.operation.registry = Some(registry);
+        self
+    }
+
+    /// Records every request here.
+    #[must_use]
+    pub fn audit(mut self, sink: impl Sink) -> Self {
+        self.operation.observers.audit = Some(Arc::new(sink));
         self
     }
 
@@ -139,12 +216,24 @@ impl<A: Authenticate, Z: Authorize> Builder<A, Z> {
     /// If the schema of a type cannot be made structural: the doc comments of `kube::core::schema` name the cases.
     pub fn build(self) -> Result<Server, BuildError> {
         check(&self.resources)?;
+        let Operation { mut health, lifecycle, version, goaway_chance, .. } = self.operation;
+        if !(0.0..=HIGHEST).contains(&goaway_chance) {
+            return Err(BuildError::GoawayChance);
+        }
+        let stopping = lifecycle.stopping().clone();
+        health.stop_when(move || stopping.is_cancelled());
+        let described: Vec<_> = self.resources.iter().map(|route| route.described.clone()).collect();
+        let paths = Paths { health: health.paths(), registry: self.operation.registry };
         Ok(Server(Arc::new(Inner {
             authenticator: Box::new(self.authenticator),
             authorizer: Box::new(self.authorizer),
-            health: self.health,
+            health,
             namespaces: self.namespaces,
-            shutdown: self.shutdown,
+            lifecycle,
+            fairness: Fairness::new(self.operation.max_in_flight),
+            goaway: Chance::new(goaway_chance),
+            observers: Arc::new(self.operation.observers),
+            documents: Documents::new(&described, version.as_ref(), paths),
             routes: Routes::new(self.resources),
         })))
     }

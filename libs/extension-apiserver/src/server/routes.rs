@@ -2,17 +2,16 @@
 use crate::{
     api::{Call, Parameter, Resource, Subresource},
     decode::Decoder,
-    discovery::Documents,
     encode::Form,
+    metrics::{self, Place},
     namespaces::Namespaces,
     object::{Object, Scope},
-    openapi::OpenApi,
     request::RequestInfo,
     serve::Body,
     status::Status,
 };
 use futures::{FutureExt, future::BoxFuture};
-use http::{Method, Response};
+use http::Response;
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -133,6 +132,7 @@ pub(super) struct ResourceRoute {
     pub(super) described: Described,
     pub(super) endpoints: Endpoints,
     pub(super) subresources: Vec<SubresourceRoute>,
+    labels: metrics::Resource,
 }
 
 /// One subresource.
@@ -183,8 +183,14 @@ impl SubresourceRoute {
 impl ResourceRoute {
     pub(super) fn new<R: Resource>(endpoints: Endpoints, subresources: Vec<SubresourceRoute>) -> Self {
         let kind = Kind::of::<R::Object>();
+        let plural = <R::Object as kube::Resource>::plural(&()).into_owned();
+        let labels = metrics::Resource {
+            group: kind.group.as_str().into(),
+            version: kind.version.as_str().into(),
+            resource: plural.as_str().into(),
+        };
         let described = Described {
-            plural: <R::Object as kube::Resource>::plural(&()).into_owned(),
+            plural,
             singular: kind.kind.to_lowercase(),
             kind,
             is_namespaced: <<R::Object as kube::Resource>::Scope as Scope>::NAMESPACED,
@@ -194,7 +200,7 @@ impl ResourceRoute {
             schema: crate::openapi::schema_of::<R::Object>,
             subresources: subresources.iter().map(|route| route.described.clone()).collect(),
         };
-        Self { described, endpoints, subresources }
+        Self { described, endpoints, subresources, labels }
     }
 
     fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
@@ -221,19 +227,16 @@ impl ResourceRoute {
 /// Everything that the server serves.
 pub(super) struct Routes {
     resources: BTreeMap<(String, String), BTreeMap<String, ResourceRoute>>,
-    discovery: Documents,
-    openapi: OpenApi,
 }
 
 impl Routes {
     pub(super) fn new(routes: Vec<ResourceRoute>) -> Self {
-        let described: Vec<Described> = routes.iter().map(|route| route.described.clone()).collect();
         let mut resources: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
         for route in routes {
             let Kind { group, version, .. } = route.described.kind.clone();
             resources.entry((group, version)).or_default().insert(route.described.plural.clone(), route);
         }
-        Self { resources, discovery: Documents::new(&described), openapi: OpenApi::new(&described) }
+        Self { resources }
     }
 
     pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
@@ -243,18 +246,41 @@ impl Routes {
         route.endpoint(request)
     }
 
-    /// The discovery and OpenAPI documents.
-    pub(super) fn document(&self, call: &Call) -> Result<Response<Body>, Status> {
-        let path = call.request.path.trim_matches('/');
-        let answer = if let Some(path) = path.strip_prefix("openapi/v3") {
-            self.openapi.answer(path.trim_start_matches('/'), call)
-        } else {
-            self.discovery.answer(path, call)
-        };
-        let response = answer.ok_or_else(Status::page_not_found)?;
-        if !matches!(call.method, Method::GET | Method::HEAD) {
-            return Err(Status::method_not_allowed());
+    /// How metrics name the request: by what is registered, never by what a client made up.
+    pub(super) fn place(&self, request: &RequestInfo) -> Place {
+        let version = (request.group.clone(), request.version.clone());
+        let route = self.resources.get(&version).and_then(|resources| resources.get(&request.resource));
+        let subresources = route.iter().flat_map(|route| &route.subresources);
+        let mut names = subresources.map(|route| route.described.name);
+        Place {
+            verb: verb(request),
+            resource: route.map(|route| route.labels.clone()).unwrap_or_default(),
+            subresource: names.find(|name| *name == request.subresource).unwrap_or_default(),
+            scope: scope(request),
+            component: "apiserver",
         }
-        response
+    }
+}
+
+fn verb(request: &RequestInfo) -> &'static str {
+    match request.verb.as_str() {
+        "get" | "head" => "GET",
+        "list" => "LIST",
+        "watch" => "WATCH",
+        "create" | "post" => "POST",
+        "update" | "put" => "PUT",
+        "patch" => "PATCH",
+        "delete" => "DELETE",
+        "deletecollection" => "DELETECOLLECTION",
+        _ => "other",
+    }
+}
+
+fn scope(request: &RequestInfo) -> &'static str {
+    match request {
+        RequestInfo { is_resource: false, .. } => "",
+        RequestInfo { name, verb, .. } if !name.is_empty() || verb == "create" => "resource",
+        RequestInfo { namespace, .. } if !namespace.is_empty() => "namespace",
+        _ => "cluster",
     }
 }

@@ -1,5 +1,7 @@
 //! Requests through the whole server, in process: what clients get, byte by byte where they care.
+mod documents;
 mod lists;
+mod operation;
 mod watches;
 mod writes;
 
@@ -127,7 +129,10 @@ async fn nothing_but_health_is_answered_before_the_server_is_ready() {
     }
     assert_eq!((fixture.get("/livez").await.status, fixture.get("/readyz").await.status), (200, 500));
     let report = fixture.get("/readyz").await;
-    assert_eq!(report.text(), "[+]ping ok\n[-]views failed: reason withheld\nreadyz check failed\n");
+    assert_eq!(
+        report.text(),
+        "[+]ping ok\n[-]views failed: reason withheld\n[+]shutdown ok\nreadyz check failed\n"
+    );
     fixture.revisions.replace(Version(1), []);
     fixture.sources.replace(Version(1), []);
     assert_eq!((fixture.get("/readyz").await.text(), fixture.get(ROOT).await.status), ("ok", 200));

@@ -21,7 +21,7 @@ fn tokens(status: TokenReviewStatus) -> (Tokens, Arc<AtomicUsize>) {
         let answered = TokenReview { status: Some(status.clone()), ..review };
         async move { Ok(answered) }.boxed()
     });
-    (Tokens::new(ask, Duration::from_secs(10)), asked)
+    (Tokens::new(ask, Duration::from_secs(10), Delegated::default()), asked)
 }
 
 fn known(name: &str) -> TokenReviewStatus {

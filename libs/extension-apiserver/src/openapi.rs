@@ -8,6 +8,7 @@ mod document;
 mod paths;
 mod schemas;
 mod v2;
+mod writes;
 
 use crate::{
     api::Call,

@@ -1,7 +1,14 @@
 //! The paths of a version, as k8s.io/apiserver describes them.
-use super::schemas::{gvk, list_kind, name};
+use super::{
+    schemas::{gvk, list_kind, name},
+    writes,
+};
 use crate::server::{Described, DescribedSubresource, Kind};
 use serde_json::{Map, Value, json};
+
+/// The codes with which something is answered, and with which it is made.
+const OK: &[&str] = &["200"];
+const CREATED: &[&str] = &["200", "201", "202"];
 
 /// All paths of these resources.
 pub(super) fn paths(resources: &[&Described]) -> Map<String, Value> {
@@ -13,56 +20,152 @@ pub(super) fn paths(resources: &[&Described]) -> Map<String, Value> {
             true => format!("{root}/namespaces/{{namespace}}/{plural}"),
             false => format!("{root}/{plural}"),
         };
-        if resource.verbs.contains(&"list") {
-            paths.insert(place.clone(), list(resource, resource.is_namespaced));
-            if resource.is_namespaced {
-                paths.insert(format!("{root}/{plural}"), list(resource, false));
-            }
+        if resource.is_namespaced {
+            paths.extend(item(format!("{root}/{plural}"), &resource.verbs, None, false, |verb| {
+                (verb == "list").then(|| list(resource, false))
+            }));
         }
-        if resource.verbs.contains(&"get") {
-            paths.insert(format!("{place}/{{name}}"), get(resource));
-        }
-        for subresource in &resource.subresources {
-            let path = format!("{place}/{{name}}/{}", subresource.name);
-            paths.insert(path, get_below(resource, subresource));
+        paths.extend(item(place.clone(), &resource.verbs, None, resource.is_namespaced, |verb| {
+            collection(resource, verb)
+        }));
+        let kind = Some(resource.kind.kind.as_str());
+        let single = format!("{place}/{{name}}");
+        paths.extend(item(single.clone(), &resource.verbs, kind, resource.is_namespaced, |verb| {
+            one(resource, verb)
+        }));
+        for below in &resource.subresources {
+            let path = format!("{single}/{}", below.name);
+            let operation = |verb: &str| subresource(resource, below, verb);
+            paths.extend(item(path, &below.verbs, kind, resource.is_namespaced, operation));
         }
     }
     paths
 }
 
-fn get(resource: &Described) -> Value {
-    let operation = Operation {
-        action: "get",
-        description: format!("read the specified {}", resource.kind.kind),
-        id: format!("read{}", id(resource, &resource.kind.kind, resource.is_namespaced)),
-        kind: &resource.kind,
-    };
-    let content = content(&resource.kind);
-    json!({
-        "get": operation.describe(resource, &content, &[]),
-        "parameters": path_parameters(resource.is_namespaced, Some(&resource.kind.kind)),
-    })
+/// A path with the operations that there are for these verbs; nothing if there are none.
+fn item(
+    path: String,
+    verbs: &[&'static str],
+    kind: Option<&str>,
+    in_namespace: bool,
+    operation: impl Fn(&str) -> Option<Value>,
+) -> Option<(String, Value)> {
+    let operations = verbs.iter().filter_map(|verb| Some((method(verb).to_owned(), operation(verb)?)));
+    let mut item: Map<String, Value> = operations.collect();
+    if item.is_empty() {
+        return None;
+    }
+    item.insert("parameters".to_owned(), path_parameters(in_namespace, kind).into());
+    Some((path, item.into()))
 }
 
-fn get_below(resource: &Described, subresource: &DescribedSubresource) -> Value {
-    let kind = &resource.kind.kind;
-    let operation = Operation {
-        action: "get",
-        description: format!("read {} of the specified {kind}", subresource.name),
-        id: format!("read{}{}", id(resource, kind, resource.is_namespaced), capitalized(subresource.name)),
-        kind: &subresource.kind,
+fn method(verb: &str) -> &'static str {
+    match verb {
+        "create" => "post",
+        "update" => "put",
+        "patch" => "patch",
+        "delete" | "deletecollection" => "delete",
+        _ => "get",
+    }
+}
+
+/// What can be done with all objects of a resource.
+fn collection(resource: &Described, verb: &str) -> Option<Value> {
+    let kind = &resource.kind;
+    let described = match verb {
+        "list" => return Some(list(resource, resource.is_namespaced)),
+        "create" => Operation {
+            action: "post",
+            description: format!("create {}", with_article(&kind.kind)),
+            id: format!("create{}", id(resource, &kind.kind, resource.is_namespaced)),
+            kind,
+            body: Some(body(kind)),
+            parameters: writes::options(),
+            answer: content(kind),
+            codes: CREATED,
+        },
+        "deletecollection" => Operation {
+            action: "deletecollection",
+            description: format!("delete collection of {}", kind.kind),
+            id: format!(
+                "delete{}",
+                id(resource, &format!("Collection{}", kind.kind), resource.is_namespaced)
+            ),
+            kind,
+            body: Some(writes::delete_options()),
+            parameters: writes::deletion().into_iter().chain(list_parameters()).collect(),
+            answer: content(&list_kind(kind)),
+            codes: OK,
+        },
+        _ => return None,
     };
-    let content = match subresource.is_raw {
-        true => json!({"*/*": {"schema": {"type": "string"}}}),
-        false => content(&subresource.kind),
+    Some(described.describe(resource))
+}
+
+/// What can be done with one object.
+fn one(resource: &Described, verb: &str) -> Option<Value> {
+    let kind = &resource.kind;
+    let (action, word) = words(verb)?;
+    let (body, parameters) = taken(verb, kind);
+    let described = Operation {
+        action,
+        description: format!("{word} the specified {}", kind.kind),
+        id: format!("{word}{}", id(resource, &kind.kind, resource.is_namespaced)),
+        kind,
+        body,
+        parameters,
+        answer: if verb == "delete" { writes::status() } else { content(kind) },
+        codes: match verb {
+            "update" => &["200", "201"],
+            "delete" => &["200", "202"],
+            _ => OK,
+        },
     };
-    let parameters = subresource.parameters.iter();
-    let parameters: Vec<Value> =
-        parameters.map(|parameter| query(parameter.name, "string", parameter.description)).collect();
-    json!({
-        "get": operation.describe(resource, &content, &parameters),
-        "parameters": path_parameters(resource.is_namespaced, Some(kind)),
-    })
+    Some(described.describe(resource))
+}
+
+/// What can be done with a subresource of one object.
+fn subresource(resource: &Described, below: &DescribedSubresource, verb: &str) -> Option<Value> {
+    let (parent, kind) = (&resource.kind.kind, &below.kind);
+    let (action, word) = if verb == "create" { ("post", "create") } else { words(verb)? };
+    let (body, options) = taken(verb, kind);
+    let own = below.parameters.iter();
+    let own = own.map(|parameter| query(parameter.name, "string", parameter.description));
+    let described = Operation {
+        action,
+        description: format!("{word} {} of the specified {parent}", below.name),
+        id: format!("{word}{}{}", id(resource, parent, resource.is_namespaced), capitalized(below.name)),
+        kind,
+        body,
+        parameters: own.chain(options).collect(),
+        answer: match below.is_raw {
+            true => json!({"*/*": {"schema": {"type": "string"}}}),
+            false => content(kind),
+        },
+        codes: if verb == "create" { CREATED } else { OK },
+    };
+    Some(described.describe(resource))
+}
+
+/// The action of a verb on one object, and how it reads in a sentence and in an id.
+fn words(verb: &str) -> Option<(&'static str, &'static str)> {
+    match verb {
+        "get" => Some(("get", "read")),
+        "update" => Some(("put", "replace")),
+        "patch" => Some(("patch", "patch")),
+        "delete" => Some(("delete", "delete")),
+        _ => None,
+    }
+}
+
+/// The body that a verb takes, and its options.
+fn taken(verb: &str, kind: &Kind) -> (Option<Value>, Vec<Value>) {
+    match verb {
+        "create" | "update" => (Some(body(kind)), writes::options()),
+        "patch" => (Some(writes::patch()), writes::options()),
+        "delete" => (Some(writes::delete_options()), writes::deletion()),
+        _ => (None, Vec::new()),
+    }
 }
 
 fn list(resource: &Described, in_namespace: bool) -> Value {
@@ -71,42 +174,69 @@ fn list(resource: &Described, in_namespace: bool) -> Value {
         true => format!("{kind}ForAllNamespaces"),
         false => kind.clone(),
     };
-    let operation = Operation {
+    let described = Operation {
         action: "list",
         description: format!("list or watch objects of kind {kind}"),
         id: format!("list{}", id(resource, &name, in_namespace)),
         kind: &resource.kind,
+        body: None,
+        parameters: list_parameters(),
+        answer: content(&list_kind(&resource.kind)),
+        codes: OK,
     };
-    let content = content(&list_kind(&resource.kind));
-    json!({
-        "get": operation.describe(resource, &content, &list_parameters()),
-        "parameters": path_parameters(in_namespace, None),
-    })
+    described.describe(resource)
 }
 
 struct Operation<'a> {
-    action: &'a str,
+    action: &'static str,
     description: String,
     id: String,
     kind: &'a Kind,
+    body: Option<Value>,
+    parameters: Vec<Value>,
+    answer: Value,
+    /// Those of success.
+    codes: &'static [&'static str],
 }
 
 impl Operation<'_> {
-    fn describe(self, resource: &Described, content: &Value, parameters: &[Value]) -> Value {
+    fn describe(self, resource: &Described) -> Value {
         let Kind { group, version, .. } = &resource.kind;
-        json!({
+        let answer = |code: &&str| {
+            let description = match *code {
+                "201" => "Created",
+                "202" => "Accepted",
+                _ => "OK",
+            };
+            ((*code).to_owned(), json!({"description": description, "content": self.answer}))
+        };
+        let mut responses: Map<String, Value> = self.codes.iter().map(answer).collect();
+        responses.insert("401".to_owned(), json!({"description": "Unauthorized"}));
+        let mut operation = json!({
             "tags": [format!("{}_{version}", camel(group, false))],
             "description": self.description,
             "operationId": self.id,
-            "parameters": parameters,
-            "responses": {
-                "200": {"description": "OK", "content": content},
-                "401": {"description": "Unauthorized"},
-            },
+            "parameters": self.parameters,
+            "responses": responses,
             "x-kubernetes-action": self.action,
             "x-kubernetes-group-version-kind": gvk(self.kind),
-        })
+        });
+        if let Some(body) = self.body {
+            operation["requestBody"] = body;
+        }
+        operation
     }
+}
+
+/// A request that brings an object.
+fn body(kind: &Kind) -> Value {
+    let schema = json!({"$ref": format!("#/components/schemas/{}", name(kind))});
+    json!({"required": true, "content": {"*/*": {"schema": schema}}})
+}
+
+fn with_article(kind: &str) -> String {
+    let is_vowel = kind.starts_with(['A', 'E', 'I', 'O', 'U']);
+    format!("{} {kind}", if is_vowel { "an" } else { "a" })
 }
 
 fn content(kind: &Kind) -> Value {
@@ -155,7 +285,7 @@ fn list_parameters() -> Vec<Value> {
     .collect()
 }
 
-fn query(name: &str, kind: &str, description: &str) -> Value {
+pub(super) fn query(name: &str, kind: &str, description: &str) -> Value {
     let schema = json!({"type": kind, "uniqueItems": true});
     json!({"name": name, "in": "query", "description": description, "schema": schema})
 }

@@ -1,15 +1,18 @@
 //! The schemas of a version's kinds, made structural: no references but to the metadata, no `nullable`.
+use super::writes;
 use crate::{
     object::Object,
     server::{Described, Kind},
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ListMeta, ObjectMeta, Status};
 use kube::core::schema::{OptionalEnum, OptionalIntOrString, StructuralSchemaRewriter};
 use schemars::{JsonSchema, generate::SchemaSettings, transform::AddNullable};
 use serde_json::{Map, Value, json};
 
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const LIST_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta";
+
+const A_PATCH: &str = "What to change, in the form that the media type names.";
 
 const API_VERSION: &str = "The API group and version that these fields belong to.";
 const KIND: &str = "What the object is: the name of its kind, in CamelCase.";
@@ -40,6 +43,14 @@ pub(super) fn components(resources: &[&Described]) -> Map<String, Value> {
     let mut components = Map::new();
     components.insert(OBJECT_META.to_owned(), structural::<ObjectMeta>());
     components.insert(LIST_META.to_owned(), structural::<ListMeta>());
+    let verbs = || resources.iter().flat_map(|resource| resource.all_verbs());
+    if verbs().any(|verb| matches!(verb, "delete" | "deletecollection")) {
+        components.insert(writes::DELETE_OPTIONS.to_owned(), structural::<DeleteOptions>());
+        components.insert(writes::STATUS.to_owned(), structural::<Status>());
+    }
+    if verbs().any(|verb| verb == "patch") {
+        components.insert(writes::PATCH.to_owned(), json!({"type": "object", "description": A_PATCH}));
+    }
     for resource in resources {
         components.insert(name(&resource.kind), (resource.schema)());
         if resource.verbs.contains(&"list") {

@@ -166,6 +166,14 @@ pub(crate) struct DescribedSubresource {
     pub(crate) schema: fn() -> serde_json::Value,
 }
 
+impl Described {
+    /// The verbs of the resource and of all its subresources.
+    pub(crate) fn all_verbs(&self) -> impl Iterator<Item = &'static str> {
+        let below = self.subresources.iter().flat_map(|subresource| &subresource.verbs);
+        self.verbs.iter().chain(below).copied()
+    }
+}
+
 impl SubresourceRoute {
     pub(super) fn new<S: Subresource>(endpoints: Endpoints) -> Self {
         let described = DescribedSubresource {

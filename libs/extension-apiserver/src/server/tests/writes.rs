@@ -304,3 +304,30 @@ async fn a_deletion_says_what_is_gone_and_respects_preconditions() {
     assert_eq!((&listed["kind"], listed["items"].as_array().map(Vec::len)), (&json!("LampList"), Some(2)));
     assert_eq!(send(&server, "GET", LAMPS, "application/json", "").await.json()["items"], json!([]));
 }
+
+#[tokio::test]
+async fn every_verb_is_described_with_what_it_takes() {
+    let server = server();
+    let document = send(&server, "GET", "/openapi/v3/apis/lights.example.com/v1", "", "").await.json();
+    let paths = &document["paths"];
+    let lamps = "/apis/lights.example.com/v1/namespaces/{namespace}/lamps";
+    let actions = |path: &str| -> Vec<String> {
+        let operations = paths[path].as_object().expect("a path").values();
+        let actions = operations.filter_map(|operation| operation.get("x-kubernetes-action"));
+        actions.map(|action| action.as_str().unwrap_or_default().to_owned()).collect()
+    };
+    assert_eq!(actions(lamps), ["deletecollection", "list", "post"]);
+    assert_eq!(actions(&format!("{lamps}/{{name}}")), ["delete", "get", "patch", "put"]);
+    assert_eq!(actions("/apis/lights.example.com/v1/lamps"), ["list"]);
+
+    let patch = &paths[format!("{lamps}/{{name}}")]["patch"];
+    let names: Vec<&Value> =
+        patch["parameters"].as_array().into_iter().flatten().map(|parameter| &parameter["name"]).collect();
+    assert_eq!(names, ["dryRun", "fieldManager", "fieldValidation"]);
+    let media: Vec<&String> = patch["requestBody"]["content"].as_object().expect("a body").keys().collect();
+    assert_eq!(media, ["application/json-patch+json", "application/merge-patch+json"]);
+    for reference in document.to_string().split("\"$ref\":\"#/components/schemas/").skip(1) {
+        let name = reference.split('"').next().unwrap_or_default();
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+}

@@ -5,10 +5,11 @@ use cluster::suite::Suite;
 use futures::TryStreamExt;
 use k8s_openapi::api::events::v1::Event;
 use kube::{
-    Api,
+    Api, ResourceExt,
+    api::ListParams,
     runtime::{WatchStreamExt, watcher},
 };
-use std::pin::pin;
+use std::{collections::BTreeSet, pin::pin};
 use tokio::time::timeout;
 
 /// Watches until an event with that reason is there, and returns its note.
@@ -28,4 +29,11 @@ pub(crate) async fn until(suite: &Suite, namespace: &str, reason: &str) -> Resul
         Ok(found) => found,
         Err(_) => bail!("no event {reason} in {PATIENCE:?}"),
     }
+}
+
+/// The names of all events with that reason.
+pub(crate) async fn names(suite: &Suite, namespace: &str, reason: &str) -> Result<BTreeSet<String>> {
+    let events: Api<Event> = Api::namespaced(suite.client().clone(), namespace);
+    let found = events.list(&ListParams::default().fields(&format!("reason={reason}"))).await?;
+    Ok(found.iter().map(ResourceExt::name_any).collect())
 }

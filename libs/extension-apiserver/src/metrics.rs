@@ -94,9 +94,29 @@ impl Metrics {
     /// [`crate::authn`] and [`crate::authz`].
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
+        metrics.fill();
         metrics.register_requests(registry);
         metrics.register_access(registry);
         metrics
+    }
+
+    /// What has few members is there from the start, at zero.
+    fn fill(&self) {
+        for request_kind in ["readOnly", "mutating"] {
+            drop(self.in_flight.get_or_create(&Kind { request_kind }));
+        }
+        for result in ["success", "error"] {
+            drop(self.authentications.get_or_create(&Verdict { result }));
+        }
+        for result in ["allowed", "no-opinion", "error"] {
+            drop(self.authorizations.get_or_create(&Verdict { result }));
+        }
+        drop(self.users.get_or_create(&Username::of("")));
+        for reviews in [&self.token_reviews, &self.access_reviews] {
+            let answered = Code::of(Some(201));
+            drop(reviews.requests.get_or_create(&answered));
+            drop(reviews.durations.get_or_create(&answered));
+        }
     }
 
     fn register_requests(&self, registry: &mut Registry) {
@@ -157,6 +177,18 @@ impl Metrics {
             // Histograms are floats; nobody minds a byte in a petabyte.
             #[expect(clippy::cast_precision_loss)]
             self.sizes.get_or_create(place).observe(served.bytes as f64);
+        }
+    }
+
+    /// Requests may come here: what seldom happens is shown from the start, at zero, so that alerts see its first time.
+    pub(crate) fn expect(&self, place: &Place) {
+        drop(self.aborts.get_or_create(place));
+        for code in [429, 504] {
+            drop(self.terminations.get_or_create(&Termination { place: place.clone(), code }));
+        }
+        if place.verb == "WATCH" {
+            drop(self.long_running.get_or_create(place));
+            drop(self.watch_events.get_or_create(&place.resource));
         }
     }
 

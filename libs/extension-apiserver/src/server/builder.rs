@@ -224,6 +224,10 @@ impl<A: Authenticate, Z: Authorize> Builder<A, Z> {
         health.stop_when(move || stopping.is_cancelled());
         let described: Vec<_> = self.resources.iter().map(|route| route.described.clone()).collect();
         let paths = Paths { health: health.paths(), registry: self.operation.registry };
+        let routes = Routes::new(self.resources);
+        if let Some(metrics) = &self.operation.observers.metrics {
+            routes.places().iter().for_each(|place| metrics.expect(place));
+        }
         Ok(Server(Arc::new(Inner {
             authenticator: Box::new(self.authenticator),
             authorizer: Box::new(self.authorizer),
@@ -234,7 +238,7 @@ impl<A: Authenticate, Z: Authorize> Builder<A, Z> {
             goaway: Chance::new(goaway_chance),
             observers: Arc::new(self.operation.observers),
             documents: Documents::new(&described, version.as_ref(), paths),
-            routes: Routes::new(self.resources),
+            routes,
         })))
     }
 }

@@ -261,17 +261,47 @@ impl Routes {
         let subresources = route.iter().flat_map(|route| &route.subresources);
         let mut names = subresources.map(|route| route.described.name);
         Place {
-            verb: verb(request),
+            verb: verb(&request.verb),
             resource: route.map(|route| route.labels.clone()).unwrap_or_default(),
             subresource: names.find(|name| *name == request.subresource).unwrap_or_default(),
             scope: scope(request),
             component: "apiserver",
         }
     }
+
+    /// Everywhere that a request can come to.
+    pub(super) fn places(&self) -> Vec<Place> {
+        self.resources.values().flat_map(BTreeMap::values).flat_map(ResourceRoute::places).collect()
+    }
 }
 
-fn verb(request: &RequestInfo) -> &'static str {
-    match request.verb.as_str() {
+impl ResourceRoute {
+    fn places(&self) -> Vec<Place> {
+        let place = |verb_name, subresource, scope| Place {
+            verb: verb(verb_name),
+            resource: self.labels.clone(),
+            subresource,
+            scope,
+            component: "apiserver",
+        };
+        let scopes = |verb: &str| match verb {
+            "list" | "watch" | "deletecollection" if self.described.is_namespaced => {
+                &["namespace", "cluster"][..]
+            }
+            "list" | "watch" | "deletecollection" => &["cluster"][..],
+            _ => &["resource"][..],
+        };
+        let own = self.described.verbs.iter();
+        let own = own.flat_map(|verb| scopes(verb).iter().map(|scope| place(verb, "", scope)));
+        let below = self.described.subresources.iter().flat_map(|subresource| {
+            subresource.verbs.iter().map(|verb| place(verb, subresource.name, "resource"))
+        });
+        own.chain(below).collect()
+    }
+}
+
+fn verb(verb: &str) -> &'static str {
+    match verb {
         "get" | "head" => "GET",
         "list" => "LIST",
         "watch" => "WATCH",

@@ -122,3 +122,18 @@ async fn without_a_token_nobody_is_asked() {
     assert!(tokens.identify(&HeaderMap::new()).await.is_none());
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
+
+#[test]
+fn only_a_token_behind_a_second_space_is_called_empty() {
+    let table = [
+        ("Bearer  token", true),
+        ("bearer  ", false),
+        ("Bearer token", false),
+        ("Bearer", false),
+        ("Basic  token", false),
+    ];
+    for (value, expected) in table {
+        assert_eq!(is_empty(&sent(value)), expected, "{value:?}");
+    }
+    assert!(!is_empty(&HeaderMap::new()));
+}

@@ -139,17 +139,21 @@ async fn a_watch_is_recorded_when_it_comes_starts_and_ends() {
             .collect::<Vec<_>>()
     };
     assert_eq!(stages(), ["RequestReceived", "ResponseStarted"]);
-    let open = shown().into_iter().find(|line| line.starts_with("apiserver_longrunning_requests{")).unwrap();
-    assert!(open.ends_with(" 1"), "{open}");
+    let open = || {
+        let lines = shown().into_iter().filter(|line| line.starts_with("apiserver_longrunning_requests{"));
+        let mut here = lines.filter(|line| line.contains("sources") && line.contains("namespace"));
+        here.next().expect("a watch of this resource was expected").ends_with(" 1")
+    };
+    assert!(open());
     fixture.sources.apply("2".parse().unwrap(), &crate::fixture::key("a"), vec![crate::fixture::source("a")]);
     let mut body = response.into_body();
     body.frame().await.expect("an event").expect("bytes");
     drop(body);
     assert_eq!(stages(), ["ResponseComplete"]);
     let lines = shown();
-    let ends = |name: &str, end: &str| lines.iter().any(|line| line.starts_with(name) && line.ends_with(end));
-    assert!(ends("apiserver_longrunning_requests{", " 0"), "{lines:?}");
-    assert!(ends("apiserver_watch_events_total{", " 1"), "{lines:?}");
+    assert!(!open(), "{lines:?}");
+    let sent = |line: &String| line.starts_with("apiserver_watch_events_total{") && line.ends_with(" 1");
+    assert!(lines.iter().any(sent), "{lines:?}");
 }
 
 #[tokio::test]

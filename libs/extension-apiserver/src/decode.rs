@@ -5,11 +5,10 @@
 mod media;
 mod tree;
 
-use crate::{api::Warnings, object::Object, openapi, server::Kind, status::Status};
+use crate::{api::Warnings, hex::hex, object::Object, openapi, server::Kind, status::Status};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use std::fmt::Write;
 use tree::Tree;
 
 pub(crate) use media::{Syntax, syntax, unsupported};
@@ -188,13 +187,6 @@ fn summary(body: &[u8]) -> String {
     match body.first() {
         None => "<empty>".to_owned(),
         Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
-        Some(_) => {
-            let mut hex = String::with_capacity(2 * SUMMARY);
-            for byte in shown {
-                // Writing to a String cannot fail.
-                let _ = write!(hex, "{byte:02x}");
-            }
-            format!("{hex}{more}")
-        }
+        Some(_) => format!("{}{more}", hex(shown)),
     }
 }

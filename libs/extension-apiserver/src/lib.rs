@@ -142,6 +142,7 @@ pub mod collection;
 mod decode;
 mod discovery;
 mod encode;
+mod hex;
 mod live;
 mod meta;
 pub mod metrics;

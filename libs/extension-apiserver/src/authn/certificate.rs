@@ -1,6 +1,6 @@
 //! What a presented certificate chain proves.
 use super::{refusal::Refusal, trust::Trust};
-use crate::access::UserInfo;
+use crate::{access::UserInfo, hex::hex};
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use moka::future::Cache;
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -135,14 +135,6 @@ fn uid(subject: &X509Name<'_>) -> Result<Option<String>, Refusal> {
 fn text(attribute: &AttributeTypeAndValue<'_>) -> Result<String, Refusal> {
     let text = attribute.as_str().map_err(|_| Refusal::UnreadableSubject("not UTF-8"))?;
     Ok(text.to_owned())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 use super::fairness::MASTERS;
 use crate::access::UserInfo;
 use http::HeaderMap;
-use std::fmt::Write;
 use tracing::{Span, info_span};
 
 /// A position in a trace, checked.
@@ -41,26 +40,22 @@ pub(super) fn span(headers: &HeaderMap, user: &UserInfo, request_id: &str) -> Sp
     let Some(parent) = value.and_then(|value| value.to_str().ok()).and_then(Parent::parse) else {
         return Span::none();
     };
-    let id = uuid::Uuid::new_v4();
-    let span_id = hex(&id.as_bytes()[..8]);
+    let span_id = &random()[..16];
     let Parent { trace_id, span_id: parent_span_id, is_sampled } = parent;
     if user.groups.iter().any(|group| group == MASTERS) {
         return info_span!("request", request_id, trace_id, span_id, parent_span_id, sampled = is_sampled);
     }
-    let own = hex(uuid::Uuid::new_v4().as_bytes());
+    let own = random();
     info_span!("request", request_id, trace_id = own, span_id, linked_trace_id = trace_id, sampled = false)
+}
+
+/// The 32 digits of a trace's id.
+fn random() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
 }
 
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -135,6 +135,6 @@ fn is_namespaced<T: Object>() -> bool {
 }
 
 /// Objects carry whole seconds; what is kept should equal what is read back.
-fn whole_seconds(now: Timestamp) -> Time {
+pub(crate) fn whole_seconds(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }

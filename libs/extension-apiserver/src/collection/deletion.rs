@@ -1,6 +1,5 @@
 //! What a deletion makes of an object that cannot go at once. Pure.
-use super::state::in_seconds;
-use crate::object::Object;
+use crate::{meta::whole_seconds, object::Object};
 use jiff::Timestamp;
 
 /// The finalizers by which the garbage collector is asked to see to the objects that this one owns.
@@ -24,7 +23,7 @@ pub(super) fn marked<T: Object>(object: &T, policy: Option<&str>, now: Timestamp
     meta.finalizers = Some(finalizers).filter(|finalizers| !finalizers.is_empty());
     if meta.deletion_timestamp.is_none() {
         meta.generation = meta.generation.map(|generation| generation + 1);
-        meta.deletion_timestamp = Some(in_seconds(now));
+        meta.deletion_timestamp = Some(whole_seconds(now));
         meta.deletion_grace_period_seconds = Some(0);
     }
     object

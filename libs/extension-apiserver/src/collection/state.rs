@@ -2,11 +2,11 @@
 use crate::{
     api::{Deleted, Selection, Snapshot},
     live::Timed,
+    meta::whole_seconds,
     object::{Item, Key, Object, Version},
     timeline::{Timeline, is_same, versioned},
 };
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -59,7 +59,7 @@ impl<T: Object> State<T> {
             meta.creation_timestamp.clone_from(&before.meta().creation_timestamp);
         }
         meta.uid.get_or_insert_with(|| Uuid::new_v4().to_string());
-        meta.creation_timestamp.get_or_insert_with(|| in_seconds(now));
+        meta.creation_timestamp.get_or_insert_with(|| whole_seconds(now));
         match before {
             Some(before) if is_same(&before, &object) => before,
             _ => self.put(&key, object),
@@ -145,9 +145,4 @@ impl<T: Object> State<T> {
 /// Whether somebody has something to do before an object may go.
 pub(super) fn has_finalizers<T: Object>(object: &T) -> bool {
     object.meta().finalizers.as_ref().is_some_and(|finalizers| !finalizers.is_empty())
-}
-
-/// The API shows whole seconds.
-pub(super) fn in_seconds(now: Timestamp) -> Time {
-    Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }

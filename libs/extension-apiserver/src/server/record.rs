@@ -8,19 +8,15 @@ use crate::{
     audit::{Event, Outcome, Sink, Stage, User},
     metrics::{Metrics, Place, Served, Up},
     request::RequestInfo,
-    serve::{Body, BoxError},
+    serve::Body,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
-use std::{
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Who wants to know.
@@ -130,7 +126,23 @@ impl Record {
                 self.events = Some(metrics.watch_events(&self.place));
             }
         }
-        response.map(|body| Recorded { body, record: self }.boxed_unsync())
+        response.map(|body| {
+            let counted = move |frame| {
+                self.sent(&frame);
+                frame
+            };
+            body.map_frame(counted).boxed_unsync()
+        })
+    }
+
+    /// A part of the answer is on its way.
+    fn sent(&mut self, frame: &Frame<Bytes>) {
+        let Some(data) = frame.data_ref() else { return };
+        self.bytes += data.len() as u64;
+        if let Some(events) = &self.events {
+            // Each event ends with the only newline in it.
+            events.inc_by(data.iter().filter(|byte| **byte == b'\n').count() as u64);
+        }
     }
 
     /// Hands over what is known at a stage; the sink keeps a copy of its own.
@@ -177,39 +189,5 @@ impl Drop for Record {
             self.outcome = Some(Outcome::of(200, "").with_message("Connection closed early"));
         }
         self.tell(if is_panic { Stage::Panic } else { Stage::ResponseComplete });
-    }
-}
-
-/// The body of an answer with its record.
-struct Recorded {
-    body: Body,
-    record: Record,
-}
-
-impl http_body::Body for Recorded {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
-            self.record.bytes += data.len() as u64;
-            if let Some(events) = &self.record.events {
-                // Each event ends with the only newline in it.
-                events.inc_by(data.iter().filter(|byte| **byte == b'\n').count() as u64);
-            }
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

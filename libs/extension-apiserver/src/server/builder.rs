@@ -19,6 +19,7 @@ use crate::{
 use prometheus_client::registry::Registry;
 use std::{collections::BTreeSet, sync::Arc};
 use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 /// Describes a server. It can be built once it has an authenticator `A` and an authorizer `Z`: without them `build`
 /// does not exist.
@@ -45,7 +46,7 @@ impl Default for Operation {
     fn default() -> Self {
         Self {
             health: Health::default(),
-            lifecycle: Lifecycle::endless(),
+            lifecycle: CancellationToken::new().into(),
             version: None,
             max_in_flight: MaxInFlight::default(),
             goaway_chance: 0.0,

@@ -57,17 +57,6 @@ impl Lifecycle {
         lifecycle
     }
 
-    /// One without end.
-    pub(super) fn endless() -> Self {
-        let never = CancellationToken::new();
-        Self {
-            stopping: never.clone(),
-            draining: never.clone(),
-            watches: [never].into(),
-            next_group: Arc::default(),
-        }
-    }
-
     /// Cancelled when the server is told to stop.
     pub fn stopping(&self) -> &CancellationToken {
         &self.stopping

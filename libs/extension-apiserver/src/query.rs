@@ -196,7 +196,8 @@ fn decoded(text: &str) -> Option<String> {
     Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
-fn version(text: &str) -> Result<Option<Version>, Status> {
+/// A resource version as clients write it.
+pub(crate) fn version(text: &str) -> Result<Option<Version>, Status> {
     if text.is_empty() {
         return Ok(None);
     }

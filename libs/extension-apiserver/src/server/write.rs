@@ -14,14 +14,16 @@ use super::routes::Served;
 use crate::{
     api::{Call, Resource},
     decode::LONGEST_BODY,
-    encode,
+    encode, meta,
     negotiate::{self, Media},
     object::Item,
+    query,
     serve::{BODY_IDLE_TIMEOUT, Body, BodyError, read_body},
     status::Status,
 };
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 /// How often a write is repeated when somebody else was faster, and the client did not insist on a version.
 const MOST_CONFLICTS: usize = 5;
@@ -54,14 +56,21 @@ fn written<R: Resource>(
     Ok(response)
 }
 
-/// Refuses versions that are none, in the words of every other verb.
-fn known_version(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Result<(), Status> {
-    let version = meta.resource_version.as_deref().unwrap_or_default();
-    let is_number = version.bytes().all(|byte| byte.is_ascii_digit())
-        && (version.is_empty() || version.parse::<u64>().is_ok());
-    if is_number {
-        Ok(())
-    } else {
-        Err(Status::bad_request(format!("invalid resource version: {version:?}")))
+/// Puts the metadata of a next state where its request is about, or refuses it there. Owners are left in once.
+fn in_its_place(call: &Call, meta: &mut ObjectMeta) -> Result<(), Status> {
+    meta::place(meta, &call.request.namespace)?;
+    meta::same_name(meta, &call.request.name)?;
+    warn_of_owners(call, meta);
+    Ok(())
+}
+
+fn warn_of_owners(call: &Call, meta: &mut ObjectMeta) {
+    if let Some(warning) = meta::deduplicate_owners(meta) {
+        call.warnings.add(warning);
     }
+}
+
+/// Refuses versions that are none, in the words of every other verb.
+fn known_version(meta: &ObjectMeta) -> Result<(), Status> {
+    query::version(meta.resource_version.as_deref().unwrap_or_default()).map(drop)
 }

@@ -1,5 +1,5 @@
 //! `create`: a new object, or something that is asked of an existing one.
-use super::{body, known_version, options::Options, written};
+use super::{body, known_version, options::Options, warn_of_owners, written};
 use crate::{
     api::{Call, Create, CreateNamed, WriteOptions},
     decode::{self, Decoder, FieldValidation},
@@ -59,9 +59,7 @@ async fn given<T: Object + DeserializeOwned>(
     let meta = object.meta_mut();
     meta::wipe(meta);
     meta::place(meta, &call.request.namespace)?;
-    if let Some(warning) = meta::deduplicate_owners(meta) {
-        call.warnings.add(warning);
-    }
+    warn_of_owners(call, meta);
     namespaces::admit(incoming.namespaces.as_deref(), call, meta).await?;
     Ok((object, write))
 }

@@ -1,6 +1,6 @@
 //! `patch`: a change to an object as it is now, whoever changed it last.
 use super::{
-    body,
+    body, in_its_place,
     options::Options,
     rewrite::{Change, rewrite},
     written,
@@ -8,7 +8,7 @@ use super::{
 use crate::{
     api::{Call, Patch},
     decode::{Decoder, FieldValidation, in_one},
-    meta, negotiate,
+    negotiate,
     object::{Item, Object},
     patch::{self, PatchType},
     serve::Body,
@@ -53,8 +53,8 @@ impl<T: Object + DeserializeOwned> Change<T> for Patching<'_> {
         let json = before.json()?.clone();
         let size = self.size + json.len();
         let patched = apply(&self.patch, json, size, call.deadline).await?;
-        let mut after = read(self.decoder, call, &self.patch.findings, &patched, self.validation)?;
-        in_its_place(call, &mut after)?;
+        let mut after: T = read(self.decoder, call, &self.patch.findings, &patched, self.validation)?;
+        in_its_place(call, after.meta_mut())?;
         Ok(after)
     }
 }
@@ -98,15 +98,6 @@ fn read<T: DeserializeOwned>(
         _ => {}
     }
     Ok(object)
-}
-
-fn in_its_place<T: Object>(call: &Call, after: &mut T) -> Result<(), Status> {
-    meta::place(after.meta_mut(), &call.request.namespace)?;
-    meta::same_name(after.meta(), &call.request.name)?;
-    if let Some(warning) = meta::deduplicate_owners(after.meta_mut()) {
-        call.warnings.add(warning);
-    }
-    Ok(())
 }
 
 fn internal(error: &dyn std::fmt::Display) -> Status {

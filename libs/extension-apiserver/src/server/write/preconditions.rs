@@ -2,23 +2,13 @@
 use crate::{api::Call, request::RequestInfo, status::Status};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Preconditions};
 
-/// An update that names a uid is about that very object.
+/// An update that names a uid is about that very object; one that does not exist yet has none.
 pub(super) fn same_uid(call: &Call, before: &ObjectMeta, after: &ObjectMeta) -> Result<(), Status> {
     let (record, wanted) = (text(&before.uid), text(&after.uid));
     if wanted.is_empty() || wanted == record {
         return Ok(());
     }
     let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {record}");
-    Err(Status::conflict(&call.request, &call.request.name, &why))
-}
-
-/// An update that would create may not name what only an existing object has.
-pub(super) fn nothing_to_replace(call: &Call, after: &ObjectMeta) -> Result<(), Status> {
-    let wanted = text(&after.uid);
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: ");
     Err(Status::conflict(&call.request, &call.request.name, &why))
 }
 

@@ -1,6 +1,6 @@
 //! `update`: another state of an object, whole.
 use super::{
-    body, create,
+    body, create, in_its_place,
     options::Options,
     preconditions,
     rewrite::{Change, rewrite},
@@ -15,6 +15,7 @@ use crate::{
     status::Status,
 };
 use http::{Response, StatusCode};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ pub(in crate::server) async fn update_or_create<R: Update + Create>(
         Err(status) if status.code() == StatusCode::NOT_FOUND => {}
         answered => return written(&served, &call, media, StatusCode::OK, &answered?),
     }
-    preconditions::nothing_to_replace(&call, after.meta())?;
+    preconditions::same_uid(&call, &ObjectMeta::default(), after.meta())?;
     meta::wipe(after.meta_mut());
     namespaces::admit(incoming.namespaces.as_deref(), &call, after.meta()).await?;
     let item = create::keep(&*served.resource, &call, after, &options).await?;
@@ -60,11 +61,7 @@ async fn given<R: Update>(
     let Options { write, validation } = Options::read("UpdateOptions", call)?;
     let syntax = decode::syntax(&call.headers)?;
     let mut after: R::Object = served.decoder.decode(syntax, &bytes, validation, &call.warnings)?;
-    meta::place(after.meta_mut(), &call.request.namespace)?;
-    meta::same_name(after.meta(), &call.request.name)?;
-    if let Some(warning) = meta::deduplicate_owners(after.meta_mut()) {
-        call.warnings.add(warning);
-    }
+    in_its_place(call, after.meta_mut())?;
     Ok((after, write))
 }
 

@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// The linker drops it anyhow (`-s -w`); not generating it saves a fourteenth of the compile time.
+const NO_DEBUG_INFO: &str = "-gcflags=all=-dwarf=false";
+
 /// A folder beside this crate with `go.mod` and `go.sum`, and the module that it pins.
 pub(crate) struct GoModule {
     pub(crate) name: &'static str,
@@ -77,7 +80,7 @@ impl GoModule {
         eprintln!("{}: building {version} from its Go module", recipe.name);
         let began = Instant::now();
         let child = self
-            .go(&["build", "-trimpath", "-ldflags", &link_flags(version), "-o"])
+            .go(&["build", "-trimpath", NO_DEBUG_INFO, "-ldflags", &link_flags(version), "-o"])
             .arg(output)
             .arg(recipe.package)
             .spawn()

@@ -5,6 +5,8 @@
 # Where cargo puts programs, CARGO_TARGET_DIR and its configuration included.
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 export DEV_DIR ?= .dev
+# A demo does without the programs that only tests need, and starts the sooner.
+test soak tools: export TOOLS = all
 # How many cases `make fuzz` gives to each property test.
 CASES ?= 100000
 # Lint needs one program that Rust does not bring along.
@@ -57,9 +59,9 @@ bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (
 	@mkdir -p docs
 	$(dir $(TARGET))release/bench run --dist $(dir $(TARGET))dist/postern --out docs/benchmarks.md
 
-tools: ## Build the control plane's programs into the user's cache folder, if they are not there
+tools: ## Build the programs of the control plane and of tests into the user's cache folder, if they are not there
 	@cargo build --quiet --package tools
-	@$(TARGET)/tools
+	@$(TARGET)/tools $(TOOLS)
 
 clean: ## End the environment and remove what was built here; the control plane's programs stay cached
 	@if [ -d "$(DEV_DIR)" ]; then $(MAKE) --no-print-directory down; fi
@@ -73,7 +75,7 @@ programs:
 	@$(MAKE) --no-print-directory --jobs=2 go-programs rust-programs
 
 go-programs:
-	@$(TARGET)/tools > /dev/null
+	@$(TARGET)/tools $(TOOLS) > /dev/null
 
 rust-programs:
 	@cargo build --workspace --bins --examples

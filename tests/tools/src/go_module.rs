@@ -11,6 +11,9 @@ use std::{
 /// The linker drops it anyhow (`-s -w`); not generating it saves a fourteenth of the compile time.
 const NO_DEBUG_INFO: &str = "-gcflags=all=-dwarf=false";
 
+/// Go's compiler collects garbage less often: a sixth less time, for some hundred megabytes of memory.
+const RARE_COLLECTIONS: &str = "400";
+
 /// A folder beside this crate with `go.mod` and `go.sum`, and the module that it pins.
 pub(crate) struct GoModule {
     pub(crate) name: &'static str,
@@ -114,6 +117,9 @@ impl GoModule {
     fn go(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("go");
         command.current_dir(self.source()).args(arguments).env("CGO_ENABLED", "0").stdin(Stdio::null());
+        if std::env::var_os("GOGC").is_none() {
+            command.env("GOGC", RARE_COLLECTIONS);
+        }
         command
     }
 }

@@ -1,4 +1,4 @@
-//! Provides every program of the test control plane, and says where they lie.
+//! Provides the programs of the control plane, with `all` also those that only tests need, and says where they lie.
 #![allow(clippy::print_stdout, reason = "the answer of a command-line program")]
 use anyhow::Result;
 use tools::Programs;
@@ -9,7 +9,9 @@ fn main() -> Result<()> {
     for path in [etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl] {
         println!("{}", path.display());
     }
-    println!("{}", tools::sample_apiserver()?.display());
     println!("{}", tools::flux_crds()?.display());
+    if std::env::args().any(|argument| argument == "all") {
+        println!("{}", tools::sample_apiserver()?.display());
+    }
     Ok(())
 }

@@ -139,6 +139,7 @@ pub mod audit;
 pub mod authn;
 pub mod authz;
 pub mod collection;
+pub mod convert;
 mod decode;
 mod discovery;
 mod encode;

@@ -150,6 +150,13 @@ impl Status {
         Self::new(StatusCode::CONFLICT, "Conflict", message).with_details(details)
     }
 
+    /// 409: somebody else changed the object meanwhile, in the words of k8s.io/apiserver.
+    pub fn modified(request: &RequestInfo, name: &str) -> Self {
+        let why =
+            "the object has been modified; please apply your changes to the latest version and try again";
+        Self::conflict(request, name, why)
+    }
+
     /// 404: this group and version has no such resource or subresource.
     pub fn unknown_resource() -> Self {
         Self::new(StatusCode::NOT_FOUND, "NotFound", "the server could not find the requested resource")

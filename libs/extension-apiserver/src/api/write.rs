@@ -52,7 +52,7 @@ pub trait Update: Get<Object: DeserializeOwned> {
     /// Keeps `after` in place of `before`, and answers with it as it was kept, under its new resource version (or under
     /// the old one if nothing changed).
     ///
-    /// If what is kept is no longer `before`, [`Status::conflict`]: the server then asks [`Get`] again, and repeats the
+    /// If what is kept is no longer `before`, [`Status::modified`]: the server then asks [`Get`] again, and repeats the
     /// change if the client left the version open.
     fn update(
         &self,
@@ -70,7 +70,7 @@ pub trait Patch: Update {}
 pub trait Delete: Get {
     /// Removes an object, and answers with its last state.
     ///
-    /// If what is kept is no longer `object`, [`Status::conflict`]: the server then asks [`Get`] again, compares the
+    /// If what is kept is no longer `object`, [`Status::modified`]: the server then asks [`Get`] again, compares the
     /// client's preconditions, and repeats.
     fn delete(
         &self,

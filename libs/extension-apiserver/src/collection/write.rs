@@ -12,10 +12,6 @@ use crate::{
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-/// In the words of k8s.io/apiserver.
-const CHANGED: &str =
-    "the object has been modified; please apply your changes to the latest version and try again";
-
 impl<T: Object + DeserializeOwned> Create for Collection<T> {
     async fn create(&self, call: &Call, object: T, options: &WriteOptions) -> Result<Item<T>, Status> {
         let object = self.prepared(object, None)?;
@@ -89,7 +85,7 @@ impl Refused {
     fn told(self, call: &Call, key: &Key) -> Status {
         match self {
             Self::Taken => Status::already_exists(&call.request, &key.name),
-            Self::Changed => Status::conflict(&call.request, &key.name, CHANGED),
+            Self::Changed => Status::modified(&call.request, &key.name),
         }
     }
 }

@@ -8,9 +8,6 @@ use crate::{
 };
 use std::future::Future;
 
-const STALE: &str =
-    "the object has been modified; please apply your changes to the latest version and try again";
-
 /// What a client wants to become of an object.
 pub(super) trait Change<T>: Sync {
     /// The next state of an object; asked again when somebody else has changed it meanwhile.
@@ -46,7 +43,7 @@ fn settle<T: Object>(call: &Call, before: &Item<T>, after: &mut T) -> Result<boo
     let insists = !matches!(after.meta().resource_version.as_deref(), None | Some("" | "0"));
     let version = &before.meta().resource_version;
     if insists && after.meta().resource_version != *version {
-        return Err(Status::conflict(&call.request, &call.request.name, STALE));
+        return Err(Status::modified(&call.request, &call.request.name));
     }
     after.meta_mut().resource_version.clone_from(version);
     meta::follow(&**before, after)?;

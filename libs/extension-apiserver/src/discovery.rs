@@ -56,8 +56,12 @@ impl Documents {
 
     /// The document at a path; `None` if there is none.
     pub(crate) fn answer(&self, path: &str, call: &Call) -> Option<Result<Response<Body>, Status>> {
-        let legacy = self.legacy.get(path)?;
-        Some(self.negotiated(path, legacy, call))
+        if let Some(legacy) = self.legacy.get(path) {
+            return Some(self.negotiated(path, legacy, call));
+        }
+        // A version of a group that is served in others.
+        let (group, _) = path.rsplit_once('/').filter(|(group, _)| *group != "apis")?;
+        self.legacy.contains_key(group).then(|| Err(Status::unknown_resource()))
     }
 
     fn negotiated(&self, path: &str, legacy: &Document, call: &Call) -> Result<Response<Body>, Status> {

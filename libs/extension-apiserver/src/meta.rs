@@ -104,10 +104,19 @@ pub(crate) fn follow<T: Object>(before: &T, after: &mut T) -> Result<(), Status>
     Ok(())
 }
 
+/// Nothing is not shown, however it was said.
+fn drop_empty(meta: &mut ObjectMeta) {
+    meta.labels.take_if(|labels| labels.is_empty());
+    meta.annotations.take_if(|annotations| annotations.is_empty());
+    meta.finalizers.take_if(|finalizers| finalizers.is_empty());
+    meta.owner_references.take_if(|owners| owners.is_empty());
+}
+
 fn keep(before: &ObjectMeta, after: &mut ObjectMeta) {
     after.generation = before.generation;
     after.managed_fields.clone_from(&before.managed_fields);
     after.self_link = None;
+    drop_empty(after);
     if after.uid.as_deref().unwrap_or_default().is_empty() {
         after.uid.clone_from(&before.uid);
     }

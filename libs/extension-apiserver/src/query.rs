@@ -196,14 +196,19 @@ fn decoded(text: &str) -> Option<String> {
     Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
-/// A resource version as clients write it.
+/// A resource version as clients write it; refused in the words of Go.
 pub(crate) fn version(text: &str) -> Result<Option<Version>, Status> {
     if text.is_empty() {
         return Ok(None);
     }
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let why = if digits { "value out of range" } else { "invalid syntax" };
     let parsed = text.parse().ok().filter(|_| digits);
-    let version = parsed.ok_or_else(|| Status::bad_request(format!("invalid resource version: {text:?}")))?;
+    let version = parsed.ok_or_else(|| {
+        Status::bad_request(format!(
+            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: {why}"
+        ))
+    })?;
     Ok(Some(Version(version)))
 }
 

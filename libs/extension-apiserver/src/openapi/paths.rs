@@ -93,7 +93,7 @@ fn collection(resource: &Described, verb: &str) -> Option<Value> {
             ),
             kind,
             body: Some(writes::delete_options()),
-            parameters: writes::deletion().into_iter().chain(list_parameters()).collect(),
+            parameters: writes::deletion().into_iter().chain(selecting()).collect(),
             answer: content(&list_kind(kind)),
             codes: OK,
         },
@@ -180,7 +180,7 @@ fn list(resource: &Described, in_namespace: bool) -> Value {
         id: format!("list{}", id(resource, &name, in_namespace)),
         kind: &resource.kind,
         body: None,
-        parameters: list_parameters(),
+        parameters: watching().into_iter().chain(selecting()).collect(),
         answer: content(&list_kind(&resource.kind)),
         codes: OK,
     };
@@ -267,9 +267,17 @@ fn path_parameters(in_namespace: bool, kind: Option<&str>) -> Vec<Value> {
     name.into_iter().chain(namespace).chain([pretty]).collect()
 }
 
-fn list_parameters() -> Vec<Value> {
+fn watching() -> [Value; 2] {
+    let bookmarks = "Asks a watch for bookmarks, which say how far it has come.";
     [
-        ("allowWatchBookmarks", "boolean", "Asks a watch for bookmarks, which say how far it has come."),
+        query("allowWatchBookmarks", "boolean", bookmarks),
+        query("watch", "boolean", "Watches for changes instead of listing."),
+    ]
+}
+
+/// What a list reads, and a deletion of all that it finds.
+fn selecting() -> Vec<Value> {
+    [
         ("continue", "string", "The token of the previous page, to get the next one of the same list."),
         ("fieldSelector", "string", "Selects objects by their fields."),
         ("labelSelector", "string", "Selects objects by their labels."),
@@ -278,7 +286,6 @@ fn list_parameters() -> Vec<Value> {
         ("resourceVersionMatch", "string", "How resourceVersion applies to a list: Exact or NotOlderThan."),
         ("sendInitialEvents", "boolean", "Begins a watch with all objects, and a bookmark after them."),
         ("timeoutSeconds", "integer", "How long a watch may last."),
-        ("watch", "boolean", "Watches for changes instead of listing."),
     ]
     .into_iter()
     .map(|(name, kind, description)| query(name, kind, description))

@@ -79,7 +79,9 @@ pub(super) async fn page<R: List>(
     }
     let Some(token) = token else {
         let snapshot = resource.list(call, &selection, at(options)).await?;
-        return Ok(cut(snapshot, &selection, None, options.limit));
+        // As k8s.io/apiserver does it from its cache: whoever takes any state gets all of it.
+        let limit = if at(options) == At::Any { 0 } else { options.limit };
+        return Ok(cut(snapshot, &selection, None, limit));
     };
     let listed = resource.list(call, &selection, At::Exactly(token.version)).await;
     let is_expired = |status: &Status| status.code() == StatusCode::GONE;

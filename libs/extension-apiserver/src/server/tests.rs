@@ -78,7 +78,12 @@ async fn refusals_are_statuses_with_the_words_of_go() {
             "the server does not allow this method on the requested resource",
         ),
         ("POST", "/apis".into(), 405, "the server does not allow this method on the requested resource"),
-        ("GET", at("sources/a?resourceVersion=abc"), 400, r#"invalid resource version: "abc""#),
+        (
+            "GET",
+            at("sources/a?resourceVersion=abc"),
+            400,
+            r#"invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax"#,
+        ),
         (
             "GET",
             at("sources/a?timeout=abc"),

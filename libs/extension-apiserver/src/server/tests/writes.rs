@@ -157,7 +157,7 @@ async fn a_new_object_brings_no_version() {
             JSON,
             r#"{"metadata":{"name":"x","resourceVersion":"abc"},"spec":{"lumens":1}}"#,
             400,
-            r#"invalid resource version: "abc""#,
+            r#"invalid resource version: resourceVersion: Invalid value: "abc": strconv.ParseUint: parsing "abc": invalid syntax"#,
         ),
     ])
     .await;

@@ -49,7 +49,7 @@ impl Decoder {
     ///
     /// # Errors
     /// 400 if it cannot be read, is of another kind, or says what it may not.
-    pub(crate) fn decode<T: DeserializeOwned>(
+    pub(crate) fn decode<T: Object + DeserializeOwned>(
         &self,
         syntax: Syntax,
         body: &[u8],
@@ -81,7 +81,7 @@ impl Decoder {
     ///
     /// # Errors
     /// Why it is no such object.
-    pub(crate) fn decode_patched<T: DeserializeOwned>(
+    pub(crate) fn decode_patched<T: Object + DeserializeOwned>(
         &self,
         json: &[u8],
     ) -> Result<(T, Vec<String>), String> {
@@ -171,11 +171,16 @@ impl Given {
     }
 }
 
-fn typed<T: DeserializeOwned>(fields: Map<String, Value>, misfit: Option<&str>) -> Result<T, String> {
-    serde_json::from_value(Value::Object(fields)).map_err(|error| match misfit {
+fn typed<T>(fields: Map<String, Value>, misfit: Option<&str>) -> Result<T, String>
+where
+    T: Object + DeserializeOwned,
+{
+    let mut object: T = serde_json::from_value(Value::Object(fields)).map_err(|error| match misfit {
         Some(field) => format!("{field}: {error}"),
         None => error.to_string(),
-    })
+    })?;
+    object.set_defaults();
+    Ok(object)
 }
 
 /// The beginning of a body, as text if it looks like JSON.

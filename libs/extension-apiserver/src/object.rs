@@ -27,8 +27,16 @@ pub trait Object:
     /// Groups of resources that it belongs to, such as `all`.
     const CATEGORIES: &'static [&'static str] = &[];
 
+    /// Why clients should not go on using this version, such as "lights.example.com/v1 Lamp is deprecated in v1.3+,
+    /// unavailable in v1.10+"; they are told with every answer, as a warning.
+    const DEPRECATION: Option<&'static str> = None;
+
     /// Fields that clients may select by, besides `metadata.name` and `metadata.namespace`.
     const SELECTABLE_FIELDS: &'static [&'static str] = &[];
+
+    /// Fills in what a client left out, right after its object, or what its patch made, was decoded: what the type's own
+    /// `Default`s cannot say, such as a field that follows from another.
+    fn set_defaults(&mut self) {}
 
     /// The value of one of [`Self::SELECTABLE_FIELDS`].
     fn selectable_field(&self, _path: &str) -> Cow<'_, str> {

@@ -222,6 +222,9 @@ impl Inner {
         self.authorize(&call.user, &call.request, record).await?;
         if call.request.is_resource {
             let endpoint = self.routes.endpoint(&call.request)?;
+            if let Some(warning) = self.routes.deprecation(&call.request) {
+                call.warnings.add(warning);
+            }
             let incoming = Incoming { body, namespaces: self.namespaces.clone() };
             return endpoint(Arc::new(call), incoming).await;
         }

@@ -71,6 +71,15 @@ impl<T: 'static> Column<T> {
         Self::typed(name, "boolean", description, cell)
     }
 
+    /// A column of moments as they are, in RFC 3339. See [`Column::age`] for what people read.
+    pub fn date(
+        name: &'static str,
+        description: &'static str,
+        cell: impl Fn(&T) -> Option<Timestamp> + Send + Sync + 'static,
+    ) -> Self {
+        Self::typed(name, "date", description, move |object| cell(object).map(|moment| moment.to_string()))
+    }
+
     /// Shown only with `-o wide`.
     #[must_use]
     pub fn wide(mut self) -> Self {
@@ -89,12 +98,17 @@ impl<T: 'static> Column<T> {
     }
 }
 
+/// What Kubernetes says of a name, wherever one is.
+const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources \
+    may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for \
+    creation idempotence and configuration definition. Cannot be updated. More info: \
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+
 impl<T: Object> Column<T> {
     /// The object's name.
     pub fn name() -> Self {
-        let mut column = Self::text("Name", "The name of the object.", |object: &T| {
-            object.meta().name.clone().unwrap_or_default()
-        });
+        let mut column =
+            Self::text("Name", NAME, |object: &T| object.meta().name.clone().unwrap_or_default());
         column.definition.format = "name";
         column
     }

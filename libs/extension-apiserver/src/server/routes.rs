@@ -150,6 +150,7 @@ pub(crate) struct Described {
     pub(crate) is_namespaced: bool,
     pub(crate) short_names: &'static [&'static str],
     pub(crate) categories: &'static [&'static str],
+    pub(crate) deprecation: Option<&'static str>,
     pub(crate) verbs: Vec<&'static str>,
     pub(crate) schema: fn() -> serde_json::Value,
     pub(crate) subresources: Vec<DescribedSubresource>,
@@ -204,6 +205,7 @@ impl ResourceRoute {
             is_namespaced: <<R::Object as kube::Resource>::Scope as Scope>::NAMESPACED,
             short_names: R::Object::SHORT_NAMES,
             categories: R::Object::CATEGORIES,
+            deprecation: R::Object::DEPRECATION,
             verbs: endpoints.verbs(),
             schema: crate::openapi::schema_of::<R::Object>,
             subresources: subresources.iter().map(|route| route.described.clone()).collect(),
@@ -212,16 +214,23 @@ impl ResourceRoute {
     }
 
     fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
-        let is_collection = request.subresource.is_empty()
-            && matches!(request.verb.as_str(), "list" | "watch" | "create" | "deletecollection");
-        let is_across_namespaces = is_collection && request.verb != "create";
         let has_namespace = !request.namespace.is_empty();
-        let place_fits = match self.described.is_namespaced {
-            true => has_namespace || is_across_namespaces,
-            false => !has_namespace,
+        let is_across_namespaces = self.described.is_namespaced && !has_namespace;
+        let has_name = !request.name.is_empty();
+        // A list may be pinned to a name by its field selector.
+        let (place_fits, verb_fits) = match request.verb.as_str() {
+            "list" | "watch" if request.subresource.is_empty() => (true, true),
+            "deletecollection" => (true, !is_across_namespaces),
+            "create" if request.subresource.is_empty() => {
+                (!(is_across_namespaces && has_name), !is_across_namespaces && !has_name)
+            }
+            _ => (!(is_across_namespaces && has_name), has_name),
         };
-        if !place_fits || request.has_subpath {
+        if !place_fits || request.has_subpath || (has_namespace && !self.described.is_namespaced) {
             return Err(Status::unknown_resource());
+        }
+        if !verb_fits {
+            return Err(Status::method_not_allowed());
         }
         if request.subresource.is_empty() {
             return self.endpoints.endpoint(&request.verb);
@@ -249,9 +258,18 @@ impl Routes {
 
     pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
         let version = (request.group.clone(), request.version.clone());
-        let resources = self.resources.get(&version).ok_or_else(Status::page_not_found)?;
+        let Some(resources) = self.resources.get(&version) else {
+            let is_known = self.resources.keys().any(|(group, _)| *group == request.group);
+            return Err(if is_known { Status::unknown_resource() } else { Status::page_not_found() });
+        };
         let route = resources.get(&request.resource).ok_or_else(Status::unknown_resource)?;
         route.endpoint(request)
+    }
+
+    /// Why clients should not go on using the version that they ask, if they should not.
+    pub(super) fn deprecation(&self, request: &RequestInfo) -> Option<&'static str> {
+        let version = (request.group.clone(), request.version.clone());
+        self.resources.get(&version)?.get(&request.resource)?.described.deprecation
     }
 
     /// How metrics name the request: by what is registered, never by what a client made up.

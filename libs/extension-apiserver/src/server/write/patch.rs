@@ -79,7 +79,7 @@ async fn apply(
 }
 
 /// The object in the result; what was noticed in the patch counts like what is noticed in the result.
-fn read<T: DeserializeOwned>(
+fn read<T: Object + DeserializeOwned>(
     decoder: &Decoder,
     call: &Call,
     findings: &[String],

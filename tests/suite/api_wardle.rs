@@ -1,16 +1,21 @@
-//! The measure of `libs/extension-apiserver`: what k8s.io/sample-apiserver, written with k8s.io/apiserver, answers to each of
-//! several hundred requests.
+//! The library against Kubernetes' own: the same requests to `tests/wardle`, written with `libs/extension-apiserver`, and
+//! to k8s.io/sample-apiserver, written with k8s.io/apiserver.
 //!
-//! The requests lie in `api_wardle/corpus/*.http`, a scenario a file; Go's answers in `golden/wardle/*.json`, so that they
-//! can be compared with without Go. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records them anew.
+//! The requests lie in `api_wardle/corpus/*.http`, a scenario a file; Go's answers in `golden/wardle/*.json`, so that
+//! the comparison runs without Go. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records them anew. Where ours differ is
+//! written down in `differences.rs`, each with its reason.
 mod answer;
 mod compare;
 mod corpus;
+mod differences;
 mod exchange;
 
 use answer::Answer;
 use anyhow::{Context, Result, ensure};
-use cluster::suite::{Suite, skip};
+use cluster::{
+    suite::{Suite, skip},
+    wardle::Maker,
+};
 use corpus::Scenario;
 use exchange::Exchange;
 use std::path::{Path, PathBuf};
@@ -30,13 +35,13 @@ fn golden(scenario: &Scenario) -> Result<Answers> {
 }
 
 /// Every scenario with what one server answered. The server is started for this, and ended after it.
-async fn answers_of(name: &str) -> Result<Option<Vec<(Scenario, Answers)>>> {
+async fn answers_of(maker: Maker, name: &str) -> Result<Option<Vec<(Scenario, Answers)>>> {
     let suite = Suite::attach().await?;
     let Some(cluster) = suite.own() else {
         skip("the server needs the certificates of a cluster of our own")?;
         return Ok(None);
     };
-    let server = cluster.wardle(name).await?;
+    let server = cluster.wardle(maker, name).await?;
     server.start().await?;
     let exchange = Exchange::with(&server, cluster.directory())?;
     exchange.believed().await?;
@@ -51,7 +56,7 @@ async fn answers_of(name: &str) -> Result<Option<Vec<(Scenario, Answers)>>> {
 
 #[tokio::test]
 async fn go_answers_as_the_golden_files_say() -> Result<()> {
-    let Some(all) = answers_of("sample-apiserver").await? else { return Ok(()) };
+    let Some(all) = answers_of(Maker::Kubernetes, "sample-apiserver").await? else { return Ok(()) };
     let record = std::env::var_os("RECORD_GOLDEN").is_some_and(|record| record == "1");
     for (scenario, answers) in &all {
         if record {
@@ -61,5 +66,17 @@ async fn go_answers_as_the_golden_files_say() -> Result<()> {
         let changed = compare::scenario(&scenario.name, &golden(scenario)?, answers)?;
         ensure!(changed.is_empty(), "record the golden files anew: {changed:#?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn ours_answers_as_go_does_but_where_it_is_written_down() -> Result<()> {
+    let Some(all) = answers_of(Maker::Postern, "wardle").await? else { return Ok(()) };
+    let mut found = Vec::new();
+    for (scenario, ours) in &all {
+        found.extend(compare::scenario(&scenario.name, &golden(scenario)?, ours)?);
+    }
+    let judged = differences::judge(&found);
+    ensure!(judged.is_empty(), "{} surprises:\n{}", judged.len(), judged.join("\n"));
     Ok(())
 }

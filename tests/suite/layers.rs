@@ -29,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cluster", &["crds", "tools"]),
     ("tests", &["artifacts", "certs", "cluster", "crds", "extension-apiserver"]),
     ("bench", &["artifacts", "cluster", "crds"]),
+    ("wardle", &["extension-apiserver"]),
 ];
 
 #[test]

@@ -8,7 +8,7 @@ use crate::{
     network::Network,
     postern::Postern,
     process::Process,
-    wardle::Wardle,
+    wardle::{Maker, Wardle},
 };
 use anyhow::{Context, Result};
 use kube::Client;
@@ -143,8 +143,8 @@ impl Cluster {
     ///
     /// # Errors
     /// No port is free, or kube-apiserver refuses what the server needs: a ServiceAccount and its roles.
-    pub async fn wardle(&self, name: &str) -> Result<Wardle> {
-        Wardle::prepare(self, name).await
+    pub async fn wardle(&self, maker: Maker, name: &str) -> Result<Wardle> {
+        Wardle::prepare(self, maker, name).await
     }
 
     /// Ends kube-apiserver as a crash would.

@@ -89,7 +89,7 @@ fn endpoint_slice(postern: &PosternEndpoints) -> Value {
     })
 }
 
-async fn until(what: &str, check: impl AsyncFn() -> Result<()>) -> Result<()> {
+pub(crate) async fn until(what: &str, check: impl AsyncFn() -> Result<()>) -> Result<()> {
     let began = Instant::now();
     loop {
         match check().await {

@@ -1,11 +1,13 @@
-//! A server of `wardle.example.com`: k8s.io/sample-apiserver, by which `libs/extension-apiserver` is measured. It runs as a
-//! ServiceAccount of its own, keeps its objects in the cluster's etcd, and listens at the bridge's address.
+//! Servers of `wardle.example.com`: the library's, and k8s.io/sample-apiserver, by which the library is measured. Both
+//! run as the same ServiceAccount and serve with the same certificate, on a port that the bridge's address has.
+mod registration;
+
 use crate::{
     cluster::Cluster,
     control_plane,
     kubeconfig::{self, Credential},
     network::free_port,
-    postern::token,
+    postern::{program, token},
     process::Process,
 };
 use anyhow::Result;
@@ -15,21 +17,31 @@ use std::{net::SocketAddrV4, path::PathBuf, process::Command, time::Duration};
 const MANIFESTS: &str = include_str!("../manifests/wardle.yaml");
 const NAMESPACE: &str = "wardle";
 
+/// Who wrote the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maker {
+    /// `tests/wardle`, written with `libs/extension-apiserver`; objects live in its memory.
+    Postern,
+    /// k8s.io/sample-apiserver, written with k8s.io/apiserver; objects live in the cluster's etcd.
+    Kubernetes,
+}
+
 /// One server of `wardle.example.com`.
 #[derive(Clone)]
 pub struct Wardle {
     cluster: Cluster,
+    maker: Maker,
     name: String,
     /// Where it listens, with TLS.
     pub address: SocketAddrV4,
 }
 
 impl Wardle {
-    pub(crate) async fn prepare(cluster: &Cluster, name: &str) -> Result<Self> {
+    pub(crate) async fn prepare(cluster: &Cluster, maker: Maker, name: &str) -> Result<Self> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
         cluster.kubectl().run_with_input(&arguments, MANIFESTS).await?;
         let address = free_port(cluster.network().address(), 7443)?;
-        let wardle = Self { cluster: cluster.clone(), name: name.to_owned(), address };
+        let wardle = Self { cluster: cluster.clone(), maker, name: name.to_owned(), address };
         let token = token(cluster.client(), NAMESPACE, "wardle").await?;
         let server = cluster.endpoints().kube_apiserver;
         let directory = cluster.directory();
@@ -44,7 +56,10 @@ impl Wardle {
     /// # Errors
     /// The program is not there and cannot be built, or does not become ready.
     pub async fn start(&self) -> Result<()> {
-        let mut command = self.command().await?;
+        let mut command = match self.maker {
+            Maker::Postern => self.ours()?,
+            Maker::Kubernetes => self.theirs().await?,
+        };
         self.process().start(&mut command)?;
         let client = self.client().await?;
         let ready = async || {
@@ -83,7 +98,14 @@ impl Wardle {
         control_plane::client(&self.direct_kubeconfig()).await
     }
 
-    async fn command(&self) -> Result<Command> {
+    fn ours(&self) -> Result<Command> {
+        let mut command = Command::new(program("WARDLE_BIN", "wardle")?);
+        command.arg(format!("--kubeconfig={}", self.kubeconfig().display()));
+        command.arg(format!("--listen={}", self.address)).args(self.certificate());
+        Ok(command)
+    }
+
+    async fn theirs(&self) -> Result<Command> {
         let program = tokio::task::spawn_blocking(tools::sample_apiserver).await??;
         let mut command = Command::new(program);
         for flag in ["kubeconfig", "authentication-kubeconfig", "authorization-kubeconfig"] {

@@ -3,15 +3,24 @@ use crate::{cluster::Cluster, endpoint::Endpoint, listen::ApiListeners, tasks::T
 use apiserver::{Apiserver, ArtifactListener, Config};
 use artifacts::Store;
 use extension_apiserver::{
+    audit::JsonLines,
     authn::{self, Authenticator},
     authz::{self, Authorizer},
     metrics::Metrics,
     serve::ClientCertificates,
-    server::Server,
+    server::{Lifecycle, Server},
 };
 use std::sync::Arc;
 use telemetry::{metrics::Registry, ready::Readiness};
-use tokio_util::sync::CancellationToken;
+
+/// How the role is run, whatever it serves.
+pub(crate) struct Operation {
+    /// Takes a record of each request.
+    pub(crate) audit: Option<JsonLines>,
+    pub(crate) metrics: Metrics,
+    /// Everything ends with it.
+    pub(crate) lifecycle: Lifecycle,
+}
 
 /// The role, built.
 pub(crate) struct Api {
@@ -22,21 +31,24 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Begins to learn whom to believe; all else waits for [`Api::start`]. Everything ends at `shutdown`.
+    /// Begins to learn whom to believe; all else waits for [`Api::start`].
     pub(crate) fn new(
         cluster: &Cluster,
         store: Arc<dyn Store>,
         listeners: ApiListeners,
-        metrics: Metrics,
-        shutdown: CancellationToken,
+        operation: Operation,
     ) -> anyhow::Result<Self> {
+        let Operation { audit, metrics, lifecycle } = operation;
         let (client, reviews) = (cluster.client.clone(), cluster.reviews.clone());
         let whom = authn::Options { metrics: metrics.clone(), ..authn::Options::default() };
         let what = authz::Options { metrics: metrics.clone(), ..authz::Options::default() };
-        let authenticator = Authenticator::start(client.clone(), reviews.clone(), whom, shutdown.clone());
+        let authenticator =
+            Authenticator::start(client.clone(), reviews.clone(), whom, lifecycle.draining().clone());
         let authorizer = Authorizer::new(reviews, what);
-        let config = Config { client, store, authenticator: authenticator.clone(), authorizer, metrics };
-        let apiserver = Apiserver::new(config, shutdown)?;
+        let authenticated = authenticator.clone();
+        let config =
+            Config { client, store, authenticator: authenticated, authorizer, audit, metrics, lifecycle };
+        let apiserver = Apiserver::new(config)?;
         Ok(Self {
             authenticator,
             server: Endpoint { listener: listeners.apiserver, handler: apiserver.server.clone() },

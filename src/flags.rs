@@ -8,7 +8,7 @@ use clap::{
     builder::TypedValueParser as _,
 };
 use ipnet::IpNet;
-use std::{num::NonZeroU16, path::PathBuf};
+use std::{num::NonZeroU16, path::PathBuf, time::Duration};
 use telemetry::logs::Format;
 use url::Url;
 
@@ -73,6 +73,8 @@ pub(crate) struct Flags {
     pub(crate) controller: ControllerFlags,
     #[command(flatten)]
     pub(crate) logs: LogFlags,
+    #[command(flatten)]
+    pub(crate) shutdown: ShutdownFlags,
 }
 
 /// Where to listen.
@@ -217,6 +219,26 @@ pub(crate) struct LogFlags {
     /// What is logged: error, warn, info, debug or trace, or levels by module as in info,controller=debug
     #[arg(long = "log-level", env = "POSTERN_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub(crate) level: String,
+    /// Where each request to the aggregated API is recorded, a line of JSON in the shape of audit.k8s.io/v1 without
+    /// bodies: a file that is appended to, or - for standard output [default: nowhere]
+    #[arg(long = "audit-log", env = "POSTERN_AUDIT_LOG", value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+}
+
+/// The end.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Shutdown")]
+pub(crate) struct ShutdownFlags {
+    /// How long requests are served as before after the first SIGTERM or SIGINT, while /readyz fails, so that clients
+    /// turn to other replicas. Then nothing new is taken and what runs is finished. A second signal ends at once
+    #[arg(
+        long = "shutdown-delay",
+        env = "POSTERN_SHUTDOWN_DELAY",
+        value_name = "DURATION",
+        default_value = "5s",
+        value_parser = value::delay
+    )]
+    pub(crate) delay: Duration,
 }
 
 /// A kind of object to work on.

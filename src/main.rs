@@ -1,6 +1,7 @@
 //! The program: reads the command line and wires the parts of a role together. What the parts do is their crates'.
 mod admin;
 mod api;
+mod audit;
 mod cluster;
 mod descriptors;
 mod endpoint;

@@ -1,5 +1,6 @@
 //! What must be in place before requests are welcome. Each of these runs until shutdown.
 use artifacts::{Chain, Store};
+use extension_apiserver::server::Lifecycle;
 use std::{sync::Arc, time::Duration};
 use telemetry::ready::Gate;
 use tokio::time;
@@ -8,11 +9,12 @@ use tracing::warn;
 
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Open until shutdown begins, so that clients turn to other replicas while this one drains.
-pub(crate) async fn until(gate: Gate, shutdown: CancellationToken) -> anyhow::Result<()> {
+/// Open until shutdown begins, so that clients turn to other replicas before this one drains.
+pub(crate) async fn until_stopping(gate: Gate, lifecycle: Lifecycle) -> anyhow::Result<()> {
     gate.open();
-    shutdown.cancelled().await;
+    lifecycle.stopping().cancelled().await;
     gate.close();
+    lifecycle.draining().cancelled().await;
     Ok(())
 }
 

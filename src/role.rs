@@ -40,7 +40,7 @@ impl Role {
     /// Whether a flag changes nothing for it.
     pub(crate) fn ignores(self, flag: &str) -> bool {
         match flag {
-            "apiserver-listen" | "artifacts-listen" => !self.serves_api(),
+            "apiserver-listen" | "artifacts-listen" | "audit-log" => !self.serves_api(),
             "webhook-listen" => !self.admits(),
             "store" => !self.serves_api() && !self.reconciles(),
             "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"

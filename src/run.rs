@@ -1,8 +1,8 @@
 //! Builds the parts of a role, then runs them until shutdown.
 use crate::{
     admin::AdminPort,
-    api::Api,
-    cluster,
+    api::{Api, Operation},
+    audit, cluster,
     endpoint::Endpoint,
     flags::Flags,
     listen::Listeners,
@@ -16,7 +16,7 @@ use crate::{
 };
 use anyhow::bail;
 use artifacts::Store;
-use extension_apiserver::{metrics::Metrics, serve::ClientCertificates};
+use extension_apiserver::{metrics::Metrics, serve::ClientCertificates, server::Lifecycle};
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
@@ -26,9 +26,9 @@ use webhook::Webhook;
 
 /// Runs a role until it is told to stop.
 pub(crate) async fn run(role: Role, flags: Flags) -> anyhow::Result<()> {
-    let shutdown = Shutdown::on_signals()?;
-    let drain = shutdown.drain.clone();
-    let work = async { Parts::build(role, &flags, drain.clone()).await?.run(drain).await };
+    let shutdown = Shutdown::on_signals(flags.shutdown.delay)?;
+    let lifecycle = shutdown.lifecycle;
+    let work = async { Parts::build(role, &flags, lifecycle.clone()).await?.run(lifecycle).await };
     tokio::select! {
         ended = work => ended,
         () = shutdown.abort.cancelled() => bail!("told to stop twice, running work was dropped"),
@@ -66,7 +66,8 @@ struct Parts {
 
 impl Parts {
     /// What is wrong with flags or machine shows here, before anything runs.
-    async fn build(role: Role, flags: &Flags, drain: CancellationToken) -> anyhow::Result<Self> {
+    async fn build(role: Role, flags: &Flags, lifecycle: Lifecycle) -> anyhow::Result<Self> {
+        let drain = lifecycle.draining().clone();
         let url = role.store(flags.artifacts.store.as_ref())?;
         announce(role, flags, url.as_ref());
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
@@ -75,14 +76,17 @@ impl Parts {
         let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;
-        let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain.clone());
+        let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
         let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
             Some(store) => Reconciler::new(flags, &cluster, store, controller::Metrics::register(counted))?,
             None => None,
         };
         let api = match listeners.api.zip(store.clone()) {
-            Some((listeners, store)) => Some(Api::new(&cluster, store, listeners, requests, drain)?),
+            Some((listeners, store)) => {
+                let operation = Operation { audit: audit::open(flags)?, metrics: requests, lifecycle };
+                Some(Api::new(&cluster, store, listeners, operation)?)
+            }
             None => None,
         };
         if let Some(api) = &api {
@@ -96,10 +100,11 @@ impl Parts {
 
     /// Everything starts at once and waits for what it needs. The admin port answers first and last, since it tells
     /// how starting and draining are going.
-    async fn run(self, drain: CancellationToken) -> anyhow::Result<()> {
+    async fn run(self, lifecycle: Lifecycle) -> anyhow::Result<()> {
+        let drain = lifecycle.draining().clone();
         let (certificate, readiness) = (self.certificate, self.readiness);
         let mut tasks = Tasks::new(drain.clone());
-        tasks.spawn("shutdown", ready::until(readiness.gate("shutdown"), drain.clone()));
+        tasks.spawn("shutdown", ready::until_stopping(readiness.gate("shutdown"), lifecycle));
         let certified = readiness.gate("certificate");
         tasks.spawn("certificate", certificate.clone().watch(certified, drain.clone()));
         if let Some((store, stock)) = self.store {

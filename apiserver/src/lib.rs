@@ -17,8 +17,9 @@ pub use artifact_listener::ArtifactListener;
 use artifacts::Store;
 use extension_apiserver::{
     access::{Authenticate, Authorize},
+    audit::JsonLines,
     metrics::Metrics,
-    server::{BuildError, Builder, Server, SubresourceVerbs, VersionInfo},
+    server::{BuildError, Builder, Lifecycle, Server, SubresourceVerbs, VersionInfo},
 };
 use kube::{Api, Client};
 use resources::{artifact::NamedArtifact, content::Content};
@@ -37,8 +38,12 @@ pub struct Config<N, Z> {
     pub authenticator: N,
     /// Whether they may.
     pub authorizer: Z,
+    /// Takes a record of each request.
+    pub audit: Option<JsonLines>,
     /// Where requests are counted.
     pub metrics: Metrics,
+    /// How the server ends: watches, and the task that keeps it current, with it.
+    pub lifecycle: Lifecycle,
 }
 
 /// The aggregated API, and the task that keeps it current.
@@ -52,21 +57,22 @@ pub struct Apiserver {
 }
 
 impl Apiserver {
-    /// Registers every resource. Watches end at `shutdown`.
+    /// Registers every resource.
     ///
     /// # Errors
     /// Resources that contradict each other, which the tests of this crate exclude.
-    pub fn new<N: Authenticate, Z: Authorize>(
-        config: Config<N, Z>,
-        shutdown: CancellationToken,
-    ) -> Result<Self, BuildError> {
+    pub fn new<N: Authenticate, Z: Authorize>(config: Config<N, Z>) -> Result<Self, BuildError> {
         let sources = Sources::new();
-        let run = Server::builder()
+        let shutdown = config.lifecycle.draining().clone();
+        let mut run = Server::builder()
             .authenticator(config.authenticator)
             .authorizer(config.authorizer)
             .metrics(config.metrics)
             .version(VersionInfo::of(env!("CARGO_PKG_VERSION")))
-            .shutdown(shutdown.clone());
+            .shutdown(config.lifecycle);
+        if let Some(audit) = config.audit {
+            run = run.audit(audit);
+        }
         let shelf = Shelf::new(config.store, sources.clone());
         let server = serving(run, &sources, &shelf)?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
@@ -82,7 +88,7 @@ impl Apiserver {
         self.sources.is_ready()
     }
 
-    /// Keeps the sources current until `shutdown`.
+    /// Keeps the sources current until the server drains.
     pub async fn feed(&self) {
         feed::run(Api::all(self.client.clone()), self.sources.clone(), self.shutdown.clone()).await;
     }

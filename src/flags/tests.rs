@@ -33,7 +33,11 @@ fn the_help_of_a_role_tells_of_its_own_flags_alone() {
         command.find_subcommand_mut(role).expect("a role").render_help().to_string()
     };
     for (role, own, other) in [
-        ("webhook", "--webhook-listen", ["--store", "--concurrency", "--artifacts-listen", "Controller:"]),
+        (
+            "webhook",
+            "--webhook-listen",
+            ["--audit-log", "--concurrency", "--artifacts-listen", "Controller:"],
+        ),
         ("apiserver", "--store", ["--webhook-listen", "--concurrency", "--allow-egress", "--kinds"]),
         (
             "controller",
@@ -66,6 +70,7 @@ fn the_defaults_are_those_that_the_docs_promise() {
     assert_eq!(flags.artifacts.max_unpacked_size, Size(400 << 20));
     assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (16, true));
     assert_eq!((flags.logs.format, flags.logs.level.as_str()), (Format::Json, "info"));
+    assert_eq!((flags.logs.audit, flags.shutdown.delay), (None, Duration::from_secs(5)));
 }
 
 #[test]
@@ -96,6 +101,7 @@ fn what_makes_no_sense_is_refused() {
         (["--tls-cert=/a"], ErrorKind::MissingRequiredArgument),
         (["--kinds=Pod"], ErrorKind::InvalidValue),
         (["--log-format=xml"], ErrorKind::InvalidValue),
+        (["--shutdown-delay=5"], ErrorKind::ValueValidation),
         (["--no-such-flag"], ErrorKind::UnknownArgument),
     ] {
         assert_eq!(parse(&args).expect_err(args[0]).kind(), kind, "{}", args[0]);

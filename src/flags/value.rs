@@ -1,6 +1,6 @@
 //! Values of flags that need more than their type, and what is said of bad ones.
 use ipnet::IpNet;
-use std::{net::IpAddr, num::NonZeroU16};
+use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use url::Url;
 
 /// A range, or a single address for the range that holds nothing else.
@@ -40,6 +40,13 @@ pub(super) fn namespace(text: &str) -> Result<String, &'static str> {
     if is_label { Ok(text.to_owned()) } else { Err("must be the name of a namespace, as in postern-system") }
 }
 
+/// How long to wait before the end. A longer wait is ended by the kubelet's SIGKILL in most installations.
+pub(super) fn delay(text: &str) -> Result<Duration, &'static str> {
+    const LONGEST: Duration = Duration::from_secs(600);
+    let delay = crds::duration::parse(text).ok().filter(|delay| *delay <= LONGEST);
+    delay.ok_or("must be a duration up to 10m, as in 5s")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +77,15 @@ mod tests {
         assert!(namespace("a-1").is_ok() && namespace(&"a".repeat(63)).is_ok());
         for text in ["", "BAD_NS", "-a", "a-", "a.b", &"a".repeat(64)] {
             assert!(namespace(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_delay_is_a_duration_of_minutes_at_most() {
+        assert_eq!(delay("1m5s"), Ok(Duration::from_secs(65)));
+        assert_eq!(delay("0s"), Ok(Duration::ZERO));
+        for text in ["", "5", "-1s", "11m", "1e99h"] {
+            assert_eq!(delay(text), Err("must be a duration up to 10m, as in 5s"), "{text}");
         }
     }
 

@@ -130,6 +130,8 @@ impl Postern {
             ])
             .arg(format!("--deny-egress={}", self.network.services()))
             .arg(format!("--deny-egress={}", self.network.pods()))
+            // Who stops it here has no other replica to turn to.
+            .arg("--shutdown-delay=0s")
             .args(&self.flags);
         Ok(command)
     }

@@ -62,7 +62,8 @@ impl Lifecycle {
         &self.stopping
     }
 
-    /// Cancelled when nothing new is to be accepted any more.
+    /// Cancelled when nothing new is to be accepted any more. Whoever cancels it has the server drain at once, without the
+    /// delay: for a program of which a part failed.
     pub fn draining(&self) -> &CancellationToken {
         &self.draining
     }
@@ -74,8 +75,12 @@ impl Lifecycle {
     }
 
     async fn end(self, options: LifecycleOptions) {
-        self.stopping.cancelled().await;
-        sleep(options.shutdown_delay).await;
+        let told = async {
+            self.stopping.cancelled().await;
+            sleep(options.shutdown_delay).await;
+        };
+        self.draining.run_until_cancelled(told).await;
+        self.stopping.cancel();
         self.draining.cancel();
         for group in self.watches.iter() {
             group.cancel();
@@ -107,6 +112,16 @@ mod tests {
         assert!(lifecycle.stopping().is_cancelled());
         tokio::task::yield_now().await;
         assert!(lifecycle.draining().cancelled().now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_cannot_wait_drains_without_the_delay() {
+        let delay = Duration::from_secs(3_600);
+        let options = LifecycleOptions { shutdown_delay: delay, ..LifecycleOptions::default() };
+        let lifecycle = Lifecycle::start(CancellationToken::new(), options);
+        lifecycle.draining().cancel();
+        lifecycle.stopping().cancelled().await;
+        lifecycle.end_of_watch().cancelled().await;
     }
 
     #[tokio::test]

@@ -2,7 +2,9 @@
 //!
 //! In this order: the front proxy (kube-apiserver, naming a user in headers), a client certificate, a bearer token that
 //! kube-apiserver vouches for. The first that succeeds wins. A proof that does not hold means 401; only a request without
-//! any proof is anonymous. Whom to believe comes from a ConfigMap that kube-apiserver keeps, followed while it changes.
+//! any proof is anonymous. Whom to believe comes from a ConfigMap that kube-apiserver keeps, followed while it changes, unless
+//! [`TrustOverrides`] say otherwise. A server that may not read it runs on, believes no front proxy, is not ready, and says
+//! which binding is missing, where Go's library ends the program: the binding may come a moment later.
 //!
 //! ```no_run
 //! use extension_apiserver::{authn, authz, review};
@@ -24,10 +26,11 @@ mod authorities;
 mod certificate;
 mod follow;
 mod front_proxy;
+mod overrides;
 mod refusal;
 mod strip;
 mod token;
-mod trust;
+pub(crate) mod trust;
 
 use crate::{
     access::{Authenticate, UserInfo},
@@ -50,6 +53,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 use trust::Trust;
 
+pub use overrides::{RequestHeader, TrustOverrides};
+
 /// The user of a request without any proof.
 pub const ANONYMOUS: &str = "system:anonymous";
 /// The group of everybody with a proof.
@@ -64,6 +69,8 @@ pub struct Options {
     pub anonymous: Anonymous,
     /// How long kube-apiserver's word on a token is good for: a token that it revokes works here this much longer.
     pub token_lifetime: Duration,
+    /// Whom to believe where the ConfigMap is not to decide.
+    pub overrides: TrustOverrides,
     /// Counts the reviews asked of kube-apiserver, and looks how long client certificates have left.
     pub metrics: Metrics,
 }
@@ -84,6 +91,7 @@ impl Default for Options {
         Self {
             anonymous: Anonymous::Everywhere,
             token_lifetime: Duration::from_secs(10),
+            overrides: TrustOverrides::default(),
             metrics: Metrics::default(),
         }
     }
@@ -104,7 +112,7 @@ struct Inner {
 }
 
 impl Authenticator {
-    /// Starts to follow the ConfigMap with `client` until `shutdown`, and asks about tokens with `reviews`, a client made
+    /// Starts to follow the ConfigMap with `client` until `shutdown`, unless it is overridden, and asks about tokens with `reviews`, a client made
     /// from [`crate::review::client_config`].
     ///
     /// Until the ConfigMap is read nobody is believed for being the front proxy: see [`Self::ready`].
@@ -114,9 +122,12 @@ impl Authenticator {
         options: Options,
         shutdown: CancellationToken,
     ) -> Self {
+        let overrides = options.overrides.clone();
         let authenticator = Self::new(through(reviews), options);
         let current = Arc::clone(&authenticator.0.current);
-        tokio::spawn(async move { shutdown.run_until_cancelled(follow(client, &current)).await });
+        let following =
+            async move { shutdown.run_until_cancelled(follow(client, overrides, &current)).await };
+        tokio::spawn(following);
         authenticator
     }
 

@@ -1,5 +1,8 @@
 //! Keeps the trust true: follows the ConfigMap for as long as the server runs.
-use super::trust::Trust;
+use super::{
+    overrides::TrustOverrides,
+    trust::{NAME, NAMESPACE, Trust},
+};
 use arc_swap::ArcSwap;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -14,9 +17,6 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tracing::{info, warn};
-
-const NAMESPACE: &str = "kube-system";
-const NAME: &str = "extension-apiserver-authentication";
 
 /// How often authorities are checked for having expired.
 const RECHECK: Duration = Duration::from_secs(60);
@@ -77,17 +77,20 @@ impl Current {
     }
 }
 
-/// Runs until dropped.
-pub(crate) async fn follow(client: kube::Client, current: &Current) {
+/// Runs until dropped. What `overrides` say counts from the first moment.
+pub(crate) async fn follow(client: kube::Client, overrides: TrustOverrides, current: &Current) {
+    let mut seen = Seen { overrides, ..Seen::default() };
+    if seen.overrides.is_enough() {
+        seen.apply(ConfigMap::default(), current);
+    }
     let api = Api::<ConfigMap>::namespaced(client, NAMESPACE);
     let only_this = watcher::Config::default().fields(&format!("metadata.name={NAME}"));
     let mut events = pin!(watcher(api, only_this).default_backoff());
     let mut recheck = interval(RECHECK);
     recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = Seen::default();
     loop {
         tokio::select! {
-            event = events.next() => match event {
+            event = events.next(), if !seen.overrides.skip_lookup => match event {
                 Some(Ok(event)) => seen.take(event, current),
                 Some(Err(error)) => current.trouble(&advice(&error)),
                 None => return,
@@ -100,6 +103,7 @@ pub(crate) async fn follow(client: kube::Client, current: &Current) {
 /// The ConfigMap as last seen.
 #[derive(Default)]
 struct Seen {
+    overrides: TrustOverrides,
     listed: Option<ConfigMap>,
     data: Option<BTreeMap<String, String>>,
 }
@@ -119,7 +123,7 @@ impl Seen {
     }
 
     fn apply(&mut self, object: ConfigMap, current: &Current) {
-        let data = self.data.insert(object.data.unwrap_or_default());
+        let data = self.data.insert(self.overrides.over(object.data.unwrap_or_default()));
         current.update(data, UnixTime::now());
     }
 

@@ -7,13 +7,18 @@ use rustls_pki_types::UnixTime;
 use std::collections::BTreeMap;
 use thiserror::Error;
 
-const CLIENT_CA: &str = "client-ca-file";
-const PROXY_CA: &str = "requestheader-client-ca-file";
-const ALLOWED_NAMES: &str = "requestheader-allowed-names";
-const USERNAME_HEADERS: &str = "requestheader-username-headers";
-const UID_HEADERS: &str = "requestheader-uid-headers";
-const GROUP_HEADERS: &str = "requestheader-group-headers";
-const EXTRA_PREFIXES: &str = "requestheader-extra-headers-prefix";
+/// Where the ConfigMap lies.
+pub(crate) const NAMESPACE: &str = "kube-system";
+/// What it is called.
+pub(crate) const NAME: &str = "extension-apiserver-authentication";
+
+pub(super) const CLIENT_CA: &str = "client-ca-file";
+pub(super) const PROXY_CA: &str = "requestheader-client-ca-file";
+pub(super) const ALLOWED_NAMES: &str = "requestheader-allowed-names";
+pub(super) const USERNAME_HEADERS: &str = "requestheader-username-headers";
+pub(super) const UID_HEADERS: &str = "requestheader-uid-headers";
+pub(super) const GROUP_HEADERS: &str = "requestheader-group-headers";
+pub(super) const EXTRA_PREFIXES: &str = "requestheader-extra-headers-prefix";
 
 /// What is believed at one moment. The default believes nobody.
 #[derive(Clone, Debug, Default)]

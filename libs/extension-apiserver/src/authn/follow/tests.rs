@@ -1,6 +1,6 @@
 //! What readiness is told while the ConfigMap comes, breaks and goes.
 use super::*;
-use crate::pki::Authority;
+use crate::{authn::overrides::RequestHeader, pki::Authority};
 
 fn config_map(pairs: &[(&str, String)]) -> ConfigMap {
     let data = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
@@ -66,4 +66,19 @@ fn what_was_read_outlives_errors_and_deletion() {
 
     assert_eq!(current.obstacle(), None);
     assert!(current.trust.load().front_proxy.is_some());
+}
+
+#[test]
+fn a_front_proxy_that_is_given_is_trusted_without_the_config_map() {
+    let request_header = Some(RequestHeader::new(Authority::new().pem(), ["proxy".to_owned()]));
+    let overrides = TrustOverrides { request_header, ..TrustOverrides::default() };
+    assert!(overrides.is_enough() && !TrustOverrides::default().is_enough());
+    let (current, mut seen) = (Current::default(), Seen { overrides, ..Seen::default() });
+    seen.apply(ConfigMap::default(), &current);
+    assert_eq!(current.obstacle(), None);
+
+    seen.take(watcher::Event::Apply(usual()), &current);
+    let trust = current.trust.load();
+    let proxy = trust.front_proxy.as_ref().expect("a front proxy");
+    assert_eq!(proxy.allowed_names, ["proxy"], "the ConfigMap's is another one");
 }

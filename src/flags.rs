@@ -52,10 +52,32 @@ pub(crate) enum Command {
     Controller(Box<Flags>),
     /// Do all of this in one process
     All(Box<Flags>),
+    /// Find out why kube-apiserver does not reach the aggregated API, and what to do. Ends with 1 if something is found
+    Doctor(DoctorFlags),
     /// Print the CRDs as YAML
     Crds,
     /// Print the version
     Version,
+}
+
+/// What to look at.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorFlags {
+    /// How to reach the cluster, as somebody who may read it; without it, the ServiceAccount of the pod is used
+    #[arg(long, env = "POSTERN_KUBECONFIG", value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The namespace of Postern
+    #[arg(
+        long,
+        env = "POSTERN_NAMESPACE",
+        value_name = "NAME",
+        default_value = "postern-system",
+        value_parser = value::namespace
+    )]
+    pub(crate) namespace: String,
+    /// The ServiceAccount under which the aggregated API runs
+    #[arg(long, env = "POSTERN_SERVICE_ACCOUNT", value_name = "NAME", default_value = "postern")]
+    pub(crate) service_account: String,
 }
 
 /// The flags of all roles.

@@ -4,6 +4,7 @@ mod api;
 mod audit;
 mod cluster;
 mod descriptors;
+mod doctor;
 mod endpoint;
 mod flags;
 mod listen;
@@ -19,13 +20,14 @@ mod tls;
 
 use anyhow::{Context as _, anyhow};
 use artifacts::Chain;
-use flags::{Cli, Command, Flags};
+use flags::{Cli, Command, DoctorFlags, Flags};
 use role::Role;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 use telemetry::logs;
+use tokio::runtime::Runtime;
 
 /// kube tells of each retry, and calls each failed request an error. We report both ourselves, with what they mean.
 const QUIET: &str = "kube_runtime=error,kube_client=error,kube_client::client::builder=off";
@@ -37,25 +39,41 @@ fn main() -> ExitCode {
         Command::Webhook(flags) => start(Role::Webhook, *flags),
         Command::Controller(flags) => start(Role::Controller, *flags),
         Command::All(flags) => start(Role::All, *flags),
+        Command::Doctor(flags) => return examined(flags),
         Command::Crds => {
             crds::manifests::yaml().context("failed to write the CRDs").and_then(|text| print(&text))
         }
         Command::Version => print(concat!("postern ", env!("CARGO_PKG_VERSION"), "\n")),
     };
-    if let Err(error) = ended {
-        // A closed standard error is no reason to panic.
-        let _closed = writeln!(io::stderr(), "postern: {}", Chain(error.as_ref()));
-        return ExitCode::FAILURE;
+    ended.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // A closed standard error is no reason to panic.
+    let _closed = writeln!(io::stderr(), "postern: {}", Chain(error.as_ref()));
+    ExitCode::FAILURE
+}
+
+/// 0: nothing found. 1: something, or it could not be looked for.
+fn examined(flags: DoctorFlags) -> ExitCode {
+    let found = runtime().and_then(|runtime| runtime.block_on(doctor::run(flags)));
+    match found.and_then(|(text, is_well)| print(&text).map(|()| is_well)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
     }
-    ExitCode::SUCCESS
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    provider.install_default().map_err(|_| anyhow!("another crypto provider is installed already"))?;
+    Runtime::new().context("failed to start the runtime")
 }
 
 fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
     logs::init(flags.logs.format, &format!("{QUIET},{}", flags.logs.level))?;
     descriptors::raise_limit();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    provider.install_default().map_err(|_| anyhow!("another crypto provider is installed already"))?;
-    let runtime = tokio::runtime::Runtime::new().context("failed to start the runtime")?;
+    let runtime = runtime()?;
     let ended = runtime.block_on(run::run(role, flags));
     // Whatever still blocks a thread has had its time.
     runtime.shutdown_background();

@@ -142,6 +142,7 @@ pub mod collection;
 pub mod convert;
 mod decode;
 mod discovery;
+pub mod doctor;
 mod encode;
 mod hex;
 mod live;

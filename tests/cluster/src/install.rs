@@ -19,7 +19,7 @@ const REGISTRATION: &str = include_str!("../../../deploy/registration.yaml");
 pub(crate) async fn prepare(kubectl: &Kubectl, postern: &PosternEndpoints) -> Result<()> {
     let crds = crds::manifests::yaml().context("failed to print the CRDs")?;
     let service = serde_saphyr::to_string(&service_without_selector()?)?;
-    let slice = serde_saphyr::to_string(&endpoint_slice(postern))?;
+    let slice = serde_saphyr::to_string(&endpoint_slice("postern", postern, true))?;
     let all = [NAMESPACE, ROLES, USER_ROLES, &service, &slice, &crds].join("\n---\n");
     apply(kubectl, &all).await?;
     let established = ["wait", "--for=condition=Established", "crd/externalsources.source.flux.oddkin.co"];
@@ -69,18 +69,19 @@ fn service_without_selector() -> Result<Value> {
     Ok(service)
 }
 
-fn endpoint_slice(postern: &PosternEndpoints) -> Value {
+/// What the endpoint controller would write about one Postern.
+pub(crate) fn endpoint_slice(name: &str, postern: &PosternEndpoints, is_ready: bool) -> Value {
     let port = |name: &str, port: u16| json!({ "name": name, "port": port, "protocol": "TCP" });
     json!({
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": "postern",
+            "name": name,
             "namespace": "postern-system",
             "labels": { "kubernetes.io/service-name": "postern" },
         },
         "addressType": "IPv4",
-        "endpoints": [{ "addresses": [postern.apiserver.ip()], "conditions": { "ready": true } }],
+        "endpoints": [{ "addresses": [postern.apiserver.ip()], "conditions": { "ready": is_ready } }],
         "ports": [
             port("apiserver", postern.apiserver.port()),
             port("webhook", postern.webhook.port()),

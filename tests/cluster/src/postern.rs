@@ -21,7 +21,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddrV4, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Output},
     time::Duration,
 };
 
@@ -90,6 +90,16 @@ impl Postern {
             json!({ "metadata": { "annotations": { "postern.dev/touched": jiff::Timestamp::now() } } });
         slices.patch("postern", &PatchParams::default(), &Patch::Merge(&touched)).await?;
         Ok(())
+    }
+
+    /// Code and outputs of `postern doctor`, run by the administrator.
+    ///
+    /// # Errors
+    /// The program is not built.
+    pub async fn doctor(&self) -> Result<Output> {
+        let mut command = Command::new(program("POSTERN_BIN", "postern")?);
+        command.arg("doctor").arg("--kubeconfig").arg(self.directory.kubeconfig());
+        tokio::task::spawn_blocking(move || command.output().context("failed to run postern doctor")).await?
     }
 
     /// Its process id, while it runs.
@@ -164,7 +174,8 @@ fn beside(program: &Path) -> &Path {
     if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }
 }
 
-fn is_ready(admin: SocketAddrV4) -> bool {
+/// What its `/readyz` says; never from a runtime's thread, which it would block.
+pub(crate) fn is_ready(admin: SocketAddrV4) -> bool {
     let ask = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect_timeout(&admin.into(), Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;

@@ -9,6 +9,8 @@ mod compare;
 mod corpus;
 mod differences;
 mod exchange;
+mod kubectl;
+mod registered;
 
 use answer::Answer;
 use anyhow::{Context, Result, ensure};

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     net::{Ipv4Addr, SocketAddrV4, TcpListener},
     os::{
@@ -16,6 +17,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -114,12 +116,16 @@ impl Network {
     }
 }
 
+/// What was given out, so that two who ask at once do not get the same before one of them listens.
+static GIVEN: Mutex<BTreeSet<SocketAddrV4>> = Mutex::new(BTreeSet::new());
+
 /// A port that is free at this address now, from `preferred` on, and below those that the kernel hands to clients: a
 /// server that restarts must find its port again.
 pub(crate) fn free_port(address: Ipv4Addr, preferred: u16) -> Result<SocketAddrV4> {
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     (preferred..32_000)
         .map(|port| SocketAddrV4::new(address, port))
-        .find(|candidate| TcpListener::bind(candidate).is_ok())
+        .find(|candidate| TcpListener::bind(candidate).is_ok() && given.insert(*candidate))
         .with_context(|| format!("no port from {preferred} on is free at {address}"))
 }
 

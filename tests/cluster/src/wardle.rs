@@ -37,11 +37,21 @@ pub struct Wardle {
 }
 
 impl Wardle {
+    /// One that was prepared already.
+    pub fn at(cluster: &Cluster, maker: Maker, name: &str, address: SocketAddrV4) -> Self {
+        Self { cluster: cluster.clone(), maker, name: name.to_owned(), address }
+    }
+
     pub(crate) async fn prepare(cluster: &Cluster, maker: Maker, name: &str) -> Result<Self> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
         cluster.kubectl().run_with_input(&arguments, MANIFESTS).await?;
-        let address = free_port(cluster.network().address(), 7443)?;
-        let wardle = Self { cluster: cluster.clone(), maker, name: name.to_owned(), address };
+        let preferred = match maker {
+            Maker::Postern => 7543,
+            // Its golden answers tell of this port.
+            Maker::Kubernetes => 7443,
+        };
+        let address = free_port(cluster.network().address(), preferred)?;
+        let wardle = Self::at(cluster, maker, name, address);
         let token = token(cluster.client(), NAMESPACE, "wardle").await?;
         let server = cluster.endpoints().kube_apiserver;
         let directory = cluster.directory();

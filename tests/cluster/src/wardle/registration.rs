@@ -34,6 +34,9 @@ impl Wardle {
             }
             let known = kubectl.run(&["api-resources", "--cached=false", "--api-group", GROUP]).await?;
             ensure!(known.contains("flunders"), "discovery knows {known:?}");
+            // Until kube-apiserver has read it, kubectl takes the server for one that cannot validate fields.
+            let documents = kubectl.run(&["get", "--raw", "/openapi/v3"]).await?;
+            ensure!(documents.contains(GROUP), "OpenAPI does not know {GROUP}");
             Ok(())
         })
         .await

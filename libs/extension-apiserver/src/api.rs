@@ -2,8 +2,9 @@
 //!
 //! A [`Resource`] says which objects it serves; [`Get`], [`List`] and [`Watch`] say how they are read, [`Create`],
 //! [`Update`], [`Patch`], [`Delete`] and [`DeleteCollection`] how they are changed. A [`Subresource`] is a resource
-//! that also names its parent, and uses the same verbs. What is advertised follows from the verbs that are registered
+//! that also names its parent, and uses the same verbs, or [`Connect`], which speaks whatever protocol it likes. What is advertised follows from the verbs that are registered
 //! with [`crate::server::Builder::resource`], which takes only verbs that are implemented.
+mod connect;
 mod warnings;
 mod write;
 
@@ -22,6 +23,7 @@ use std::future::Future;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+pub use connect::{Connect, ConnectMethod, Exchange};
 pub use warnings::Warnings;
 pub use write::{
     Create, CreateNamed, Delete, DeleteCollection, DeleteOptions, Deleted, Patch, Update, WriteOptions,

@@ -163,6 +163,7 @@ pub mod status;
 pub mod table;
 mod timeline;
 pub mod view;
+pub mod websocket;
 
 #[cfg(test)]
 mod fixture;

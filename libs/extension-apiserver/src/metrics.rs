@@ -186,8 +186,10 @@ impl Metrics {
         for code in [429, 504] {
             drop(self.terminations.get_or_create(&Termination { place: place.clone(), code }));
         }
-        if place.verb == "WATCH" {
+        if matches!(place.verb, "WATCH" | "CONNECT") {
             drop(self.long_running.get_or_create(place));
+        }
+        if place.verb == "WATCH" {
             drop(self.watch_events.get_or_create(&place.resource));
         }
     }

@@ -86,9 +86,11 @@ impl RequestInfo {
         }
     }
 
-    /// Whether the request may stay open for longer than a minute.
+    /// Whether the request may stay open for longer than a minute. kube-apiserver decides so too, by names that nobody
+    /// can add to: what it would cut off is better ended here.
     pub fn is_long_running(&self) -> bool {
-        self.is_resource && self.verb == "watch"
+        const NAMES: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];
+        self.is_resource && (self.verb == "watch" || NAMES.contains(&self.subresource.as_str()))
     }
 
     fn plain(method: &Method, path: &str) -> Self {

@@ -9,6 +9,7 @@ mod body;
 mod connection;
 mod limits;
 mod tls;
+mod upgrade;
 
 use connection::Connections;
 use http::{Request, Response};
@@ -26,6 +27,8 @@ use tracing::warn;
 pub use body::{BODY_IDLE_TIMEOUT, Body, BodyError, BoxError, empty, full, read_body, stream};
 pub use limits::Limits;
 pub use tls::{ClientCertificates, Tls, TlsError};
+pub(crate) use upgrade::Successor;
+pub use upgrade::{Upgrade, Upgraded};
 
 /// How long `accept` rests after an error that is not about one connection, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -4,6 +4,7 @@
 //! authorization, dispatch; and on every response the audit id. What became of the request is told to metrics and audit.
 //! An error is a response, so [`Server::handle`] cannot fail.
 mod builder;
+mod connect;
 mod deadline;
 mod documents;
 mod fairness;
@@ -29,7 +30,7 @@ use crate::{
     negotiate,
     query::Query,
     request::{OddPath, RequestInfo},
-    serve::{self, Body, BoxError, CloseConnection, empty},
+    serve::{self, Body, BoxError, CloseConnection, Upgrade, empty},
     status::Status,
 };
 use bytes::Bytes;
@@ -84,15 +85,18 @@ struct Arrival {
     request: Result<RequestInfo, OddPath>,
     /// Until the endpoint has it.
     body: Body,
+    /// Until the endpoint has it.
+    upgrade: Option<Upgrade>,
     warnings: Warnings,
 }
 
 impl Arrival {
-    fn new(parts: &Parts, body: Body) -> Self {
+    fn new(parts: &Parts, body: Body, upgrade: Option<Upgrade>) -> Self {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let request = RequestInfo::new(&parts.method, parts.uri.path(), &query);
         let audit_id = audit_id(&parts.headers);
-        Self { started: Instant::now(), audit_id, query, request, body, warnings: Warnings::default() }
+        let warnings = Warnings::default();
+        Self { started: Instant::now(), audit_id, query, request, body, upgrade, warnings }
     }
 }
 
@@ -103,13 +107,16 @@ impl Server {
     }
 
     /// Answers one request. Its body is read by the verbs that take one, within bounds.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    ///
+    /// A connection that is taken over goes on in [`serve::serve`], which alone knows how.
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
+        let upgrade = Upgrade::offered(&mut request);
         let (mut parts, body) = request.into_parts();
-        let mut arrival = Arrival::new(&parts, body.map_err(Into::into).boxed_unsync());
+        let mut arrival = Arrival::new(&parts, body.map_err(Into::into).boxed_unsync(), upgrade);
         parts.extensions.insert(arrival.warnings.clone());
         let mut record = Record::new(&self.0.observers, arrival.started);
         let answered = self.0.answer(&mut parts, &mut arrival, &mut record).await;
@@ -190,7 +197,9 @@ impl Inner {
         let span = trace::span(&parts.headers, &user, &arrival.audit_id);
         let call = self.call(user, parts, arrival, request.clone(), deadline);
         let body = std::mem::replace(&mut arrival.body, empty());
-        self.run(call, body, record).instrument(span).await
+        let incoming =
+            Incoming { body, upgrade: arrival.upgrade.take(), namespaces: self.namespaces.clone() };
+        self.run(call, incoming, record).instrument(span).await
     }
 
     fn call(
@@ -201,7 +210,7 @@ impl Inner {
         request: RequestInfo,
         deadline: Instant,
     ) -> Call {
-        let shutdown = match request.is_long_running() {
+        let shutdown = match request.is_long_running() || arrival.upgrade.is_some() {
             true => self.lifecycle.end_of_watch(),
             false => self.lifecycle.draining().clone(),
         };
@@ -218,15 +227,25 @@ impl Inner {
         }
     }
 
-    async fn run(&self, call: Call, body: Body, record: &mut Record) -> Result<Response<Body>, Status> {
+    async fn run(
+        &self,
+        call: Call,
+        incoming: Incoming,
+        record: &mut Record,
+    ) -> Result<Response<Body>, Status> {
         self.authorize(&call.user, &call.request, record).await?;
         if call.request.is_resource {
-            let endpoint = self.routes.endpoint(&call.request)?;
+            let found = self.routes.endpoint(&call.request)?;
+            if found.connects
+                && incoming.upgrade.is_some()
+                && let Some(also) = connect::right_to_take_over(&call.request)
+            {
+                self.authorize(&call.user, &also, record).await?;
+            }
             if let Some(warning) = self.routes.deprecation(&call.request) {
                 call.warnings.add(warning);
             }
-            let incoming = Incoming { body, namespaces: self.namespaces.clone() };
-            return endpoint(Arc::new(call), incoming).await;
+            return (found.answer)(Arc::new(call), incoming).await;
         }
         match self.health.answer_check(&call.request.path) {
             Some(response) => Ok(response),

@@ -126,25 +126,55 @@ fn one(resource: &Described, verb: &str) -> Option<Value> {
 
 /// What can be done with a subresource of one object.
 fn subresource(resource: &Described, below: &DescribedSubresource, verb: &str) -> Option<Value> {
+    if below.connecting.contains(&verb) {
+        return Some(connection(resource, below, verb));
+    }
     let (parent, kind) = (&resource.kind.kind, &below.kind);
     let (action, word) = if verb == "create" { ("post", "create") } else { words(verb)? };
     let (body, options) = taken(verb, kind);
-    let own = below.parameters.iter();
-    let own = own.map(|parameter| query(parameter.name, "string", parameter.description));
     let described = Operation {
         action,
         description: format!("{word} {} of the specified {parent}", below.name),
         id: format!("{word}{}{}", id(resource, parent, resource.is_namespaced), capitalized(below.name)),
         kind,
         body,
-        parameters: own.chain(options).collect(),
+        parameters: own_parameters(below).chain(options).collect(),
         answer: match below.is_raw {
-            true => json!({"*/*": {"schema": {"type": "string"}}}),
+            true => bytes(),
             false => content(kind),
         },
         codes: if verb == "create" { CREATED } else { OK },
     };
     Some(described.describe(resource))
+}
+
+/// A protocol of the subresource's own.
+fn connection(resource: &Described, below: &DescribedSubresource, verb: &str) -> Value {
+    let (parent, method) = (&resource.kind.kind, method(verb));
+    let name = format!("{}{parent}", if resource.is_namespaced { "Namespaced" } else { "" });
+    let described = Operation {
+        action: "connect",
+        description: format!("connect {} requests to {} of {parent}", method.to_uppercase(), below.name),
+        id: format!(
+            "connect{}{}",
+            id(resource, &format!("{}{name}", capitalized(method)), false),
+            capitalized(below.name)
+        ),
+        kind: &below.kind,
+        body: None,
+        parameters: own_parameters(below).collect(),
+        answer: bytes(),
+        codes: OK,
+    };
+    described.describe(resource)
+}
+
+fn own_parameters(below: &DescribedSubresource) -> impl Iterator<Item = Value> {
+    below.parameters.iter().map(|parameter| query(parameter.name, "string", parameter.description))
+}
+
+fn bytes() -> Value {
+    json!({"*/*": {"schema": {"type": "string"}}})
 }
 
 /// The action of a verb on one object, and how it reads in a sentence and in an id.

@@ -1,5 +1,5 @@
 //! One request through the handler: a panic costs that request and nothing else.
-use super::{Body, BoxError, CloseConnection, Handler, activity::Running, full};
+use super::{Body, BoxError, CloseConnection, Handler, Successor, activity::Running, full};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{
@@ -13,26 +13,38 @@ use std::{
     convert::Infallible,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::error;
+
+/// What answers ask of their connection.
+pub(super) struct Wishes {
+    /// To take no further request.
+    pub(super) close: CancellationToken,
+    /// To be taken over.
+    pub(super) successor: OnceLock<Successor>,
+}
 
 /// Never fails, in the shape that hyper asks for.
 pub(super) async fn answer<H: Handler>(
     handler: Arc<H>,
     request: Request<Incoming>,
     running: Running,
-    close: CancellationToken,
+    wishes: Arc<Wishes>,
 ) -> Result<Response<Watched>, Infallible> {
     let handled = AssertUnwindSafe(async { handler.handle(request).await }).catch_unwind().await;
-    let response = handled.unwrap_or_else(|panic| {
+    let mut response = handled.unwrap_or_else(|panic| {
         error!(panic = text(&*panic), "a request handler panicked");
         internal_error()
     });
     if response.extensions().get::<CloseConnection>().is_some() {
-        close.cancel();
+        wishes.close.cancel();
+    }
+    if let Some(next) = response.extensions_mut().remove::<Successor>() {
+        // A connection is taken over once: nothing follows on the answer that says so.
+        let _first = wishes.successor.set(next);
     }
     Ok(response.map(|body| Watched { body, _running: running }))
 }

@@ -1,5 +1,9 @@
 //! One connection, from the handshake to its last response.
-use super::{Handler, Limits, Peer, Tls, activity::Activity, answer::answer};
+use super::{
+    Handler, Limits, Peer, Tls,
+    activity::Activity,
+    answer::{Wishes, answer},
+};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -7,7 +11,13 @@ use hyper_util::{
 };
 use rustls_pki_types::CertificateDer;
 use socket2::{SockRef, TcpKeepalive};
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -64,22 +74,20 @@ impl<H: Handler> Connections<H> {
     {
         let address = peer.address;
         let activity = Activity::new();
-        let close = self.shutdown.child_token();
+        let wishes = Arc::new(Wishes { close: self.shutdown.child_token(), successor: OnceLock::new() });
         let service = service_fn(|mut request| {
             request.extensions_mut().insert(peer.clone());
-            answer(Arc::clone(&self.handler), request, activity.begin(), close.clone())
+            answer(Arc::clone(&self.handler), request, activity.begin(), Arc::clone(&wishes))
         });
         let mut connection = pin!(self.http.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut closing = false;
         loop {
             tokio::select! {
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        debug!(error = &*error, %address, "connection failed");
-                    }
-                    return;
-                }
-                () = close.cancelled(), if !closing => {
+                ended = connection.as_mut() => match ended {
+                    Ok(()) => break,
+                    Err(error) => return debug!(error = &*error, %address, "connection failed"),
+                },
+                () = wishes.close.cancelled(), if !closing => {
                     closing = true;
                     connection.as_mut().graceful_shutdown();
                 }
@@ -93,6 +101,9 @@ impl<H: Handler> Connections<H> {
                     }
                 }
             }
+        }
+        if let Some(next) = wishes.successor.get() {
+            next.run().await;
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     audit::{Event, Outcome, Sink, Stage, User},
     metrics::{Metrics, Place, Served, Up},
     request::RequestInfo,
-    serve::Body,
+    serve::{Body, Successor},
 };
 use bytes::Bytes;
 use http::{Response, StatusCode, request::Parts};
@@ -112,19 +112,21 @@ impl Record {
         }
     }
 
-    /// Goes on with the answer, until its last byte is sent or nobody reads on. `reason` is that of a refusal.
+    /// Goes on with the answer, until its last byte is sent or nobody reads on, and with a connection that is taken over
+    /// until it ends. `reason` is that of a refusal.
     pub(super) fn answered(mut self, response: Response<Body>, reason: &'static str) -> Response<Body> {
         self.outcome = Some(Outcome::of(response.status().as_u16(), reason));
+        if let Some(successor) = response.extensions().get::<Successor>() {
+            self.stays_open();
+            successor.clone().hold(self);
+            return response;
+        }
         if let Some(size) = response.body().size_hint().exact() {
             self.bytes = size;
             return response;
         }
         if self.is_long_running {
-            self.tell(Stage::ResponseStarted);
-            if let Some(metrics) = &self.observers.metrics {
-                self.running = Some(metrics.long_running(&self.place));
-                self.events = Some(metrics.watch_events(&self.place));
-            }
+            self.stays_open();
         }
         response.map(|body| {
             let counted = move |frame| {
@@ -133,6 +135,16 @@ impl Record {
             };
             body.map_frame(counted).boxed_unsync()
         })
+    }
+
+    /// The answer has begun, and ends when somebody wants it to. It leaves its seat to requests that end by themselves.
+    fn stays_open(&mut self) {
+        self.tell(Stage::ResponseStarted);
+        self.admission = None;
+        if let Some(metrics) = &self.observers.metrics {
+            self.running = Some(metrics.long_running(&self.place));
+            self.events = (self.place.verb == "WATCH").then(|| metrics.watch_events(&self.place));
+        }
     }
 
     /// A part of the answer is on its way.

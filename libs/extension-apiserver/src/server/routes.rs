@@ -7,7 +7,7 @@ use crate::{
     namespaces::Namespaces,
     object::{Object, Scope},
     request::RequestInfo,
-    serve::Body,
+    serve::{Body, Upgrade},
     status::Status,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -22,10 +22,12 @@ use std::{
 pub(super) type Endpoint =
     Box<dyn Fn(Arc<Call>, Incoming) -> BoxFuture<'static, Result<Response<Body>, Status>> + Send + Sync>;
 
-/// What only those verbs look at that write.
+/// What only those verbs look at that write or connect.
 pub(super) struct Incoming {
     /// The body of the request.
     pub(super) body: Body,
+    /// The client's offer to go on in another protocol.
+    pub(super) upgrade: Option<Upgrade>,
     /// Says which namespaces take new objects; without it all do.
     pub(super) namespaces: Option<Arc<dyn Namespaces>>,
 }
@@ -84,6 +86,8 @@ pub(super) struct Endpoints {
     by_verb: BTreeMap<&'static str, Endpoint>,
     /// Whether they answer with bytes instead of objects.
     pub(super) are_raw: bool,
+    /// Verbs whose answer may take over the connection.
+    pub(super) connecting: Vec<&'static str>,
     /// Verbs that were registered twice; the server refuses to be built with any.
     pub(super) duplicates: Vec<&'static str>,
 }
@@ -99,9 +103,17 @@ impl Endpoints {
         self.by_verb.keys().copied().collect()
     }
 
-    fn endpoint(&self, verb: &str) -> Result<&Endpoint, Status> {
-        self.by_verb.get(verb).ok_or_else(Status::method_not_allowed)
+    fn endpoint(&self, verb: &str) -> Result<Found<'_>, Status> {
+        let answer = self.by_verb.get(verb).ok_or_else(Status::method_not_allowed)?;
+        Ok(Found { answer, connects: self.connecting.contains(&verb) })
     }
+}
+
+/// Where a request has come to.
+pub(super) struct Found<'a> {
+    pub(super) answer: &'a Endpoint,
+    /// Whether the connection may be taken over.
+    pub(super) connects: bool,
 }
 
 /// Group, version and kind of what an endpoint answers with.
@@ -163,6 +175,7 @@ pub(crate) struct DescribedSubresource {
     pub(crate) kind: Kind,
     pub(crate) verbs: Vec<&'static str>,
     pub(crate) is_raw: bool,
+    pub(crate) connecting: Vec<&'static str>,
     pub(crate) parameters: &'static [Parameter],
     pub(crate) schema: fn() -> serde_json::Value,
 }
@@ -182,6 +195,7 @@ impl SubresourceRoute {
             kind: Kind::of::<S::Object>(),
             verbs: endpoints.verbs(),
             is_raw: endpoints.are_raw,
+            connecting: endpoints.connecting.clone(),
             parameters: S::PARAMETERS,
             schema: crate::openapi::schema_of::<S::Object>,
         };
@@ -213,7 +227,7 @@ impl ResourceRoute {
         Self { described, endpoints, subresources, labels }
     }
 
-    fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
+    fn endpoint(&self, request: &RequestInfo) -> Result<Found<'_>, Status> {
         let has_namespace = !request.namespace.is_empty();
         let is_across_namespaces = self.described.is_namespaced && !has_namespace;
         let has_name = !request.name.is_empty();
@@ -256,7 +270,7 @@ impl Routes {
         Self { resources }
     }
 
-    pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<&Endpoint, Status> {
+    pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<Found<'_>, Status> {
         let version = (request.group.clone(), request.version.clone());
         let Some(resources) = self.resources.get(&version) else {
             let is_known = self.resources.keys().any(|(group, _)| *group == request.group);
@@ -277,11 +291,12 @@ impl Routes {
         let version = (request.group.clone(), request.version.clone());
         let route = self.resources.get(&version).and_then(|resources| resources.get(&request.resource));
         let subresources = route.iter().flat_map(|route| &route.subresources);
-        let mut names = subresources.map(|route| route.described.name);
+        let below = subresources.map(|route| &route.described).find(|it| it.name == request.subresource);
+        let connects = below.is_some_and(|it| it.connecting.contains(&request.verb.as_str()));
         Place {
-            verb: verb(&request.verb),
+            verb: if connects { CONNECT } else { verb(&request.verb) },
             resource: route.map(|route| route.labels.clone()).unwrap_or_default(),
-            subresource: names.find(|name| *name == request.subresource).unwrap_or_default(),
+            subresource: below.map(|it| it.name).unwrap_or_default(),
             scope: scope(request),
             component: "apiserver",
         }
@@ -295,8 +310,8 @@ impl Routes {
 
 impl ResourceRoute {
     fn places(&self) -> Vec<Place> {
-        let place = |verb_name, subresource, scope| Place {
-            verb: verb(verb_name),
+        let place = |verb, subresource, scope| Place {
+            verb,
             resource: self.labels.clone(),
             subresource,
             scope,
@@ -310,13 +325,19 @@ impl ResourceRoute {
             _ => &["resource"][..],
         };
         let own = self.described.verbs.iter();
-        let own = own.flat_map(|verb| scopes(verb).iter().map(|scope| place(verb, "", scope)));
+        let own = own.flat_map(|name| scopes(name).iter().map(|scope| place(verb(name), "", scope)));
         let below = self.described.subresources.iter().flat_map(|subresource| {
-            subresource.verbs.iter().map(|verb| place(verb, subresource.name, "resource"))
+            subresource.verbs.iter().map(|name| {
+                let verb = if subresource.connecting.contains(name) { CONNECT } else { verb(name) };
+                place(verb, subresource.name, "resource")
+            })
         });
         own.chain(below).collect()
     }
 }
+
+/// What dashboards leave out, as they do watches: it lasts as long as it is wanted.
+const CONNECT: &str = "CONNECT";
 
 fn verb(verb: &str) -> &'static str {
     match verb {

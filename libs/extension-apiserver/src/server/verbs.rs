@@ -1,13 +1,13 @@
 //! Registration: which verbs of a resource are served. Only verbs that the resource implements can be named.
 use super::{
-    list, read,
+    connect, list, read,
     routes::{Endpoints, Served, SubresourceRoute, endpoint, writing},
     watch,
     write::{collection, create, delete, patch, update},
 };
 use crate::api::{
-    Create, CreateNamed, Delete, DeleteCollection, Get, GetRaw, List, Patch, Resource, Subresource, Update,
-    Watch,
+    Connect, Create, CreateNamed, Delete, DeleteCollection, Get, GetRaw, List, Patch, Resource, Subresource,
+    Update, Watch,
 };
 
 /// The verbs of a resource, one call each.
@@ -184,6 +184,19 @@ impl<S: Subresource> SubresourceVerbs<S> {
         S: Patch,
     {
         self.endpoints.add("patch", writing(&self.served, patch::patch));
+        self
+    }
+
+    /// Lets clients speak a protocol of the subresource's own, and take over connections for it.
+    #[must_use]
+    pub fn connect(mut self) -> Self
+    where
+        S: Connect,
+    {
+        for verb in S::METHODS.iter().map(|method| method.verb()) {
+            self.endpoints.add(verb, writing(&self.served, connect::connect));
+            self.endpoints.connecting.push(verb);
+        }
         self
     }
 }

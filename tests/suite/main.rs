@@ -5,6 +5,7 @@
 //! survive, `soak` all of it for long. A file a class and kind.
 mod admit_external_source;
 mod aggregated;
+mod api_examples;
 mod api_external_source;
 mod api_wardle;
 mod api_watches;

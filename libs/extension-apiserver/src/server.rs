@@ -6,6 +6,7 @@
 mod builder;
 mod connect;
 mod deadline;
+mod delegating;
 mod documents;
 mod fairness;
 mod goaway;

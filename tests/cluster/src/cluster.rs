@@ -3,6 +3,7 @@ use crate::{
     control_plane::{self, ControlPlane},
     directory::Directory,
     endpoints::{Endpoints, PosternEndpoints},
+    example::Example,
     install,
     kubectl::Kubectl,
     network::Network,
@@ -145,6 +146,15 @@ impl Cluster {
     /// No port is free, or kube-apiserver refuses what the server needs: a ServiceAccount and its roles.
     pub async fn wardle(&self, maker: Maker, name: &str) -> Result<Wardle> {
         Wardle::prepare(self, maker, name).await
+    }
+
+    /// An example server of `libs/extension-apiserver` with the manifests beside it, started and registered. It
+    /// listens at this port, or the next free one.
+    ///
+    /// # Errors
+    /// It is not built, does not become ready, or kube-apiserver does not find it available.
+    pub async fn example(&self, name: &'static str, port: u16, manifests: &str) -> Result<Example> {
+        Example::start(self, name, port, manifests).await
     }
 
     /// Ends kube-apiserver as a crash would.

@@ -25,6 +25,7 @@ pub mod demo;
 pub mod dev;
 pub mod directory;
 pub mod endpoints;
+pub mod example;
 pub mod guard;
 mod install;
 mod interrupt;
@@ -43,6 +44,7 @@ pub mod wardle;
 
 pub use cluster::{Cluster, Options};
 pub use directory::Directory;
+pub use example::Example;
 pub use kubectl::Kubectl;
 pub use kubelet::Kubelet;
 pub use namespace::Namespace;

@@ -1,6 +1,6 @@
 //! Certificates and keys of a control plane: one authority each for clients, for the front proxy and for etcd, so that a
 //! certificate of one can never pass for one of another.
-use crate::{directory::Directory, network::Network};
+use crate::{directory::Directory, example, network::Network};
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -35,6 +35,8 @@ pub(crate) fn generate(directory: &Directory, network: &Network) -> Result<()> {
     }
     let wardle = vec!["wardle.wardle.svc".to_owned(), network.address().to_string()];
     kubernetes.issue(&Leaf { names: &wardle, ..Leaf::client("wardle", "wardle") })?;
+    let examples = [format!("*.{}.svc", example::NAMESPACE), network.address().to_string()];
+    kubernetes.issue(&Leaf { names: &examples, ..Leaf::client("examples", "examples") })?;
     kubernetes.issue(&Leaf { organization: Some("system:masters"), ..Leaf::client("admin", "admin") })?;
 
     Authority::new(directory, "front-proxy-ca")?

@@ -158,7 +158,6 @@ pub(crate) async fn token(client: &Client, namespace: &str, account: &str) -> Re
 }
 
 /// What the variable names, or what cargo built beside the running program.
-/// A program of the workspace: where the variable says, else beside this one.
 pub(crate) fn program(variable: &str, name: &str) -> Result<PathBuf> {
     let program = match std::env::var_os(variable) {
         Some(given) => PathBuf::from(given),

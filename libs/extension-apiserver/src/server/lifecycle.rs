@@ -6,13 +6,17 @@
 //!    Watches are ended one after the other, so that their clients do not all list again at the same moment.
 //! 3. What is left after the listener's own deadline is cut off.
 use std::{
+    io,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::sleep,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Watches are ended in this many groups.
@@ -55,6 +59,25 @@ impl Lifecycle {
         };
         tokio::spawn(lifecycle.clone().end(options));
         lifecycle
+    }
+
+    /// Begins to end once the process is told to stop: by SIGTERM, as the kubelet does, or SIGINT, as Ctrl-C does.
+    ///
+    /// # Errors
+    /// The signals cannot be listened to.
+    pub fn until_signal(options: LifecycleOptions) -> io::Result<Self> {
+        let (mut terminated, mut interrupted) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = CancellationToken::new();
+        let told = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminated.recv() => {}
+                _ = interrupted.recv() => {}
+            }
+            told.cancel();
+        });
+        Ok(Self::start(stop, options))
     }
 
     /// Cancelled when the server is told to stop.

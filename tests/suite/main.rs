@@ -11,6 +11,7 @@ mod api_wardle;
 mod api_watches;
 mod archive;
 mod audit;
+mod contract;
 mod e2e_control_plane;
 mod e2e_demo;
 mod e2e_metrics;

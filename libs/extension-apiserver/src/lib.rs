@@ -7,7 +7,8 @@
 //!
 //! It knows no kind, no store and no program. Start with [`api`], which is what a user writes, then [`server`], which
 //! is what happens around it. Two stores bring every verb along: [`view`] serves objects computed from other objects in
-//! the cluster, [`collection`] keeps its own in memory.
+//! the cluster, [`collection`] keeps its own in memory. Two whole programs lie in `examples/`: `gauges`, which is read, and
+//! `rooms`, which is written to and talked in.
 //!
 //! ```
 //! use extension_apiserver::access::{Authenticate, Authorize};
@@ -123,12 +124,27 @@
 //!
 //! # What is not followed, and why
 //!
-//! - Protobuf and CBOR are refused as the API says (406); every client of aggregated resources speaks JSON.
-//! - Strategic merge patch and server-side apply are refused (415, with what is accepted); kubectl falls back.
+//! The contract has rules with ids; `docs/contract.md` in the repository lists each, with the tests that hold the crate to
+//! it. These are the exceptions:
+//!
+//! - Protobuf and CBOR are refused as the API says (406, 415; rules NEG-1, OAPI-4 and OAPI-6): every client of aggregated
+//!   resources speaks JSON. Watches are JSON as well, neither WebSockets nor length-delimited (LW-9).
+//! - Strategic merge patch and server-side apply are refused (415, with what is accepted; REQ-7); kubectl falls back.
+//! - Of admission, only the check of namespaces is done: webhooks and admission policies are not called.
+//! - A token in a WebSocket subprotocol is no proof (authentication has three, not four): a browser sends it to
+//!   kube-apiserver, which takes it and speaks for the user. It is never taken for a subprotocol.
+//! - The UID in a client certificate, behind a feature gate of kube-apiserver, is not read (AUTHN-14).
+//! - Who asks for impersonation directly is refused (403, REQ-8). Through kube-apiserver it works.
+//! - There is no API Priority and Fairness, and so none of its headers: users share the seats evenly (REQ-9).
+//! - Audit records have one form, with neither policy nor webhook, and no bodies (REQ-10); traces are fields of the log, not
+//!   sent anywhere (REQ-11); there is no profiler at `/debug/pprof` (REQ-13) and no HSTS header (NEG-14), as only programs
+//!   come here.
+//! - Discovery has no `storageVersionHash` (DISC-2), since nothing is stored, and not the removed `v2beta1`.
+//! - At the end new connections are refused, instead of being answered with 429 for a while.
 //! - Bodies may nest 127 levels deep, not 10,000; what a type cannot hold is said in the words of serde, with the field.
 //! - A resource version that is no number is a 400 in bodies too, where Go answers 500.
 //! - Names of objects are DNS subdomains, and objects with a spec count generations from 1, for every kind.
-//! - The deprecated `/watch/` and `/proxy/` path prefixes are not served.
+//! - The deprecated `/watch/` and `/proxy/` path prefixes are not served, nor anything behind a subresource's name.
 //! - A wrong `?hash=` of an OpenAPI document is answered with the current document, not with a redirect as in Go, since
 //!   kube-apiserver makes a 502 of redirects.
 //! - Paths with empty, relative or encoded segments (`//`, `..`, `%2F`) are 404 for everybody.
@@ -169,3 +185,8 @@ pub mod websocket;
 mod fixture;
 #[cfg(test)]
 mod pki;
+
+/// What the README shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -5,6 +5,7 @@
 //! the comparison runs without Go. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records them anew. Where ours differ is
 //! written down in `differences.rs`, each with its reason.
 mod answer;
+mod clients;
 mod compare;
 mod corpus;
 mod differences;

@@ -50,4 +50,5 @@ pub use kubelet::Kubelet;
 pub use namespace::Namespace;
 pub use postern::Postern;
 pub use suite::Suite;
+pub use tools::go_client;
 pub use wardle::Wardle;

@@ -14,9 +14,12 @@ const NO_DEBUG_INFO: &str = "-gcflags=all=-dwarf=false";
 /// Go's compiler collects garbage less often: a sixth less time, for some hundred megabytes of memory.
 const RARE_COLLECTIONS: &str = "400";
 
-/// A folder beside this crate with `go.mod` and `go.sum`, and the module that it pins.
+/// A folder with `go.mod` and `go.sum`, perhaps with a program of ours, and the module that it pins.
 pub(crate) struct GoModule {
+    /// Of its folder in the cache.
     pub(crate) name: &'static str,
+    /// From this crate.
+    pub(crate) folder: &'static str,
     pub(crate) path: &'static str,
 }
 
@@ -60,10 +63,23 @@ impl GoModule {
     }
 
     fn source(&self) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(self.name)
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(self.folder)
     }
 
-    /// Named by the pinned version for people, and by a hash of both files, so that a change of any pin is another folder.
+    /// The programs of ours that lie there, if any.
+    fn programs(&self) -> Result<Vec<String>> {
+        let source = self.source();
+        let files: Result<Vec<_>, _> = fs::read_dir(&source)
+            .with_context(|| format!("failed to read {}", source.display()))?
+            .map(|file| Ok::<_, std::io::Error>(file?.path()))
+            .collect();
+        let mut files = files?;
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "go"));
+        files.sort();
+        files.iter().map(|path| Ok(fs::read_to_string(path)?)).collect()
+    }
+
+    /// Named by the pinned version for people, and by a hash of all files, so that any change is another folder.
     fn entry(&self, cache: &Path) -> Result<Entry> {
         let read = |file: &str| {
             let path = self.source().join(file);
@@ -74,6 +90,7 @@ impl GoModule {
             .with_context(|| format!("{}/go.mod does not require {}", self.name, self.path))?;
         let mut hasher = DefaultHasher::new();
         (&go_mod, &go_sum).hash(&mut hasher);
+        self.programs()?.iter().for_each(|program| program.hash(&mut hasher));
         let folder = cache.join(format!("{}-{version}-{:016x}", self.name, hasher.finish()));
         fs::create_dir_all(&folder).with_context(|| format!("failed to create {}", folder.display()))?;
         Ok(Entry { folder, version: version.to_owned() })

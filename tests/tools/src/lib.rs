@@ -10,10 +10,13 @@ use anyhow::{Context, Result};
 use go_module::{GoModule, Recipe};
 use std::path::{Path, PathBuf};
 
-const KUBERNETES: GoModule = GoModule { name: "kubernetes", path: "k8s.io/kubernetes" };
-const ETCD: GoModule = GoModule { name: "etcd", path: "go.etcd.io/etcd/server/v3" };
-const SAMPLE_APISERVER: GoModule = GoModule { name: "sample-apiserver", path: "k8s.io/sample-apiserver" };
-const FLUX_CRDS: GoModule = GoModule { name: "flux-crds", path: "github.com/fluxcd/source-controller" };
+const KUBERNETES: GoModule = GoModule { name: "kubernetes", folder: "kubernetes", path: "k8s.io/kubernetes" };
+const ETCD: GoModule = GoModule { name: "etcd", folder: "etcd", path: "go.etcd.io/etcd/server/v3" };
+const SAMPLE_APISERVER: GoModule =
+    GoModule { name: "sample-apiserver", folder: "sample-apiserver", path: "k8s.io/sample-apiserver" };
+const FLUX_CRDS: GoModule =
+    GoModule { name: "flux-crds", folder: "flux-crds", path: "github.com/fluxcd/source-controller" };
+const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
 
 /// Absolute paths of everything that a control plane is started from.
 #[derive(Debug, Clone)]
@@ -63,6 +66,14 @@ pub fn flux_crds() -> Result<PathBuf> {
 /// As for [`Programs::provide`].
 pub fn sample_apiserver() -> Result<PathBuf> {
     Sources::from_env()?.program(&SAMPLE_APISERVER, SAMPLE_APISERVER.name, SAMPLE_APISERVER.path)
+}
+
+/// Our program on client-go, of the same version as the control plane, which says what it sees of a resource.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn go_client() -> Result<PathBuf> {
+    Sources::from_env()?.program(&GO_CLIENT, GO_CLIENT.name, ".")
 }
 
 struct Sources {

@@ -12,6 +12,7 @@ fn main() -> Result<()> {
     println!("{}", tools::flux_crds()?.display());
     if std::env::args().any(|argument| argument == "all") {
         println!("{}", tools::sample_apiserver()?.display());
+        println!("{}", tools::go_client()?.display());
     }
     Ok(())
 }

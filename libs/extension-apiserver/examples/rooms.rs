@@ -7,7 +7,7 @@
 //! cargo run --example rooms -- --listen 0.0.0.0:6443 --certificate tls.crt --key tls.key
 //! kubectl create --filename - <<< '{"apiVersion": "rooms.example.com/v1", "kind": "Room", "metadata": {"name": "tea"}, "topic": "Scones"}'
 //! kubectl proxy &
-//! websocat ws://127.0.0.1:8001/apis/rooms.example.com/v1/namespaces/default/rooms/tea/attach
+//! websocat ws://127.0.0.1:8001/apis/rooms.example.com/v1/namespaces/default/rooms/tea/talk
 //! ```
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 /// What a client gets, and writes.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, JsonSchema)]
 #[kube(group = "rooms.example.com", version = "v1", kind = "Room", namespaced, no_spec)]
-#[kube(doc = "A place to talk, at its subresource attach.")]
+#[kube(doc = "A place to talk, at its subresource talk.")]
 pub struct Purpose {
     /// What is talked about, in at most 80 letters.
     pub topic: String,
@@ -64,24 +64,24 @@ fn rules(room: &Room, _before: Option<&Room>) -> Vec<Cause> {
         .collect()
 }
 
-/// `rooms/NAME/attach`: one connection a guest. The name is one of those that kube-apiserver lets run for hours.
+/// `rooms/NAME/talk`: one connection a guest. kube-apiserver lets connections that were taken over run for hours.
 #[derive(Clone)]
-struct Attach {
+struct Talk {
     rooms: Collection<Room>,
     /// What is said in each room. A guest that is too slow misses some of it, and nobody waits for it.
     voices: Arc<Mutex<HashMap<Key, broadcast::Sender<String>>>>,
 }
 
-impl Resource for Attach {
+impl Resource for Talk {
     type Object = Room;
 }
 
-impl Subresource for Attach {
+impl Subresource for Talk {
     type Parent = Room;
-    const NAME: &'static str = "attach";
+    const NAME: &'static str = "talk";
 }
 
-impl Connect for Attach {
+impl Connect for Talk {
     const METHODS: &'static [ConnectMethod] = &[ConnectMethod::Get];
 
     async fn connect(&self, call: &Call, key: &Key, exchange: Exchange) -> Result<Response<Body>, Status> {
@@ -97,7 +97,7 @@ impl Connect for Attach {
     }
 }
 
-impl Attach {
+impl Talk {
     fn voices(&self, key: &Key) -> broadcast::Sender<String> {
         let mut all = self.voices.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, voices| voices.receiver_count() > 0);
@@ -169,17 +169,11 @@ async fn main() -> Result<()> {
     tokio::spawn(watch);
 
     let rooms = Collection::new().checked(rules);
-    let attach = Attach { rooms: rooms.clone(), voices: Arc::default() };
+    let talk = Talk { rooms: rooms.clone(), voices: Arc::default() };
     let server = Server::delegating(cluster, &lifecycle)?
         .namespaces(namespaces) // no room is made in a namespace that is being deleted
         .resource(rooms, |room| {
-            room.get()
-                .watch()
-                .create()
-                .update()
-                .patch()
-                .delete()
-                .subresource(attach, SubresourceVerbs::connect)
+            room.get().watch().create().update().patch().delete().subresource(talk, SubresourceVerbs::connect)
         })
         .build()?;
 

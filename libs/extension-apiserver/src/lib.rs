@@ -130,6 +130,7 @@
 //! - Protobuf and CBOR are refused as the API says (406, 415; rules NEG-1, OAPI-4 and OAPI-6): every client of aggregated
 //!   resources speaks JSON. Watches are JSON as well, neither WebSockets nor length-delimited (LW-9).
 //! - Strategic merge patch and server-side apply are refused (415, with what is accepted; REQ-7); kubectl falls back.
+//!   Since only these need to know who owns which field, objects carry no `managedFields`.
 //! - Of admission, only the check of namespaces is done: webhooks and admission policies are not called.
 //! - A token in a WebSocket subprotocol is no proof (authentication has three, not four): a browser sends it to
 //!   kube-apiserver, which takes it and speaks for the user. It is never taken for a subprotocol.
@@ -139,7 +140,8 @@
 //! - Audit records have one form, with neither policy nor webhook, and no bodies (REQ-10); traces are fields of the log, not
 //!   sent anywhere (REQ-11); there is no profiler at `/debug/pprof` (REQ-13) and no HSTS header (NEG-14), as only programs
 //!   come here.
-//! - Discovery has no `storageVersionHash` (DISC-2), since nothing is stored, and not the removed `v2beta1`.
+//! - Discovery has no `storageVersionHash` (DISC-2), since nothing is stored, and no
+//!   `serverAddressByClientCIDRs`, since clients come through kube-apiserver. The removed `v2beta1` is not there.
 //! - At the end new connections are refused, instead of being answered with 429 for a while.
 //! - Bodies may nest 127 levels deep, not 10,000; what a type cannot hold is said in the words of serde, with the field.
 //! - A resource version that is no number is a 400 in bodies too, where Go answers 500.

@@ -41,7 +41,7 @@ impl Teahouse {
     async fn let_in(&self) -> Result<()> {
         let jane = ["create", "rolebinding", "jane", "--clusterrole=rooms-edit", "--user=jane"];
         self.namespace.kubectl(&jane).await?;
-        let look = ["create", "role", "look", "--verb=get", "--resource=rooms.rooms.example.com/attach"];
+        let look = ["create", "role", "look", "--verb=get", "--resource=rooms.rooms.example.com/talk"];
         self.namespace.kubectl(&look).await?;
         self.namespace.kubectl(&["create", "rolebinding", "tom", "--role=look", "--user=tom"]).await.map(drop)
     }
@@ -61,7 +61,7 @@ impl Teahouse {
     async fn enter(&self, user: &str) -> Result<Result<Guest, u16>> {
         let cluster = self.suite.own().context("it was checked")?;
         let namespace = self.namespace.name();
-        let path = format!("/apis/rooms.example.com/v1/namespaces/{namespace}/rooms/tea/attach");
+        let path = format!("/apis/rooms.example.com/v1/namespaces/{namespace}/rooms/tea/talk");
         Guest::enter(cluster, &path, user).await
     }
 }

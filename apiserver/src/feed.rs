@@ -5,11 +5,14 @@
 use crate::sources::Sources;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use crds::ExternalSource;
-use extension_apiserver::object::{Key, Version};
+use extension_apiserver::{
+    object::{Key, Version},
+    status::Status,
+};
 use futures::TryStreamExt;
 use kube::{
     Api, ResourceExt,
-    api::{ListParams, WatchEvent, WatchParams},
+    api::{ListParams, VersionMatch, WatchEvent, WatchParams},
     core::DeserializeGuard,
 };
 use std::{pin::pin, time::Duration};
@@ -18,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-type Guarded = DeserializeGuard<ExternalSource>;
+pub(crate) type Guarded = DeserializeGuard<ExternalSource>;
 
 const PAGE: u32 = 500;
 /// A watch is ended by kube-apiserver after this, or by us a little later if it forgets.
@@ -77,20 +80,42 @@ async fn follow(api: &Api<Guarded>, sources: &Sources, mut version: String) -> R
     }
 }
 
-/// Lists everything page by page; the version of the first page is that of all.
+/// Takes everything as it is now.
 async fn list(api: &Api<Guarded>, sources: &Sources) -> Result<String, Ended> {
+    let (version, found) = pages(api, ListParams::default()).await.map_err(Ended::List)?;
+    sources.replace(number(&version)?, found);
+    Ok(version)
+}
+
+/// Every source as it was at a version.
+///
+/// # Errors
+/// 410 if kube-apiserver does not remember that any more.
+pub(crate) async fn at(api: Api<Guarded>, version: Version) -> Result<Vec<ExternalSource>, Status> {
+    let then = ListParams::default().at(&version.to_string()).matching(VersionMatch::Exact);
+    match pages(&api, then).await {
+        Ok((_, found)) => Ok(found),
+        Err(kube::Error::Api(status)) if status.code == 410 => {
+            Err(Status::expired("The provided resource version is too old to be served."))
+        }
+        Err(error) => {
+            warn!(error = %artifacts::Chain(&error), %version, "failed to list externalsources as they were");
+            Err(Status::internal("failed to list what this is made of"))
+        }
+    }
+}
+
+/// A whole list, page by page, and its version, which is that of the first page.
+async fn pages(api: &Api<Guarded>, which: ListParams) -> kube::Result<(String, Vec<ExternalSource>)> {
     let mut found = Vec::new();
-    let mut params = ListParams::default().limit(PAGE);
+    let mut params = which.limit(PAGE);
     loop {
-        let page = api.list(&params).await.map_err(Ended::List)?;
+        let page = api.list(&params).await?;
         found.extend(page.items.into_iter().map(decoded));
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => params = params.continue_token(&token),
-            None => {
-                let version = page.metadata.resource_version.unwrap_or_default();
-                sources.replace(number(&version)?, found);
-                return Ok(version);
-            }
+            // The token says all else, and nothing else may be said with it.
+            Some(token) => params = ListParams::default().limit(PAGE).continue_token(&token),
+            None => return Ok((page.metadata.resource_version.unwrap_or_default(), found)),
         }
     }
 }

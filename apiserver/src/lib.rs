@@ -62,7 +62,7 @@ impl Apiserver {
     /// # Errors
     /// Resources that contradict each other, which the tests of this crate exclude.
     pub fn new<N: Authenticate, Z: Authorize>(config: Config<N, Z>) -> Result<Self, BuildError> {
-        let sources = Sources::new();
+        let sources = Sources::new().remembered_by(&Api::all(config.client.clone()));
         let shutdown = config.lifecycle.draining().clone();
         let mut run = Server::builder()
             .authenticator(config.authenticator)

@@ -1,6 +1,7 @@
 //! The sources of the cluster as this replica knows them, and the views that follow from them.
 use crate::{
     artifact::{self, Artifact},
+    feed::{self, Guarded},
     source_view::{self, SourceView},
 };
 use artifacts::BlobKey;
@@ -10,8 +11,11 @@ use crds::{
 };
 use extension_apiserver::{
     object::{Key, Version},
+    status::Status,
     view::View,
 };
+use futures::{FutureExt, TryFutureExt, future::BoxFuture};
+use kube::Api;
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
@@ -34,6 +38,15 @@ struct Known {
 impl Sources {
     pub(crate) fn new() -> Self {
         Self { known: Arc::default(), views: View::mirrored(), artifacts: View::derived() }
+    }
+
+    /// Where the memory of the views ends, they are made anew from what kube-apiserver remembers.
+    pub(crate) fn remembered_by(self, api: &Api<Guarded>) -> Self {
+        Self {
+            views: self.views.rebuilt_by(past(api, |source| vec![source_view::of(source)])),
+            artifacts: self.artifacts.rebuilt_by(past(api, artifact::of)),
+            ..self
+        }
     }
 
     /// Takes the result of a list.
@@ -98,6 +111,19 @@ impl Known {
     fn new(source: ExternalSource) -> Self {
         let broken = source.spec.violations();
         Self { source: Arc::new(slim(source)), broken }
+    }
+}
+
+/// Everything that follows from the sources as they were at a version.
+fn past<T: 'static>(
+    api: &Api<Guarded>,
+    derive: fn(&ExternalSource) -> Vec<T>,
+) -> impl Fn(Version) -> BoxFuture<'static, Result<Vec<(Key, Vec<T>)>, Status>> + Send + Sync + 'static {
+    let api = api.clone();
+    move |version| {
+        let then = feed::at(api.clone(), version);
+        let derived = move |source: ExternalSource| (Key::of(&source), derive(&slim(source)));
+        then.map_ok(move |sources| sources.into_iter().map(derived).collect()).boxed()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What must survive: restarts, damaged blobs, an absent kube-apiserver, objects from before the rules, a replaced leader.
 mod damage;
 mod leader;
+mod memory;
 mod peer;
 mod retired;
 mod unruly;

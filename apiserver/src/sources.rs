@@ -14,7 +14,7 @@ use extension_apiserver::{
     status::Status,
     view::View,
 };
-use futures::{FutureExt, TryFutureExt, future::BoxFuture};
+use futures::FutureExt;
 use kube::Api;
 use std::{
     collections::HashMap,
@@ -42,11 +42,12 @@ impl Sources {
 
     /// Where the memory of the views ends, they are made anew from what kube-apiserver remembers.
     pub(crate) fn remembered_by(self, api: &Api<Guarded>) -> Self {
-        Self {
-            views: self.views.rebuilt_by(past(api, |source| vec![source_view::of(source)])),
-            artifacts: self.artifacts.rebuilt_by(past(api, artifact::of)),
-            ..self
-        }
+        let (one, other) = (api.clone(), api.clone());
+        let view = |source: &ExternalSource| vec![source_view::of(source)];
+        let views = self.views.rebuilt_by(move |version| past(one.clone(), version, view).boxed());
+        let artifacts =
+            self.artifacts.rebuilt_by(move |version| past(other.clone(), version, artifact::of).boxed());
+        Self { views, artifacts, ..self }
     }
 
     /// Takes the result of a list.
@@ -115,16 +116,14 @@ impl Known {
 }
 
 /// Everything that follows from the sources as they were at a version.
-fn past<T: 'static>(
-    api: &Api<Guarded>,
+async fn past<T>(
+    api: Api<Guarded>,
+    version: Version,
     derive: fn(&ExternalSource) -> Vec<T>,
-) -> impl Fn(Version) -> BoxFuture<'static, Result<Vec<(Key, Vec<T>)>, Status>> + Send + Sync + 'static {
-    let api = api.clone();
-    move |version| {
-        let then = feed::at(api.clone(), version);
-        let derived = move |source: ExternalSource| (Key::of(&source), derive(&slim(source)));
-        then.map_ok(move |sources| sources.into_iter().map(derived).collect()).boxed()
-    }
+) -> Result<Vec<(Key, Vec<T>)>, Status> {
+    let sources = feed::at(api, version).await?;
+    let derived = |source: ExternalSource| (Key::of(&source), derive(&slim(source)));
+    Ok(sources.into_iter().map(derived).collect())
 }
 
 /// What nobody asks for here takes no memory.

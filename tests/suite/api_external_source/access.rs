@@ -5,10 +5,7 @@ use anyhow::{Context, Result};
 use cluster::suite::{Suite, Urls, skip};
 use http::StatusCode;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
-use kube::{
-    Api, Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::Api;
 use reqwest::{Certificate, Identity};
 use std::path::{Path, PathBuf};
 
@@ -47,11 +44,11 @@ async fn seeing_a_source_is_not_reading_its_content() -> Result<()> {
 #[tokio::test]
 async fn a_user_without_rights_gets_a_status_that_says_so() -> Result<()> {
     let scene = Scene::with_files().await?;
-    let nobody = impersonating(&scene.suite, "nobody").await?;
     for path in
         ["externalsources", "externalsources/one/artifact", "externalsources/one/content", "artifacts"]
     {
-        let response = get(&nobody, &scene.path(path), &[]).await?;
+        let as_nobody = [("Impersonate-User", "nobody")];
+        let response = get(scene.suite.client(), &scene.path(path), &as_nobody).await?;
         assert_eq!(response.status(), StatusCode::FORBIDDEN, "{path}");
         let status: serde_json::Value = serde_json::from_slice(response.body())?;
         assert_eq!((status["kind"].as_str(), status["reason"].as_str()), (Some("Status"), Some("Forbidden")));
@@ -101,16 +98,6 @@ impl Direct {
 fn identity(certificate: &Path, key: &Path) -> Result<Identity> {
     let pem = [std::fs::read(certificate)?, std::fs::read(key)?].concat();
     Ok(Identity::from_pem(&pem)?)
-}
-
-/// The administrator, speaking as somebody else.
-async fn impersonating(suite: &Suite, user: &str) -> Result<Client> {
-    let cluster = suite.own().context("a cluster of our own")?;
-    let kubeconfig = Kubeconfig::read_from(cluster.directory().kubeconfig())?;
-    let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-    config.auth_info.impersonate = Some(user.to_owned());
-    Ok(Client::try_from(config)?)
 }
 
 #[tokio::test]

@@ -12,11 +12,14 @@ use futures::{
     stream::{self, StreamExt},
 };
 use std::{sync::Arc, time::Duration};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Events are sent together up to about this many bytes, while there are more to send at once.
 const CHUNK: usize = 32 * 1024;
+
+/// A client that may not stay is told where it stands this long before, to go on from there elsewhere; as Go does.
+const BEFORE_END: Duration = Duration::from_secs(2);
 
 /// Where a watch begins.
 pub(super) struct Start<T> {
@@ -42,7 +45,7 @@ pub(super) struct Session<T> {
     changes: Changes<T>,
     /// Up to where the client has seen everything that it selected.
     seen: Version,
-    bookmarks: Option<Interval>,
+    bookmarks: Option<Bookmarks>,
     is_first_event: bool,
     end: Instant,
     shutdown: CancellationToken,
@@ -51,11 +54,7 @@ pub(super) struct Session<T> {
 
 impl<T: Object> Session<T> {
     pub(super) fn new(form: Arc<Form<T>>, media: Media, selection: Selection, start: Start<T>) -> Self {
-        let bookmarks = start.bookmarks.map(|every| {
-            let mut ticks = interval_at(Instant::now() + every, every);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            ticks
-        });
+        let bookmarks = start.bookmarks.map(|every| Bookmarks::new(every, start.end, Instant::now()));
         Self {
             form,
             media,
@@ -115,7 +114,7 @@ impl<T: Object> Session<T> {
                 () = self.shutdown.cancelled() => return None,
                 () = sleep_until(self.end) => return None,
                 change = self.changes.next() => change?,
-                () = tick(self.bookmarks.as_mut()) => return Some(self.bookmark(false)),
+                () = due(self.bookmarks.as_ref()) => return Some(self.regular_bookmark(Instant::now())),
             };
             let bytes = match change {
                 Ok(change) => self.change(&change),
@@ -155,6 +154,13 @@ impl<T: Object> Session<T> {
         self.form.event(self.media, kind, item, is_first)
     }
 
+    fn regular_bookmark(&mut self, now: Instant) -> Result<Vec<u8>, Status> {
+        if let Some(bookmarks) = &mut self.bookmarks {
+            *bookmarks = Bookmarks::new(bookmarks.every, self.end, now);
+        }
+        self.bookmark(false)
+    }
+
     fn bookmark(&mut self, ends_initial_events: bool) -> Result<Vec<u8>, Status> {
         let is_first = std::mem::replace(&mut self.is_first_event, false);
         self.form.bookmark(self.media, self.seen, ends_initial_events, is_first)
@@ -168,12 +174,25 @@ fn gone<T: Object>(before: &Item<T>, after: &Item<T>) -> Item<T> {
     object.into()
 }
 
-async fn tick(bookmarks: Option<&mut Interval>) {
+async fn due(bookmarks: Option<&Bookmarks>) {
     match bookmarks {
-        Some(bookmarks) => {
-            bookmarks.tick().await;
-        }
+        Some(bookmarks) => sleep_until(bookmarks.next).await,
         None => std::future::pending().await,
+    }
+}
+
+/// When a client is told where it stands.
+struct Bookmarks {
+    every: Duration,
+    next: Instant,
+}
+
+impl Bookmarks {
+    /// Regularly, and right before the end.
+    fn new(every: Duration, end: Instant, now: Instant) -> Self {
+        let regular = now + every;
+        let last = end.checked_sub(BEFORE_END).filter(|last| *last > now && *last < regular);
+        Self { every, next: last.unwrap_or(regular) }
     }
 }
 
@@ -212,6 +231,18 @@ mod tests {
             (&json!("BOOKMARK"), &json!({"resourceVersion": "40"}))
         );
         assert_eq!(next(&mut session).await["type"], "BOOKMARK");
+    }
+
+    #[test]
+    fn the_last_bookmark_comes_right_before_the_end() {
+        let (now, minute) = (Instant::now(), Duration::from_secs(60));
+        let next = |seconds: u64| {
+            let end = now + Duration::from_secs(seconds);
+            (Bookmarks::new(minute, end, now).next - now).as_secs()
+        };
+        assert_eq!(next(3600), 60, "regularly, while the end is far");
+        assert_eq!(next(40), 38);
+        assert_eq!(next(2), 60, "that is not right before the end, but at once");
     }
 
     #[tokio::test]

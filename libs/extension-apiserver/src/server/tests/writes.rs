@@ -1,4 +1,6 @@
 //! Writes through the whole server, to a collection: answers and refusals as Go has them.
+mod contention;
+
 use crate::{
     collection::Collection,
     fixture::Answer,

@@ -18,7 +18,7 @@ pub struct Status(Box<Inner>);
 struct Inner {
     kind: &'static str,
     api_version: &'static str,
-    metadata: Empty,
+    metadata: Metadata,
     status: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     message: String,
@@ -29,8 +29,12 @@ struct Inner {
     code: u16,
 }
 
-#[derive(Clone, PartialEq, Eq, Serialize)]
-struct Empty {}
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+struct Metadata {
+    /// With it the rest of a list whose state is forgotten can be read from another state.
+    #[serde(rename = "continue", skip_serializing_if = "String::is_empty")]
+    continue_token: String,
+}
 
 /// What a refusal is about; every part is optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -73,7 +77,7 @@ impl Status {
         Self(Box::new(Inner {
             kind: "Status",
             api_version: "v1",
-            metadata: Empty {},
+            metadata: Metadata::default(),
             status: "Failure",
             message: message.into(),
             reason,
@@ -93,6 +97,13 @@ impl Status {
     #[must_use]
     pub fn with_retry_after(mut self, seconds: u32) -> Self {
         self.0.details.get_or_insert_default().retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// Says how a list goes on all the same.
+    #[must_use]
+    pub(crate) fn with_continue(mut self, token: String) -> Self {
+        self.0.metadata.continue_token = token;
         self
     }
 

@@ -166,9 +166,12 @@ impl<T: Object> List for View<T> {
             Err(refused) => Err(refused),
         };
         match (listed, &self.past) {
-            (Err(refused), Some(past)) if is_elsewhere(&refused) => {
-                Ok(Snapshot::clone(&*past.state_at(wanted).await?))
-            }
+            (Err(refused), Some(past)) if is_elsewhere(&refused) => match past.state_at(wanted).await {
+                Ok(state) => Ok(Snapshot::clone(&state)),
+                // A version that this replica has not seen, and that kube-apiserver does not know, is of the future.
+                Err(_) if refused.code() == StatusCode::GATEWAY_TIMEOUT => Err(refused),
+                Err(unknown) => Err(unknown),
+            },
             (listed, _) => listed,
         }
     }

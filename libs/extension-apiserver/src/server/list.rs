@@ -15,8 +15,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ListMeta;
 use std::sync::Arc;
 use token::Token;
 
-const CONTINUE_EXPIRED: &str =
-    "the list that this continue token belongs to is no longer known; start a new one without the token";
+/// In the words of k8s.io/apiserver.
+const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to display a consistent list result. \
+    You can start a new list without the continue parameter, or use the continue token in this response to retrieve \
+    the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that \
+    were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.";
 
 /// Answers a list.
 pub(super) async fn list<R: List>(served: Served<R>, call: Arc<Call>) -> Result<Response<Body>, Status> {
@@ -83,11 +86,18 @@ pub(super) async fn page<R: List>(
         let limit = if at(options) == At::Any { 0 } else { options.limit };
         return Ok(cut(snapshot, &selection, None, limit));
     };
-    let listed = resource.list(call, &selection, At::Exactly(token.version)).await;
-    let is_expired = |status: &Status| status.code() == StatusCode::GONE;
-    let snapshot = listed
-        .map_err(|status| if is_expired(&status) { Status::expired(CONTINUE_EXPIRED) } else { status })?;
-    Ok(cut(snapshot, &selection, Some(token.after), options.limit))
+    let at = token.version.map_or(At::Newest, At::Exactly);
+    match resource.list(call, &selection, at).await {
+        Ok(snapshot) => Ok(cut(snapshot, &selection, Some(token.after), options.limit)),
+        Err(status) if status.code() == StatusCode::GONE => Err(expired(token)),
+        Err(status) => Err(status),
+    }
+}
+
+/// The state of a page is forgotten; whoever can live with a rest from another state gets a token for that.
+fn expired(token: Token) -> Status {
+    let rest = Token { version: None, ..token };
+    Status::expired(CONTINUE_EXPIRED).with_continue(rest.encode())
 }
 
 fn cut<T: Object>(snapshot: Snapshot<T>, selection: &Selection, after: Option<Key>, limit: usize) -> Page<T> {
@@ -105,7 +115,7 @@ fn cut<T: Object>(snapshot: Snapshot<T>, selection: &Selection, after: Option<Ke
     let next = items.last().filter(|_| remaining > 0);
     let metadata = ListMeta {
         resource_version: Some(version.to_string()),
-        continue_: next.map(|item| Token { version, after: Key::of(&**item) }.encode()),
+        continue_: next.map(|item| Token { version: Some(version), after: Key::of(&**item) }.encode()),
         // With selectors nobody knows how many more there are, says the API; clients only show it.
         remaining_item_count: i64::try_from(remaining).ok().filter(|n| *n > 0 && !selection.is_partial()),
         ..ListMeta::default()

@@ -76,12 +76,18 @@ async fn pages_show_one_state_whatever_happens_between_them() {
 }
 
 #[tokio::test]
-async fn a_page_whose_state_is_forgotten_is_expired() {
+async fn a_page_whose_state_is_forgotten_says_how_to_get_the_rest_from_another_state() {
     let fixture = filled();
     let first = fixture.get(&at("revisions?limit=1")).await;
-    fixture.revisions.replace(Version(20), []);
+    let objects = ["b", "c"].map(|name| (key(name), vec![revision(name, "podinfo")]));
+    fixture.revisions.replace(Version(20), objects);
     let next = fixture.get(&at(&format!("revisions?limit=1&continue={}", token(&first)))).await;
     assert_eq!((next.status, next.json()["reason"].as_str()), (410, Some("Expired")));
+    let rest = fixture.get(&at(&format!("revisions?limit=1&continue={}", token(&next)))).await;
+    assert_eq!((rest.status, names(&rest)), (200, vec!["b".to_owned()]));
+    let last = fixture.get(&at(&format!("revisions?limit=1&continue={}", token(&rest)))).await;
+    assert_eq!(names(&last), ["c"]);
+    assert_eq!(last.json()["metadata"]["resourceVersion"], rest.json()["metadata"]["resourceVersion"]);
     assert_eq!(fixture.get(&at("revisions?continue=forged")).await.status, 400);
 }
 

@@ -7,8 +7,11 @@ TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_
 export DEV_DIR ?= .dev
 # A demo does without the programs that only tests need, and starts the sooner.
 test soak tools: export TOOLS = all
-# How many cases `make fuzz` gives to each property test.
+# How many cases `make fuzz` gives to each property test, and how long it runs each fuzz target.
 CASES ?= 100000
+FUZZ_SECONDS ?= 60
+FUZZ = libs/extension-apiserver/fuzz
+FUZZ_TARGETS = $(notdir $(wildcard $(FUZZ)/corpus/*))
 # Lint needs one program that Rust does not bring along.
 DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
 
@@ -33,11 +36,18 @@ test: test-unit programs ## Run every test, on a real control plane of its own (
 test-unit: ## Run the tests that need no control plane
 	cargo test --quiet --workspace
 
-fuzz: ## Run every property test on many more random cases than `make test` does (CASES=100000)
+fuzz: ## Run every property test on many random cases, and the fuzz targets (CASES=100000, FUZZ_SECONDS=60 each)
 	@PROPTEST_CASES=$(CASES) cargo test --workspace --lib --bins --no-fail-fast -- ::any_ 2>&1 | tee /dev/stderr | awk ' \
 		/^test .*::any_.* ok$$/ { passed++ } \
 		/^test .* FAILED$$|^error/ { failed++ } \
 		END { printf "%d property tests passed, $(CASES) cases each\n", passed; exit failed || !passed }'
+	@if cargo +nightly fuzz --version > /dev/null 2>&1; then $(MAKE) --no-print-directory $(addprefix fuzz-,$(FUZZ_TARGETS)); \
+	else echo "The fuzz targets were not run: they need nightly Rust and cargo-fuzz (cargo install cargo-fuzz)."; fi
+
+# What is found on the way stays out of the seeds, which are committed.
+fuzz-%:
+	@mkdir -p $(FUZZ)/target/found/$*
+	@cd $(FUZZ) && cargo +nightly fuzz run --fuzz-dir . $* target/found/$* corpus/$* -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 soak: programs ## Put two hundred sources through every misfortune, into docs/soak.md (SOAK_MINUTES=10)
 	@$(TARGET)/cluster test -- soak:: --ignored

@@ -24,7 +24,7 @@ fn is_root(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
     ["main.rs", "lib.rs", "build.rs"].contains(&name)
-        || ["examples", "benches", "bin"].contains(&folder)
+        || ["examples", "benches", "bin", "fuzz_targets"].contains(&folder)
         || (folder == "tests" && !path.starts_with("tests"))
 }
 

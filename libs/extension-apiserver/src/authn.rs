@@ -25,10 +25,10 @@
 mod authorities;
 mod certificate;
 mod follow;
-mod front_proxy;
+pub(crate) mod front_proxy;
 mod overrides;
 mod refusal;
-mod strip;
+pub(crate) mod strip;
 mod token;
 pub(crate) mod trust;
 

@@ -162,6 +162,8 @@ mod decode;
 mod discovery;
 pub mod doctor;
 mod encode;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hex;
 mod live;
 mod meta;

@@ -12,7 +12,7 @@ mod fairness;
 mod goaway;
 mod health;
 mod lifecycle;
-mod list;
+pub(crate) mod list;
 mod read;
 mod record;
 mod routes;

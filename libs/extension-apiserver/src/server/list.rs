@@ -1,5 +1,5 @@
 //! `list`: one state of a collection, selected, sorted and cut into pages.
-mod token;
+pub(crate) mod token;
 
 use super::routes::Served;
 use crate::{

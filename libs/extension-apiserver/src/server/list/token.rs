@@ -13,7 +13,7 @@ const FORM: &str = "meta.k8s.io/v1";
 const NEWEST: i64 = -1;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Token {
+pub(crate) struct Token {
     /// The state that all pages show; `None` is whatever there is by then.
     pub(super) version: Option<Version>,
     /// The last object of the previous page.
@@ -29,7 +29,7 @@ struct Wire {
 }
 
 impl Token {
-    pub(super) fn encode(&self) -> String {
+    pub(crate) fn encode(&self) -> String {
         let Key { namespace, name } = &self.after;
         let rv = self.version.map_or(NEWEST, |version| i64::try_from(version.0).unwrap_or(i64::MAX));
         let wire = Wire { v: FORM.to_owned(), rv, start: format!("{namespace}/{name}\0") };
@@ -37,7 +37,7 @@ impl Token {
         BASE64_URL_SAFE_NO_PAD.encode(json)
     }
 
-    pub(super) fn decode(text: &str) -> Result<Self, Status> {
+    pub(crate) fn decode(text: &str) -> Result<Self, Status> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).map_err(|_| refused(""))?;
         let wire: Wire = serde_json::from_slice(&bytes).map_err(|_| refused(""))?;
         if wire.v != FORM {

@@ -36,6 +36,15 @@ async fn silent_and_slow_connections_cost_nobody_else() -> Result<()> {
     siege.lift().await
 }
 
+/// CVE-2026-73500: clients that never begin their handshake pile up only until its deadline.
+#[tokio::test]
+async fn five_thousand_silent_sockets_cost_nobody_else() -> Result<()> {
+    let Some(mut siege) = Siege::lay().await? else { return Ok(()) };
+    siege.hold(5_000, siege.endpoints().apiserver, "");
+    time::sleep(2 * ATTACK).await;
+    siege.lift().await
+}
+
 #[tokio::test]
 async fn reviews_that_never_arrive_keep_nobody_from_admission() -> Result<()> {
     let Some(mut siege) = Siege::lay().await? else { return Ok(()) };

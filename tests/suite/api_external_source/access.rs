@@ -1,13 +1,26 @@
 //! Who may see and read what, through kube-apiserver and at our own port.
-use crate::aggregated::{GROUP, get};
-use crate::scene::Scene;
+use crate::{
+    aggregated::{GROUP, get},
+    scene::Scene,
+    sources::PATIENCE,
+};
 use anyhow::{Context, Result};
 use cluster::suite::{Suite, Urls, skip};
 use http::StatusCode;
-use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
-use kube::Api;
+use k8s_openapi::{
+    api::authentication::v1::{TokenReview, TokenReviewSpec},
+    kube_aggregator::pkg::apis::apiregistration::v1::APIService,
+};
+use kube::{Api, api::PostParams};
 use reqwest::{Certificate, Identity};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::time::{sleep, timeout};
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// A user with that ClusterRole in the scene's namespace, and no other.
 async fn with_role(scene: &Scene, user: &str, role: &str) -> Result<()> {
@@ -140,9 +153,9 @@ async fn a_client_certificate_counts_as_itself_and_a_wrong_token_as_nobody() -> 
     with_role(&scene, "viewer-by-certificate", "postern-view").await?;
     let allowed = async || -> Result<bool> { Ok(client.get(&url).send().await?.status() == StatusCode::OK) };
     // A refusal is remembered for ten seconds.
-    tokio::time::timeout(crate::sources::PATIENCE, async {
+    timeout(PATIENCE, async {
         while !allowed().await? {
-            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            sleep(PAUSE).await;
         }
         anyhow::Ok(())
     })
@@ -165,6 +178,43 @@ async fn a_token_is_reviewed_by_kube_apiserver() -> Result<()> {
         direct.client(None)?.get(&url).bearer_auth(token.trim()).header("Impersonate-User", "root");
     assert_eq!(impersonating.send().await?.status(), StatusCode::FORBIDDEN);
     Ok(())
+}
+
+/// Token reuse: what kube-apiserver no longer vouches for is remembered for ten seconds at most.
+#[tokio::test]
+async fn a_revoked_token_is_dead_ten_seconds_after_kube_apiserver_says_so() -> Result<()> {
+    const REMEMBERED: Duration = Duration::from_secs(10);
+    let scene = Scene::with_files().await?;
+    let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
+    scene.namespace.kubectl(&["create", "serviceaccount", "dismissed"]).await?;
+    let token = scene.namespace.kubectl(&["create", "token", "dismissed"]).await?.trim().to_owned();
+    let client = direct.client(None)?;
+    let url = format!("{}{}", direct.urls.apiserver, scene.path("artifacts"));
+    let asked = async || anyhow::Ok(client.get(&url).bearer_auth(&token).send().await?.status());
+    assert_eq!(asked().await?, StatusCode::FORBIDDEN, "known, and without rights");
+
+    scene.namespace.kubectl(&["delete", "serviceaccount", "dismissed"]).await?;
+    let reviews = Api::<TokenReview>::all(scene.suite.client().clone());
+    let spec = TokenReviewSpec { token: token.clone(), ..TokenReviewSpec::default() };
+    let question = TokenReview { spec, ..TokenReview::default() };
+    let disowned = async {
+        loop {
+            asked().await?;
+            let answer = reviews.create(&PostParams::default(), &question).await?.status.unwrap_or_default();
+            if answer.authenticated != Some(true) {
+                return anyhow::Ok(());
+            }
+            sleep(PAUSE).await;
+        }
+    };
+    timeout(PATIENCE, disowned).await.context("kube-apiserver goes on to vouch for it")??;
+    let dead = async {
+        while asked().await? != StatusCode::UNAUTHORIZED {
+            sleep(PAUSE).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(REMEMBERED + Duration::from_secs(1), dead).await.context("the token still works")?
 }
 
 #[tokio::test]

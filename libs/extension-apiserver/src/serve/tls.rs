@@ -90,7 +90,9 @@ impl Tls {
     }
 
     pub(super) async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        TlsAcceptor::from(self.current.load_full()).accept(stream).await
+        // Whoever connects and says nothing costs a socket, and no state of a session.
+        stream.readable().await?;
+        Box::pin(TlsAcceptor::from(self.current.load_full()).accept(stream)).await
     }
 }
 

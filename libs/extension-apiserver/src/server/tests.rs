@@ -1,4 +1,5 @@
 //! Requests through the whole server, in process: what clients get, byte by byte where they care.
+mod attacks;
 mod connect;
 mod documents;
 mod lists;

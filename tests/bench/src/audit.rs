@@ -1,4 +1,4 @@
-//! What Postern wrote to the API, read from kube-apiserver's audit log: nobody's own count.
+//! What a server wrote to the API, read from kube-apiserver's audit log: nobody's own count.
 use anyhow::{Context, Result};
 use cluster::Cluster;
 use serde::Deserialize;
@@ -8,7 +8,8 @@ use std::{
     io::{BufRead, BufReader, Seek, SeekFrom},
 };
 
-const POSTERN: &str = "system:serviceaccount:postern-system:postern";
+/// The account of Postern.
+pub(crate) const POSTERN: &str = "system:serviceaccount:postern-system:postern";
 const WRITES: &[&str] = &["create", "update", "patch", "delete", "deletecollection"];
 
 /// A place in the audit log.
@@ -17,7 +18,7 @@ pub(crate) struct Mark {
     at: u64,
 }
 
-/// How often Postern wrote what, as in `patch externalsources/status`.
+/// How often it wrote what, as in `patch externalsources/status`.
 #[derive(Default)]
 pub(crate) struct Writes(BTreeMap<String, usize>);
 
@@ -50,15 +51,15 @@ impl Mark {
         Ok(Self { log, at })
     }
 
-    /// Postern's writes in that namespace since then. Asking whether something is allowed is none, nor is the Lease,
-    /// which lies elsewhere.
-    pub(crate) fn writes_since(&mut self, namespace: &str) -> Result<Writes> {
+    /// The account's writes in that namespace since then; outside of namespaces, where questions about rights and tokens
+    /// are written to, if it is empty.
+    pub(crate) fn writes_since(&mut self, account: &str, namespace: &str) -> Result<Writes> {
         self.log.seek(SeekFrom::Start(self.at))?;
         let mut writes = Writes::default();
         for line in BufReader::new(&self.log).lines() {
             let entry: Entry = serde_json::from_str(&line?).context("failed to read the audit log")?;
             let object = entry.object_ref.unwrap_or_default();
-            let written = entry.user.username == POSTERN && WRITES.contains(&entry.verb.as_str());
+            let written = entry.user.username == account && WRITES.contains(&entry.verb.as_str());
             if written && object.namespace == namespace {
                 let subresource = object.subresource.map(|name| format!("/{name}")).unwrap_or_default();
                 *writes.0.entry(format!("{} {}{subresource}", entry.verb, object.resource)).or_default() += 1;
@@ -69,6 +70,11 @@ impl Mark {
 }
 
 impl Writes {
+    /// How often this was written, such as `create tokenreviews`.
+    pub(crate) fn count(&self, what: &str) -> usize {
+        self.0.get(what).copied().unwrap_or_default()
+    }
+
     pub(crate) fn total(&self) -> usize {
         self.0.values().sum()
     }

@@ -1,11 +1,12 @@
 //! `make bench`: how fast and how small Postern is, beside peers that do the same in the same run.
 //!
 //! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`sources`] many small
-//! ones, [`sweep`] a thousand that did not change, [`startup`] a start, [`subresource`] one read. [`data`] is what all
-//! of them move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
+//! ones, [`sweep`] a thousand that did not change, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
+//! of the API server beside Go's. [`data`] is what the first ones move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
 //! the server for who wants to repeat a line by hand.
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 mod audit;
+mod cores;
 mod data;
 mod fleet;
 mod outcome;
@@ -21,13 +22,11 @@ mod sources;
 mod startup;
 mod subresource;
 mod sweep;
+mod wardle;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use nix::{
-    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
-    unistd::Pid,
-};
+use cores::Cores;
 use source::Source;
 use std::{
     fs,
@@ -76,7 +75,7 @@ fn main() -> Result<()> {
     if matches!(flags.command, Command::Run { .. }) {
         run::enter_network()?;
     }
-    keep_to_two_processors()?;
+    Cores::two()?.keep_to()?;
     let runtime = Runtime::new()?;
     match flags.command {
         Command::Run { out, options } => {
@@ -97,16 +96,4 @@ fn main() -> Result<()> {
             Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
         }
     }
-}
-
-/// What this process and its children run on, whatever the machine has: the numbers are those of two processors.
-fn keep_to_two_processors() -> Result<()> {
-    let myself = Pid::from_raw(0);
-    let allowed = sched_getaffinity(myself)?;
-    let mut two = CpuSet::new();
-    let processors = (0..CpuSet::count()).filter(|number| allowed.is_set(*number).unwrap_or_default());
-    for number in processors.take(2) {
-        two.set(number)?;
-    }
-    Ok(sched_setaffinity(myself, &two)?)
 }

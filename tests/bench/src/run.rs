@@ -4,7 +4,7 @@ use crate::{
     report::{self, Section},
     setting::{self, Setting},
     source::Source,
-    sources, startup, subresource, sweep,
+    sources, startup, subresource, sweep, wardle,
 };
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -38,6 +38,8 @@ enum Part {
     Sources,
     /// A thousand sources that did not change.
     Sweep,
+    /// A server written with the library, beside one written with k8s.io/apiserver.
+    Wardle,
 }
 
 impl Options {
@@ -117,6 +119,9 @@ async fn on_a_cluster(
     }
     if options.begins(Part::Sweep) {
         sections.push(sweep::measure(setting, &cluster, source).await?);
+    }
+    if options.begins(Part::Wardle) {
+        sections.extend(wardle::measure(setting, &cluster).await?);
     }
     Ok(sections)
 }

@@ -46,7 +46,10 @@ pub(crate) enum Unit {
     Seconds,
     /// Given in seconds.
     Milliseconds,
+    /// Given in seconds.
+    Microseconds,
     Count,
+    PerSecond,
 }
 
 impl Unit {
@@ -57,7 +60,9 @@ impl Unit {
             Self::Size => "MB",
             Self::Seconds => "s",
             Self::Milliseconds => "ms",
+            Self::Microseconds => "µs",
             Self::Count => "",
+            Self::PerSecond => "/s",
         }
     }
 
@@ -69,6 +74,8 @@ impl Unit {
             Self::Seconds | Self::Milliseconds if value == 0.0 => "0".to_owned(),
             Self::Seconds => format!("{value:.2}"),
             Self::Milliseconds => format!("{:.2}", value * 1e3),
+            Self::Microseconds => format!("{:.0}", value * 1e6),
+            Self::PerSecond => format!("{value:.0}"),
             Self::Count => format!("{}", (value * 100.0).round() / 100.0),
         }
     }

@@ -1,6 +1,6 @@
 //! Many sources applied at once, on a real control plane: how long until all are ready, and at what cost.
 use crate::{
-    audit::Mark,
+    audit::{self, Mark},
     fleet::Fleet,
     outcome::float,
     process,
@@ -71,7 +71,7 @@ async fn measured(cluster: &Cluster, fleet: &Fleet<'_>, count: usize) -> Result<
     let mut mark = Mark::now(cluster)?;
     let seconds = fleet.apply(0..count).await?.as_secs_f64();
     tokio::time::sleep(SETTLE).await;
-    let writes = mark.writes_since(&fleet.namespace)?;
+    let writes = mark.writes_since(audit::POSTERN, &fleet.namespace)?;
     let pid = cluster.postern().pid().context("Postern has ended")?;
     let peak = float(process::memory_peak(pid.cast_unsigned())?);
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]

@@ -1,6 +1,6 @@
 //! A thousand sources that all answer 304, all due at once: how long until each was asked, and that nothing is written.
 use crate::{
-    audit::Mark,
+    audit::{self, Mark},
     fleet::Fleet,
     process,
     report::{self, Goal, Row, Section},
@@ -96,7 +96,7 @@ async fn sweep(cluster: &Cluster, postern: &Postern, fleet: &Fleet<'_>, source: 
     Ok(Sweep {
         seconds: (ended - began).as_secs_f64(),
         cpu_seconds: (process::cpu_time(pid)? - cpu_before).as_secs_f64(),
-        api_writes: mark.writes_since(&fleet.namespace)?.total() as f64,
+        api_writes: mark.writes_since(audit::POSTERN, &fleet.namespace)?.total() as f64,
         store_writes: (changed + removed) as f64,
     })
 }

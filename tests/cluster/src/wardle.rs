@@ -66,17 +66,25 @@ impl Wardle {
     /// # Errors
     /// The program is not there and cannot be built, or does not become ready.
     pub async fn start(&self) -> Result<()> {
-        let mut command = match self.maker {
-            Maker::Postern => self.ours()?,
-            Maker::Kubernetes => self.theirs().await?,
-        };
-        self.process().start(&mut command)?;
+        self.launch().await?;
         let client = self.client().await?;
         let ready = async || {
             let request = http::Request::get("/readyz").body(Vec::new());
             client.request_text(request.expect("a literal path is a valid request")).await.is_ok()
         };
         self.process().until_ready(Duration::from_secs(60), ready).await
+    }
+
+    /// Starts it, and leaves it to the caller to see when it is ready.
+    ///
+    /// # Errors
+    /// The program is not there and cannot be built.
+    pub async fn launch(&self) -> Result<()> {
+        let mut command = match self.maker {
+            Maker::Postern => self.ours()?,
+            Maker::Kubernetes => self.theirs().await?,
+        };
+        self.process().start(&mut command)
     }
 
     /// Ends it as an operator would.
@@ -126,6 +134,8 @@ impl Wardle {
             .arg(format!("--bind-address={}", self.address.ip()))
             .arg(format!("--secure-port={}", self.address.port()))
             .args(self.certificate())
+            // As many as ours; its own default is 100.
+            .arg("--http2-max-streams-per-connection=1000")
             .arg(format!("--etcd-servers=https://{}", endpoints.etcd))
             .arg(format!("--etcd-prefix=/registry/{}", self.name))
             .arg(format!("--etcd-cafile={}", directory.pki("etcd-ca.crt").display()))

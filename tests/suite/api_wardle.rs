@@ -11,6 +11,7 @@ mod corpus;
 mod differences;
 mod exchange;
 mod kubectl;
+mod program;
 mod registered;
 
 use answer::Answer;

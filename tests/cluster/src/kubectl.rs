@@ -47,7 +47,8 @@ impl Kubectl {
         tokio::task::spawn_blocking(move || run(&mut command, &input)).await?
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// kubectl with these arguments, for who wants to start it otherwise.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("--kubeconfig").arg(&self.kubeconfig).arg("--cache-dir").arg(&self.cache).args(arguments);
         command

@@ -1,5 +1,5 @@
 //! Looking at flunders: in every form, by every selector.
-use crate::api_wardle::registered::Registered;
+use crate::api_wardle::{program::Program, registered::Registered};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
@@ -54,21 +54,26 @@ async fn objects_are_found_by_selectors() -> Result<()> {
     Ok(())
 }
 
+/// What kubectl prints next of a watch: what happened, and to which object.
+async fn event(watch: &mut Program) -> Result<String> {
+    let line = watch.line().await?;
+    Ok(line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+}
+
 #[tokio::test]
 async fn a_watch_shows_what_happens() -> Result<()> {
     let Some(here) = Registered::with_flunders().await? else { return Ok(()) };
-    let watch = ["get", "flunders", "--watch", "--no-headers", "--output=name", "--request-timeout=5s"];
-    let delete = async {
-        // Whether the deletion comes before or after the watch has begun, the watch tells of b and c.
-        here.kubectl(&["delete", "flunder", "a"]).await
-    };
-    let arguments = [&["--namespace", here.namespace.name()][..], &watch].concat();
-    let (shown, deleted) = tokio::join!(here.suite.kubectl().output(&arguments, ""), delete);
-    deleted?;
-    let shown = String::from_utf8_lossy(&shown?.stdout).into_owned();
-    for name in ["b", "c"] {
-        assert!(shown.contains(&format!("flunder.wardle.example.com/{name}\n")), "{shown}");
+    let arguments = ["get", "flunders", "--watch", "--output-watch-events", "--no-headers"];
+    let arguments = [&["--namespace", here.namespace.name()], &arguments[..]].concat();
+    let mut watch = Program::start(&mut here.suite.kubectl().command(&arguments))?;
+    // Once the list is printed, kubectl follows from its version, whenever that reaches the server.
+    for listed in ["ADDED a", "ADDED b", "ADDED c"] {
+        assert_eq!(event(&mut watch).await?, listed);
     }
+    here.kubectl(&["label", "flunder", "a", "seen=yes"]).await?;
+    assert_eq!(event(&mut watch).await?, "MODIFIED a");
+    here.kubectl(&["delete", "flunder", "b"]).await?;
+    assert_eq!(event(&mut watch).await?, "DELETED b");
     Ok(())
 }
 

@@ -23,26 +23,20 @@ import (
 type follower struct {
 	informer cache.SharedIndexInformer
 	events   *atomic.Int64
+	requests *counter
+	// began is how it came to its first objects.
+	began Requests
 }
 
 // follow starts every informer, and returns once all have read what there is.
-func follow(ctx context.Context, config *rest.Config, namespace string) (map[string]follower, error) {
-	client, err := dynamic.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	partial, err := metadata.NewForConfig(config)
-	if err != nil {
-		return nil, err
-	}
-	objects := client.Resource(flunders).Namespace(namespace)
-	informers := map[string]cache.SharedIndexInformer{
-		"streamed": cache.NewSharedIndexInformer(streaming(ctx, objects), &unstructured.Unstructured{}, 0, nil),
-		"listed":   cache.NewSharedIndexInformer(listing(ctx, objects), &unstructured.Unstructured{}, 0, nil),
-		"metadata": metadatainformer.NewFilteredMetadataInformer(partial, flunders, namespace, 0, nil, nil).Informer(),
-	}
-	followers := map[string]follower{}
-	for name, informer := range informers {
+func follow(ctx context.Context, config *rest.Config, namespace string) (map[string]*follower, error) {
+	followers := map[string]*follower{}
+	for name, build := range map[string]builder{"streamed": streamed, "listed": listed, "metadata": partial} {
+		requests := &counter{}
+		informer, err := build(ctx, requests.on(config), namespace)
+		if err != nil {
+			return nil, err
+		}
 		events := &atomic.Int64{}
 		count := func(any) { events.Add(1) }
 		handlers := cache.ResourceEventHandlerFuncs{
@@ -54,14 +48,46 @@ func follow(ctx context.Context, config *rest.Config, namespace string) (map[str
 			return nil, err
 		}
 		go informer.RunWithContext(ctx)
-		followers[name] = follower{informer, events}
+		followers[name] = &follower{informer: informer, events: events, requests: requests}
 	}
-	for name, informer := range informers {
-		if !cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+	for name, follower := range followers {
+		if !cache.WaitForCacheSync(ctx.Done(), follower.informer.HasSynced) {
 			return nil, fmt.Errorf("the informer %s reads nothing", name)
 		}
+		follower.began = follower.requests.requests()
 	}
 	return followers, nil
+}
+
+// builder makes one kind of informer.
+type builder func(ctx context.Context, config *rest.Config, namespace string) (cache.SharedIndexInformer, error)
+
+func streamed(ctx context.Context, config *rest.Config, namespace string) (cache.SharedIndexInformer, error) {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return objects(streaming(ctx, client.Resource(flunders).Namespace(namespace))), nil
+}
+
+func listed(ctx context.Context, config *rest.Config, namespace string) (cache.SharedIndexInformer, error) {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return objects(noStreaming{streaming(ctx, client.Resource(flunders).Namespace(namespace))}), nil
+}
+
+func partial(_ context.Context, config *rest.Config, namespace string) (cache.SharedIndexInformer, error) {
+	client, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	return metadatainformer.NewFilteredMetadataInformer(client, flunders, namespace, 0, nil, nil).Informer(), nil
+}
+
+func objects(from cache.ListerWatcher) cache.SharedIndexInformer {
+	return cache.NewSharedIndexInformer(from, &unstructured.Unstructured{}, 0, nil)
 }
 
 // streaming lists by a watch with initial events, which is client-go's default.
@@ -81,12 +107,8 @@ type noStreaming struct{ cache.ListerWatcher }
 
 func (noStreaming) IsWatchListSemanticsUnSupported() bool { return true }
 
-func listing(ctx context.Context, objects dynamic.ResourceInterface) cache.ListerWatcher {
-	return noStreaming{streaming(ctx, objects)}
-}
-
 // agree waits until every informer holds what a list says, and tells what it holds otherwise.
-func agree(ctx context.Context, config *rest.Config, namespace string, followers map[string]follower, patience time.Duration) (map[string]Outcome, error) {
+func agree(ctx context.Context, config *rest.Config, namespace string, followers map[string]*follower, patience time.Duration) (map[string]Outcome, error) {
 	client, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, err
@@ -108,7 +130,7 @@ func agree(ctx context.Context, config *rest.Config, namespace string, followers
 			differences = compare(wanted, follower.informer)
 		}
 		objects := len(follower.informer.GetStore().ListKeys())
-		outcomes[name] = Outcome{objects, differences, follower.events.Load()}
+		outcomes[name] = Outcome{objects, differences, follower.events.Load(), follower.began}
 	}
 	return outcomes, nil
 }

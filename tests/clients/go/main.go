@@ -37,6 +37,8 @@ type Outcome struct {
 	Differences []string `json:"differences"`
 	// Events that it told its handlers of.
 	Events int64 `json:"events"`
+	// Began is how it came to its first objects, when nothing was disturbed yet.
+	Began Requests `json:"began"`
 }
 
 func main() {

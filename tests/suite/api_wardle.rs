@@ -2,8 +2,9 @@
 //! to k8s.io/sample-apiserver, written with k8s.io/apiserver.
 //!
 //! The requests lie in `api_wardle/corpus/*.http`, a scenario a file; Go's answers in `golden/wardle/*.json`, so that
-//! the comparison runs without Go. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records them anew. Where ours differ is
-//! written down in `differences.rs`, each with its reason.
+//! the comparison runs without Go. Where ours differ is written down in `differences.rs`, each with its reason, and what we
+//! answer there in `golden/wardle-differences.json`. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records Go's answers
+//! anew, `… api_wardle::ours` our differences.
 mod answer;
 mod clients;
 mod compare;
@@ -11,6 +12,7 @@ mod corpus;
 mod differences;
 mod exchange;
 mod kubectl;
+mod outline;
 mod program;
 mod registered;
 
@@ -22,6 +24,7 @@ use cluster::{
 };
 use corpus::Scenario;
 use exchange::Exchange;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// Answers by the title of their request, in the order of the requests.
@@ -30,6 +33,15 @@ type Answers = Vec<(String, Answer)>;
 fn golden_file(scenario: &Scenario) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/golden/wardle");
     folder.join(&scenario.name).with_added_extension("json")
+}
+
+fn differences_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("suite/golden/wardle-differences.json")
+}
+
+/// Whether golden files are to be written instead of believed.
+fn records() -> bool {
+    std::env::var_os("RECORD_GOLDEN").is_some_and(|record| record == "1")
 }
 
 fn golden(scenario: &Scenario) -> Result<Answers> {
@@ -61,9 +73,8 @@ async fn answers_of(maker: Maker, name: &str) -> Result<Option<Vec<(Scenario, An
 #[tokio::test]
 async fn go_answers_as_the_golden_files_say() -> Result<()> {
     let Some(all) = answers_of(Maker::Kubernetes, "sample-apiserver").await? else { return Ok(()) };
-    let record = std::env::var_os("RECORD_GOLDEN").is_some_and(|record| record == "1");
     for (scenario, answers) in &all {
-        if record {
+        if records() {
             let text = serde_json::to_string_pretty(answers)? + "\n";
             std::fs::write(golden_file(scenario), text)?;
         }
@@ -82,5 +93,12 @@ async fn ours_answers_as_go_does_but_where_it_is_written_down() -> Result<()> {
     }
     let judged = differences::judge(&found);
     ensure!(judged.is_empty(), "{} surprises:\n{}", judged.len(), judged.join("\n"));
+    let answered = serde_json::to_value(differences::ours(&found))?;
+    if records() {
+        std::fs::write(differences_file(), serde_json::to_string_pretty(&answered)? + "\n")?;
+    }
+    let recorded: Value = serde_json::from_slice(&std::fs::read(differences_file())?)?;
+    let changed = compare::values("our differences", &recorded, &answered);
+    ensure!(changed.is_empty(), "where we differ, we answer otherwise than recorded: {changed:#?}");
     Ok(())
 }

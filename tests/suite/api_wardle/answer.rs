@@ -1,10 +1,11 @@
 //! An answer with everything in it that no two servers have in common (uids, times, versions, names drawn at random)
 //! replaced by placeholders.
+use super::outline::{self, is_document};
 use anyhow::Result;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Headers whose values are compared, and those of which it only matters that they are there.
@@ -58,7 +59,7 @@ fn body(media_type: &str, body: &[u8]) -> Result<Value> {
     match values {
         Ok(values) if values.len() == 1 && media_type.contains("json") => {
             let value = values.into_iter().next().map(|value| normal("", value)).unwrap_or_default();
-            Ok(if is_document(&value) { outline(&value) } else { value })
+            Ok(if is_document(&value) { outline::of(&value) } else { value })
         }
         Ok(values) if media_type.contains("json") => {
             Ok(values.into_iter().map(|value| normal("", value)).collect())
@@ -77,7 +78,7 @@ fn normal(key: &str, value: Value) -> Value {
         }
         Value::Array(values) => values.into_iter().map(|value| normal("", value)).collect(),
         Value::String(text) if text.is_empty() => Value::String(text),
-        Value::String(_) if ["resourceVersion", "continue", "uid", "hash"].contains(&key) => {
+        Value::String(_) if ["resourceVersion", "continue", "uid", "hash", "platform"].contains(&key) => {
             Value::String(format!("<{key}>"))
         }
         Value::String(text) if text.parse::<Timestamp>().is_ok() => "<time>".into(),
@@ -115,52 +116,9 @@ fn placeholder(before: &str, word: &str) -> Option<String> {
     }
 }
 
-fn is_document(value: &Value) -> bool {
-    (value.get("openapi").is_some() || value.get("swagger").is_some()) && value.get("paths").is_some()
-}
-
-/// An OpenAPI document, reduced to what clients work with: which operations there are, with which parameters and media
-/// types, and which kinds. Descriptions, the order of things and the names of definitions are each author's own.
-fn outline(document: &Value) -> Value {
-    let mut operations = Map::new();
-    for (path, item) in document["paths"].as_object().into_iter().flatten() {
-        let shared = parameters(item);
-        for method in ["get", "post", "put", "patch", "delete"] {
-            let Some(operation) = item.get(method) else { continue };
-            operations.insert(format!("{} {path}", method.to_uppercase()), outline_of(operation, &shared));
-        }
-    }
-    json!({ "operations": operations })
-}
-
-fn outline_of(operation: &Value, shared: &[String]) -> Value {
-    let mut parameters = [shared, &parameters(operation)].concat();
-    parameters.sort();
-    let keys = |value: &Value| -> Vec<String> {
-        value.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
-    };
-    json!({
-        "action": operation["x-kubernetes-action"],
-        "kind": operation["x-kubernetes-group-version-kind"]["kind"],
-        "parameters": parameters,
-        "accepts": keys(&operation["requestBody"]["content"]),
-        "consumes": operation["consumes"],
-        "codes": keys(&operation["responses"]),
-    })
-}
-
-fn parameters(of: &Value) -> Vec<String> {
-    let all = of["parameters"].as_array().into_iter().flatten();
-    all.map(|parameter| {
-        let named = parameter["name"].as_str().or(parameter["$ref"].as_str()).unwrap_or("?");
-        // Go's v2 shares parameters under names with a hash.
-        named.trim_start_matches("#/parameters/").split('-').next().unwrap_or_default().to_owned()
-    })
-    .collect()
-}
-
 #[test]
 fn what_differs_by_nature_is_replaced() {
+    use serde_json::json;
     let object = json!({
         "metadata": { "uid": "7b1c", "resourceVersion": "12", "name": "drawn-x7k2p", "creationTimestamp": "2026-01-01T00:00:00Z" },
         "message": r#"flunders "drawn-abcde" of 01234567-0123-0123-0123-0123456789ab: too large, current: 12, record (34), {\"resourceVersion\":\"56\"}"#,

@@ -26,10 +26,15 @@ pub(super) fn scenario(name: &str, theirs: &Answers, ours: &Answers) -> Result<V
 }
 
 fn answers(request: &str, theirs: &Answer, ours: &Answer) -> Vec<Difference> {
-    let mut found = Vec::new();
     let [theirs, ours] =
         [theirs, ours].map(|answer| serde_json::to_value(answer).expect("an answer is JSON"));
-    walk(request, "", Some(&theirs), Some(&ours), &mut found);
+    values(request, &theirs, &ours)
+}
+
+/// Every difference between two values.
+pub(super) fn values(request: &str, theirs: &Value, ours: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    walk(request, "", Some(theirs), Some(ours), &mut found);
     found
 }
 

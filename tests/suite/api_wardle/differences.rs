@@ -223,6 +223,15 @@ const KNOWN: &[Known] = &[
         ],
     },
     Known {
+        why: "items, spec and status are described where Go's types have no comment",
+        places: &[
+            ("documents/*OpenAPI*", "body.schemas.*List.items"),
+            ("documents/*OpenAPI*", "body.schemas.*List.items[]"),
+            ("documents/*OpenAPI*", "body.schemas.v1alpha1 Flunder.spec"),
+            ("documents/*OpenAPI*", "body.schemas.v1alpha1 Flunder.status"),
+        ],
+    },
+    Known {
         why: "a document is known by its hash, not by its time, and differs by encoding",
         places: &[
             ("documents/*", "headers.last-modified"),

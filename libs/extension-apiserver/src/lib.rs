@@ -143,7 +143,8 @@
 //! - Discovery has no `storageVersionHash` (DISC-2), since nothing is stored, and no
 //!   `serverAddressByClientCIDRs`, since clients come through kube-apiserver. The removed `v2beta1` is not there.
 //! - At the end new connections are refused, instead of being answered with 429 for a while.
-//! - Bodies may nest 127 levels deep, not 10,000; what a type cannot hold is said in the words of serde, with the field.
+//! - Bodies may nest 127 levels deep (YAML: 64), not 10,000; what a type cannot hold is said in the words of serde, with
+//!   the field.
 //! - A resource version that is no number is a 400 in bodies too, where Go answers 500.
 //! - Names of objects are DNS subdomains, and objects with a spec count generations from 1, for every kind.
 //! - The deprecated `/watch/` and `/proxy/` path prefixes are not served, nor anything behind a subresource's name.

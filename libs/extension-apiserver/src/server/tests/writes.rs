@@ -1,4 +1,5 @@
 //! Writes through the whole server, to a collection: answers and refusals as Go has them.
+mod attacks;
 mod contention;
 
 use crate::{

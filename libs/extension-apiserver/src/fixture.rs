@@ -1,6 +1,6 @@
 //! A small API for the unit tests: sources, which are mirrored, and their revisions, which are derived.
 use crate::{
-    access::{Decision, UserInfo},
+    access::{Authorize, Decision, UserInfo},
     api::{Call, Get, GetRaw, Parameter, Resource, Subresource},
     object::{Item, Key, Object},
     query::Query,
@@ -136,23 +136,31 @@ impl Fixture {
 
     /// The views have not been read yet.
     pub(crate) fn unread() -> Self {
-        Self::built(|builder| builder)
+        Self::built(|builder| builder, authorize)
     }
 
     /// As [`Self::new`], run in another way.
     pub(crate) fn run(how: impl FnOnce(Builder) -> Builder) -> Self {
-        let fixture = Self::built(how);
+        Self::read(Self::built(how, authorize))
+    }
+
+    /// As [`Self::new`], with somebody else who says who may do what.
+    pub(crate) fn under(authorizer: impl Authorize) -> Self {
+        Self::read(Self::built(|builder| builder, authorizer))
+    }
+
+    fn read(fixture: Self) -> Self {
         fixture.sources.replace("1".parse().expect("a number"), []);
         fixture.revisions.replace("1".parse().expect("a number"), []);
         fixture
     }
 
-    fn built(how: impl FnOnce(Builder) -> Builder) -> Self {
+    fn built(how: impl FnOnce(Builder) -> Builder, authorizer: impl Authorize) -> Self {
         let (sources, revisions) = (View::mirrored(), View::derived());
         let ready = revisions.clone();
         let server = how(Server::builder())
             .authenticator(authenticate)
-            .authorizer(authorize)
+            .authorizer(authorizer)
             .ready_when("views", move || ready.is_ready())
             .resource(sources.clone(), |verbs| {
                 verbs

@@ -158,6 +158,22 @@ async fn the_first_proof_that_holds_wins() {
     }
 }
 
+/// CVE-2023-48312: a token of no characters is no proof, and two are none either.
+#[tokio::test]
+async fn cve_2023_48312_an_empty_token_is_nobody() {
+    let (open, closed) = (setup(), untrusting(Anonymous::Nowhere));
+    for value in ["", "Bearer", "Bearer ", "Bearer  ", "Bearer\t", "bearer ", "Bearer  good", "Basic Og=="] {
+        let sent = || request(None, &[("Authorization", value)]);
+        assert_eq!(open.ask(sent()).await, anonymous(), "{value:?}");
+        assert_eq!(closed.ask(sent()).await, Err(401), "{value:?}");
+    }
+    let long = format!("Bearer {}", "a".repeat(1 << 20));
+    let (empty, good) = (("Authorization", "Bearer "), ("Authorization", TOKEN));
+    for headers in [&[("Authorization", long.as_str())][..], &[empty, good], &[good, empty]] {
+        assert_eq!(open.ask(request(None, headers)).await, Err(401), "{} headers", headers.len());
+    }
+}
+
 #[tokio::test]
 async fn a_change_of_trust_acts_on_open_connections() {
     let setup = setup();

@@ -1,4 +1,6 @@
 //! Single flight, detachment, lifetimes and bounds, with a question that is its own answer.
+mod impostors;
+
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -2,6 +2,7 @@
 mod body;
 mod connections;
 mod floods;
+mod handshakes;
 mod hostile;
 mod tls;
 

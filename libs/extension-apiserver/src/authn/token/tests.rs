@@ -137,3 +137,28 @@ fn only_a_token_behind_a_second_space_is_called_empty() {
     }
     assert!(!is_empty(&HeaderMap::new()));
 }
+
+/// CVE-2025-30204, CVE-2025-27144, CVE-2026-34986: nobody takes a token apart here, nor sends kube-apiserver a huge one.
+#[tokio::test]
+async fn cve_2025_30204_a_token_of_a_million_dots_is_refused_unasked() {
+    let (tokens, asked) = tokens(known("x"));
+    for token in [".".repeat(1_000_000), "a.".repeat(100_000)] {
+        let refusal = tokens.identify(&sent(&format!("Bearer {token}"))).await.unwrap().unwrap_err();
+        assert_eq!(refusal.to_string(), "the Authorization header is too long");
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    tokens.identify(&sent("Bearer e30.e30.e30.e30.e30")).await.unwrap().unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "what it is made of is for kube-apiserver to judge");
+}
+
+/// CVE-2026-23990: groups without a name are nobody.
+#[tokio::test]
+async fn cve_2026_23990_a_review_that_names_no_user_lets_nobody_in() {
+    let masters = || Some(vec!["system:masters".to_owned()]);
+    for username in [None, Some(String::new())] {
+        let user = ReviewedUser { username, groups: masters(), ..ReviewedUser::default() };
+        let (tokens, _) = tokens(TokenReviewStatus { user: Some(user), ..known("x") });
+        let refusal = tokens.identify(&sent("Bearer abc")).await.unwrap().unwrap_err();
+        assert!(matches!(refusal, Refusal::UncheckedToken { .. }), "{refusal:?}");
+    }
+}

@@ -150,3 +150,29 @@ fn one_authority_for_users_and_front_proxy_needs_allowed_names() {
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert!(problems[0].contains("could act as anybody"), "{problems:?}");
 }
+
+/// CVE-2024-12401, CVE-2026-25518: PEM that is made to be slow to read.
+#[test]
+fn cve_2024_12401_a_bundle_of_garbage_leaves_the_old_authorities() {
+    let (proxy, clients) = (Authority::new(), Authority::new());
+    let good = usual(&proxy, &clients);
+    let (trust, _) = next(&Trust::default(), &good);
+    let begin = "-----BEGIN CERTIFICATE-----\n";
+    let garbage = [
+        begin.repeat(100_000),
+        format!("{begin}{}", "-\n".repeat(1_000_000)),
+        format!("{begin}{}-----END CERTIFICATE-----\n", "AAAA\n".repeat(1_000_000)),
+        "\u{0}".repeat(1 << 20),
+    ];
+    for bundle in garbage {
+        let mut broken = good.clone();
+        broken.insert(PROXY_CA.to_owned(), bundle);
+        let (next, problems) = next(&trust, &broken);
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].starts_with(PROXY_CA) && problems[0].len() < 1_000, "{problems:?}");
+        assert!(trusts(&next, &proxy), "the old one counts on");
+    }
+    let mut many = good;
+    many.insert(PROXY_CA.to_owned(), proxy.pem().repeat(10_000));
+    assert!(trusts(&next(&trust, &many).0, &proxy), "many are no garbage");
+}

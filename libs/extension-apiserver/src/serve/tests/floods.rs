@@ -115,14 +115,45 @@ async fn endless_continuations_end_their_connection() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }
 
+/// A request with a body that its handler never reads: `POST /never`.
+fn post() -> Vec<u8> {
+    [&[0x83, 0x87, 0x04, 6][..], b"/never", &[0x41, 1, b'a']].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rustsec_2026_0258_empty_data_ends_its_connection() {
+    let ca = Authority::new();
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let nothing = frame(DATA, 0, 1, &[]).repeat(100);
+    let code = flood(&server, &ca, move |number| match number {
+        0 => frame(HEADERS, END_HEADERS, 1, &post()),
+        _ => nothing.clone(),
+    });
+    let (code, slowest) = tokio::join!(code, slowest(&server, &ca));
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
+/// No request makes sense, so the server itself must reset each: the client never cancels anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rustsec_2024_0003_resets_that_the_server_must_send_end_their_connection() {
+    let ca = Authority::new();
+    let server = Server::start(Some(tls(&ca)), limits()).await;
+    let with_a_status = [GET, &[0x88]].concat();
+    let code = flood(&server, &ca, move |number| {
+        frame(HEADERS, END_STREAM | END_HEADERS, number * 2 + 1, &with_a_status)
+    });
+    let (code, slowest) = tokio::join!(code, slowest(&server, &ca));
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+}
+
 /// These are discarded as they come: they cost the sender as much as the server, and no memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pings_settings_and_data_beyond_the_window_cost_the_others_nothing() {
     let ca = Authority::new();
     let server = Server::start(Some(tls(&ca)), limits()).await;
-    // POST /never: its handler waits for ever and reads no body.
-    let post = [&[0x83, 0x87, 0x04, 6][..], b"/never", &[0x41, 1, b'a']].concat();
-    let data = [frame(HEADERS, END_HEADERS, 1, &post), frame(DATA, 0, 1, &vec![0; 16 << 10]).repeat(100)];
+    let data = [frame(HEADERS, END_HEADERS, 1, &post()), frame(DATA, 0, 1, &vec![0; 16 << 10]).repeat(100)];
     let controls = [frame(PING, 0, 0, &[0; 8]), frame(SETTINGS, 0, 0, &[])].concat().repeat(100);
 
     let mut floods = Vec::new();

@@ -6,6 +6,7 @@
 TARGET = $(shell cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug
 export DEV_DIR ?= .dev
 # A demo does without the programs that only tests need, and starts the sooner.
+demo up: export PROGRAMS = --bin postern --bin cluster --example http-source
 test soak tools: export TOOLS = all
 # How many cases `make fuzz` gives to each property test, and how long it runs each fuzz target.
 CASES ?= 100000
@@ -64,7 +65,7 @@ generate: ## Write the files that follow from the code: the CRDs
 
 bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine)
 	cargo fetch --quiet --locked
-	cargo build --release --package postern --package bench
+	cargo build --release --package postern --package bench --package wardle
 	cargo build --profile dist --package postern
 	@mkdir -p docs
 	$(dir $(TARGET))release/bench run --dist $(dir $(TARGET))dist/postern --out docs/benchmarks.md
@@ -88,4 +89,4 @@ go-programs:
 	@$(TARGET)/tools $(TOOLS) > /dev/null
 
 rust-programs:
-	@cargo build --workspace --bins --examples
+	@cargo build --workspace $(or $(PROGRAMS),--bins --examples)

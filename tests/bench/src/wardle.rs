@@ -127,19 +127,32 @@ impl Pair<'_> {
         }
     }
 
-    /// Gives both the same objects.
+    /// Gives both objects of one size: what Go adds to its own, `managedFields`, ours say in an annotation.
     async fn fill(&self) -> Result<()> {
-        self.each(async |server| {
-            let mut connection = self.connect(server, Who::Administrator).await?;
-            for number in 0..OBJECTS {
-                let object = flunder(&format!("flunder-{number:03}")).to_string();
-                connection.fetch(connection.request(Method::POST, FLUNDERS, JSON, object)?).await?;
-            }
-            Ok(())
-        })
-        .await?;
+        let mut ours = self.connect(&self.ours, Who::Administrator).await?;
+        let mut theirs = self.connect(&self.theirs, Who::Administrator).await?;
+        let probe = format!("{FLUNDERS}/probe");
+        for connection in [&mut ours, &mut theirs] {
+            create(connection, flunder("probe")).await?;
+        }
+        let mut size = async |connection: &mut Connection| {
+            connection.fetch(connection.request(Method::GET, &probe, JSON, "")?).await
+        };
+        let added = size(&mut theirs).await?.saturating_sub(size(&mut ours).await?);
+        for number in 0..OBJECTS {
+            let mut object = flunder(&format!("flunder-{number:03}"));
+            create(&mut theirs, object.clone()).await?;
+            let text = &mut object["metadata"]["annotations"]["example.com/description"];
+            *text = format!("{}{}", text.as_str().unwrap_or_default(), "x".repeat(added)).into();
+            create(&mut ours, object).await?;
+        }
         Ok(())
     }
+}
+
+async fn create(connection: &mut Connection, object: Value) -> Result<()> {
+    connection.fetch(connection.request(Method::POST, FLUNDERS, JSON, object.to_string())?).await?;
+    Ok(())
 }
 
 /// An object of the size that objects have.

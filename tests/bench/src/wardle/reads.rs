@@ -95,7 +95,8 @@ fn method() -> String {
     format!(
         "{CALLERS} callers share one HTTP/2 connection straight to the server and send the next request when they have \
          read the answer to the last, for {} s a round after {} s to warm up; the two servers take turns. A server has \
-         one processor, all else the other. Both hold the same {OBJECTS} objects; `Accept-Encoding: identity`. An answer \
+         one processor, all else the other. Both hold {OBJECTS} objects of the same \
+         size; `Accept-Encoding: identity`. An answer \
          that is no success fails the bench. Where the server used less than {} % of its processor the callers were \
          the limit, and the goal is on its processor time for each request instead of the rate.",
         MEASURED.as_secs(),

@@ -89,6 +89,10 @@ where
         let before = self.behind(call, before).await?;
         Ok(shown(&self.kept.update(call, &before, converted(after), options).await?))
     }
+
+    fn allow_unconditional_update(&self) -> bool {
+        self.kept.allow_unconditional_update()
+    }
 }
 
 impl<R, T> Patch for Converted<R, T>

@@ -190,15 +190,6 @@ const KNOWN: &[Known] = &[
         ],
     },
     Known {
-        why: "an update need not say which version it replaces",
-        places: &[
-            ("update/update without a version", "*"),
-            ("update/update at any version", "*"),
-            ("update/update without a version", "status 422, ours 200"),
-            ("update/update at any version", "status 422, ours 200"),
-        ],
-    },
-    Known {
         why: "the bookmark at the end of the initial events has no fields of its own",
         places: &[("watch/watch with initial events*", "body.1.object.*")],
     },

@@ -83,6 +83,10 @@ impl Update for Flunders {
     ) -> Result<Item<Flunder>, Status> {
         self.kept.update(call, before, after, options).await
     }
+
+    fn allow_unconditional_update(&self) -> bool {
+        self.kept.allow_unconditional_update()
+    }
 }
 
 impl Patch for Flunders {}

@@ -7,7 +7,7 @@ use crate::{
 };
 use extension_apiserver::{
     access::{Authenticate, Authorize},
-    collection::Collection,
+    collection::{Collection, Strategy},
     convert::Converted,
     server::{BuildError, Builder, Server},
     status::Cause,
@@ -21,12 +21,8 @@ pub type Delegated<A, Z> = Builder<A, Z>;
 /// # Errors
 /// None that a test would not see at once.
 pub fn server<A: Authenticate, Z: Authorize>(builder: Delegated<A, Z>) -> Result<Server, BuildError> {
-    let fischers = Collection::<Fischer>::new();
-    // As in Go, a replacement is not checked.
-    let check = |flunder: &Flunder, before: Option<&Flunder>| -> Vec<Cause> {
-        if before.is_some() { Vec::new() } else { violations(&flunder.spec.spec) }
-    };
-    let flunders = Flunders { kept: Collection::new().checked(check), fischers: fischers.clone() };
+    let fischers = Collection::<Fischer>::new().checked(Versioned);
+    let flunders = Flunders { kept: Collection::new().checked(Versioned), fischers: fischers.clone() };
     let older = Converted::<_, v1alpha1::Flunder>::new(flunders.clone());
     builder
         .resource(flunders, |flunder| {
@@ -39,4 +35,23 @@ pub fn server<A: Authenticate, Z: Authorize>(builder: Delegated<A, Z>) -> Result
             fischer.get().watch().create().update().patch().delete().delete_collection()
         })
         .build()
+}
+
+/// The strategies of the sample: an update says which version it replaces, and is not checked otherwise.
+struct Versioned;
+
+impl Strategy<Flunder> for Versioned {
+    fn violations(&self, flunder: &Flunder, before: Option<&Flunder>) -> Vec<Cause> {
+        if before.is_some() { Vec::new() } else { violations(&flunder.spec.spec) }
+    }
+
+    fn allow_unconditional_update(&self) -> bool {
+        false
+    }
+}
+
+impl Strategy<Fischer> for Versioned {
+    fn allow_unconditional_update(&self) -> bool {
+        false
+    }
 }

@@ -61,6 +61,12 @@ pub trait Update: Get<Object: DeserializeOwned> {
         after: Self::Object,
         options: &WriteOptions,
     ) -> impl Future<Output = Result<Item<Self::Object>, Status>> + Send;
+
+    /// Whether a client may replace an object without saying which version it has seen. If not, it is told to (422); a
+    /// patch always may, since it is applied to the object as it is.
+    fn allow_unconditional_update(&self) -> bool {
+        true
+    }
 }
 
 /// Answers `PATCH …/NAME` (JSON patch and JSON merge patch): a patch is an update whose `after` the server computes.

@@ -13,6 +13,11 @@ pub trait Strategy<T>: Send + Sync + 'static {
     fn violations(&self, _object: &T, _before: Option<&T>) -> Vec<Cause> {
         Vec::new()
     }
+
+    /// See [`Update::allow_unconditional_update`](crate::api::Update::allow_unconditional_update).
+    fn allow_unconditional_update(&self) -> bool {
+        true
+    }
 }
 
 impl<T, F> Strategy<T> for F

@@ -41,6 +41,10 @@ impl<T: Object + DeserializeOwned> Update for Collection<T> {
         };
         updated.map_err(|refused| refused.told(call, &Key::of(&**before)))
     }
+
+    fn allow_unconditional_update(&self) -> bool {
+        self.strategy.allow_unconditional_update()
+    }
 }
 
 impl<T: Object + DeserializeOwned> Patch for Collection<T> {}

@@ -48,11 +48,15 @@ impl Namespaces for Cluster {
 }
 
 fn server() -> Server {
+    serving(Collection::new())
+}
+
+fn serving(lamps: Collection<Lamp>) -> Server {
     Server::builder()
         .authenticator(crate::fixture::authenticate)
         .authorizer(crate::fixture::authorize)
         .namespaces(Cluster)
-        .resource(Collection::<Lamp>::new(), |lamp| {
+        .resource(lamps, |lamp| {
             lamp.get().watch().create().update_or_create().patch().delete().delete_collection()
         })
         .build()

@@ -4,7 +4,8 @@ use crate::{
     api::{Call, Update, WriteOptions},
     meta,
     object::{Item, Object},
-    status::Status,
+    request::RequestInfo,
+    status::{Cause, Status},
 };
 use std::future::Future;
 
@@ -25,27 +26,38 @@ pub(super) async fn rewrite<R: Update>(
     loop {
         let before = resource.get(call, &call.key()).await?;
         let mut after = change.of(call, &before).await?;
-        let insists = settle(call, &before, &mut after)?;
+        settle(call, &before, &mut after, resource.allow_unconditional_update())?;
         let after = Item::from(after);
         if after.json()? == before.json()? {
             return Ok(before);
         }
         match resource.update(call, &before, R::Object::clone(&after), options).await {
-            Err(status) if is_conflict(&status) && !insists && conflicts < MOST_CONFLICTS => conflicts += 1,
+            // Who insists on the version that is gone is refused when the object is read again.
+            Err(status) if is_conflict(&status) && conflicts < MOST_CONFLICTS => conflicts += 1,
             answered => return answered,
         }
     }
 }
 
-/// Makes the next state whole. Whether the client insists on the version that it has seen.
-fn settle<T: Object>(call: &Call, before: &Item<T>, after: &mut T) -> Result<bool, Status> {
+/// Makes the next state whole, or refuses one of another version than the object has.
+fn settle<T: Object>(
+    call: &Call,
+    before: &Item<T>,
+    after: &mut T,
+    allow_unconditional: bool,
+) -> Result<(), Status> {
     known_version(after.meta())?;
-    let insists = !matches!(after.meta().resource_version.as_deref(), None | Some("" | "0"));
+    let RequestInfo { group, resource, name, .. } = &call.request;
     let version = &before.meta().resource_version;
-    if insists && after.meta().resource_version != *version {
-        return Err(Status::modified(&call.request, &call.request.name));
+    match after.meta().resource_version.as_deref() {
+        None | Some("" | "0") if allow_unconditional => after.meta_mut().resource_version.clone_from(version),
+        None | Some("" | "0") => {
+            let cause = Cause::invalid("metadata.resourceVersion", &0, "must be specified for an update");
+            // Go names the resource here, where everything else names the kind.
+            return Err(Status::invalid(group, resource, name, vec![cause]));
+        }
+        given if given != version.as_deref() => return Err(Status::modified(&call.request, name)),
+        _ => {}
     }
-    after.meta_mut().resource_version.clone_from(version);
-    meta::follow(&**before, after)?;
-    Ok(insists)
+    meta::follow(&**before, after)
 }

@@ -1,7 +1,11 @@
 //! Many writers of one object at once.
 use super::*;
+use crate::collection::Strategy;
 use futures::future::join_all;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 const WRITERS: usize = 64;
 
@@ -42,4 +46,75 @@ async fn of_many_updates_of_one_version_one_lands() {
     let codes: Vec<u16> = join_all(updates).await.into_iter().map(|code| code.expect("no panic")).collect();
     assert_eq!(codes.iter().filter(|code| **code == 200).count(), 1, "{codes:?}");
     assert_eq!(codes.iter().filter(|code| **code == 409).count(), WRITERS - 1, "{codes:?}");
+}
+
+/// Says whether updates may leave the version open, and brightens the object right before a write of it lands, once.
+struct Meddler {
+    lamps: Arc<Mutex<Option<Collection<Lamp>>>>,
+    unconditional: bool,
+}
+
+impl Strategy<Lamp> for Meddler {
+    fn prepare(&self, _lamp: &mut Lamp, before: Option<&Lamp>) {
+        let Some(before) = before else { return };
+        if let Some(lamps) = self.lamps.lock().expect("no panic").take() {
+            let spec = LampSpec { lumens: before.spec.lumens + 1 };
+            lamps.upsert(Lamp { spec, ..before.clone() });
+        }
+    }
+
+    fn allow_unconditional_update(&self) -> bool {
+        self.unconditional
+    }
+}
+
+/// A server with a lamp at 400 lumens that somebody else brightens to 401 while the next write is on its way.
+async fn meddled(unconditional: bool) -> Server {
+    let meddling = Arc::default();
+    let lamps = Collection::new().checked(Meddler { lamps: Arc::clone(&meddling), unconditional });
+    let server = serving(lamps.clone());
+    assert_eq!(put_json(&server, "POST", LAMPS, &lamp("desk", 400)).await.status, 201);
+    *meddling.lock().expect("no panic") = Some(lamps);
+    server
+}
+
+#[tokio::test]
+async fn a_patch_is_made_again_when_somebody_else_was_faster() {
+    let server = meddled(false).await;
+    let patch = r#"{"metadata":{"labels":{"room":"study"}}}"#;
+    let patched =
+        send(&server, "PATCH", &format!("{LAMPS}/desk"), "application/merge-patch+json", patch).await;
+    assert_eq!(patched.status, 200, "{}", patched.text());
+    let patched = patched.json();
+    assert_eq!(
+        (&patched["spec"]["lumens"], &patched["metadata"]["labels"]["room"]),
+        (&json!(401), &json!("study"))
+    );
+}
+
+#[tokio::test]
+async fn an_update_is_made_again_unless_it_says_what_it_replaces() {
+    let server = meddled(true).await;
+    assert_eq!(put_json(&server, "PUT", &format!("{LAMPS}/desk"), &lamp("desk", 7)).await.status, 200);
+
+    let server = meddled(true).await;
+    let mut next = send(&server, "GET", &format!("{LAMPS}/desk"), "", "").await.json();
+    next["spec"]["lumens"] = json!(7);
+    let refused = put_json(&server, "PUT", &format!("{LAMPS}/desk"), &next).await;
+    assert_eq!(refused.status, 409, "{}", refused.text());
+}
+
+#[tokio::test]
+async fn a_strategy_may_want_to_know_what_an_update_replaces() {
+    let server = meddled(false).await;
+    let refused = put_json(&server, "PUT", &format!("{LAMPS}/desk"), &lamp("desk", 7)).await;
+    assert_eq!(
+        said(&refused),
+        (
+            422,
+            "lamps.lights.example.com \"desk\" is invalid: metadata.resourceVersion: Invalid value: 0: \
+             must be specified for an update"
+                .to_owned()
+        )
+    );
 }

@@ -109,7 +109,7 @@ fn placeholder(before: &str, word: &str) -> Option<String> {
         _ if word.parse::<Timestamp>().is_ok() => Some("<time>".to_owned()),
         _ if is_uuid => Some("<uid>".to_owned()),
         _ if is_drawn => Some(format!("{DRAWN}<random>")),
-        _ if is_number && ["current", "record", "resourceVersion"].contains(&before) => {
+        _ if is_number && ["current", "precondition", "record", "resourceVersion"].contains(&before) => {
             Some("<version>".to_owned())
         }
         _ => None,

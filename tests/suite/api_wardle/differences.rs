@@ -191,7 +191,19 @@ const KNOWN: &[Known] = &[
     },
     Known {
         why: "the bookmark at the end of the initial events has no fields of its own",
-        places: &[("watch/watch with initial events*", "body.1.object.*")],
+        places: &[
+            ("watch/watch with initial events*", "body.1.object.*"),
+            ("matrix/watch*, with initial events", "body.3.object.spec"),
+            ("matrix/watch*, with initial events", "body.3.object.status"),
+        ],
+    },
+    Known {
+        why: "a page of any version is as long as it was asked for, with a token, too",
+        places: &[
+            ("matrix/list at any version, the next page", "body.items"),
+            ("matrix/list at any version, the next page", "body.metadata.continue"),
+            ("matrix/list at any version, the next page", "body.metadata.remainingItemCount"),
+        ],
     },
     Known {
         why: "everybody may be told to log in, and no patch creates",

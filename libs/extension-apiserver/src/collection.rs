@@ -40,9 +40,11 @@ impl<T: Object> Collection<T> {
         Self { live, strategy: Arc::new(strategy::Anything) }
     }
 
-    /// Prepares and checks what clients write. To be called before the collection is cloned.
+    /// Prepares and checks what clients write to this clone of the collection, and to clones of it.
     ///
-    /// A closure will do that only checks: `|object: &T, before: Option<&T>| -> Vec<Cause>`.
+    /// So a status can be written as a subresource: by a clone whose strategy keeps nothing else of what is written,
+    /// while that of the others keeps the status. A closure will do that only checks:
+    /// `|object: &T, before: Option<&T>| -> Vec<Cause>`.
     #[must_use]
     pub fn checked(self, strategy: impl Strategy<T>) -> Self {
         Self { strategy: Arc::new(strategy), ..self }

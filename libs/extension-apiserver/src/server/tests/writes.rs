@@ -1,13 +1,15 @@
 //! Writes through the whole server, to a collection: answers and refusals as Go has them.
 mod attacks;
 mod contention;
+mod status;
 
 use crate::{
+    access::{Authenticate, Authorize},
     collection::Collection,
     fixture::Answer,
     namespaces::{Namespaces, Phase},
     object::Object,
-    server::Server,
+    server::{Builder, Server},
     status::Status,
 };
 use futures::{
@@ -25,10 +27,17 @@ const LAMPS: &str = "/apis/lights.example.com/v1/namespaces/team-a/lamps";
 
 /// What a lamp should be like.
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
-#[kube(group = "lights.example.com", version = "v1", kind = "Lamp", namespaced)]
+#[kube(group = "lights.example.com", version = "v1", kind = "Lamp", namespaced, status = "LampStatus")]
 struct LampSpec {
     /// How bright it should be.
     lumens: i64,
+}
+
+/// What it is like.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
+struct LampStatus {
+    /// Whether it is lit.
+    lit: bool,
 }
 
 impl Object for Lamp {}
@@ -51,11 +60,16 @@ fn server() -> Server {
     serving(Collection::new())
 }
 
-fn serving(lamps: Collection<Lamp>) -> Server {
+/// A builder for the access that the tests have.
+fn builder() -> Builder<impl Authenticate, impl Authorize> {
     Server::builder()
         .authenticator(crate::fixture::authenticate)
         .authorizer(crate::fixture::authorize)
         .namespaces(Cluster)
+}
+
+fn serving(lamps: Collection<Lamp>) -> Server {
+    builder()
         .resource(lamps, |lamp| {
             lamp.get().watch().create().update_or_create().patch().delete().delete_collection()
         })

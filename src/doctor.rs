@@ -7,10 +7,10 @@ const API_SERVICE: &str = "v1alpha1.subresources.postern.dev";
 
 /// Everything that was found, as people read it; the error if there was anything.
 pub(crate) async fn run(flags: DoctorFlags) -> anyhow::Result<(String, bool)> {
-    let cluster = cluster::connect(flags.kubeconfig.as_deref()).await?;
+    let cluster = cluster::connect(flags.installation.kubeconfig.as_deref()).await?;
     let patient = Patient {
         api_service: API_SERVICE.to_owned(),
-        account: Some((flags.namespace, flags.service_account)),
+        account: Some((flags.installation.namespace, flags.service_account)),
     };
     let findings = examine(&cluster.client, &patient).await;
     Ok((told(&findings), findings.is_empty()))

@@ -63,10 +63,20 @@ pub(crate) enum Command {
 /// What to look at.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorFlags {
-    /// How to reach the cluster, as somebody who may read it; without it, the ServiceAccount of the pod is used
+    #[command(flatten)]
+    pub(crate) installation: InstallationFlags,
+    /// The ServiceAccount under which the aggregated API runs
+    #[arg(long, env = "POSTERN_SERVICE_ACCOUNT", value_name = "NAME", default_value = "postern")]
+    pub(crate) service_account: String,
+}
+
+/// Where Postern is installed.
+#[derive(Debug, Args)]
+pub(crate) struct InstallationFlags {
+    /// How to reach the cluster; without it, the ServiceAccount of the pod is used
     #[arg(long, env = "POSTERN_KUBECONFIG", value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
-    /// The namespace of Postern
+    /// The namespace of Postern's own Secrets, Lease and Service
     #[arg(
         long,
         env = "POSTERN_NAMESPACE",
@@ -75,9 +85,6 @@ pub(crate) struct DoctorFlags {
         value_parser = value::namespace
     )]
     pub(crate) namespace: String,
-    /// The ServiceAccount under which the aggregated API runs
-    #[arg(long, env = "POSTERN_SERVICE_ACCOUNT", value_name = "NAME", default_value = "postern")]
-    pub(crate) service_account: String,
 }
 
 /// The flags of all roles.
@@ -157,18 +164,8 @@ pub(crate) struct TlsFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cluster")]
 pub(crate) struct ClusterFlags {
-    /// How to reach the cluster; without it, the ServiceAccount of the pod is used
-    #[arg(long, env = "POSTERN_KUBECONFIG", value_name = "FILE")]
-    pub(crate) kubeconfig: Option<PathBuf>,
-    /// The namespace of Postern's own Secrets, Lease and Service
-    #[arg(
-        long,
-        env = "POSTERN_NAMESPACE",
-        value_name = "NAME",
-        default_value = "postern-system",
-        value_parser = value::namespace
-    )]
-    pub(crate) namespace: String,
+    #[command(flatten)]
+    pub(crate) installation: InstallationFlags,
     /// The kinds to work on, so that roles can be split
     #[arg(
         long,

@@ -45,7 +45,7 @@ impl Reconciler {
         let given = &flags.artifacts;
         Ok(Some(Self {
             client: cluster.client.clone(),
-            namespace: flags.cluster.namespace.clone(),
+            namespace: flags.cluster.installation.namespace.clone(),
             store,
             policy: EgressPolicy::new(given.allow_egress.clone(), given.deny_egress.clone()),
             limits: Limits {
@@ -92,8 +92,9 @@ fn artifacts_url(flags: &Flags) -> anyhow::Result<Url> {
     if let Some(url) = &flags.artifacts.artifacts_url {
         return Ok(url.clone());
     }
-    let text = format!("http://postern.{}.svc:8080", flags.cluster.namespace);
-    Url::parse(&text).with_context(|| format!("{} is no name of a namespace", flags.cluster.namespace))
+    let text = format!("http://postern.{}.svc:8080", flags.cluster.installation.namespace);
+    Url::parse(&text)
+        .with_context(|| format!("{} is no name of a namespace", flags.cluster.installation.namespace))
 }
 
 /// A name that no other replica has, and that tells a person which pod it is.

@@ -41,7 +41,7 @@ fn announce(role: Role, flags: &Flags, store: Option<&Url>) {
     info!(
         version = env!("CARGO_PKG_VERSION"),
         role = role.name(),
-        namespace = flags.cluster.namespace,
+        namespace = flags.cluster.installation.namespace,
         store = store.map(tracing::field::display),
         artifacts_url = given.artifacts_url.as_ref().map(tracing::field::display),
         allow_egress = ?given.allow_egress,
@@ -74,7 +74,7 @@ impl Parts {
         let requests = Metrics::register(&mut registry);
         let counted = metrics::postern(&mut registry);
         let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
-        let cluster = cluster::connect(flags.cluster.kubeconfig.as_deref()).await?;
+        let cluster = cluster::connect(flags.cluster.installation.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
         let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });

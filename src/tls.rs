@@ -85,7 +85,7 @@ fn source(flags: &Flags, client: Client) -> Source {
     if let TlsFlags { cert: Some(cert), key: Some(key), ca } = &flags.tls {
         return Source::Files { cert: cert.clone(), key: key.clone(), ca: ca.clone() };
     }
-    let namespace = flags.cluster.namespace.clone();
+    let namespace = flags.cluster.installation.namespace.clone();
     let names = listen::names(&namespace, &[flags.listen.apiserver, flags.listen.webhook]);
     Source::SelfManaged { client, namespace, names, lifetimes: Lifetimes::default() }
 }

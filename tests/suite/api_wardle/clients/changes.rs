@@ -17,9 +17,13 @@ use std::{
 const OBJECTS: usize = 100;
 const AT_ONCE: usize = 16;
 
+/// What changes.
+pub(super) fn flunder() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("wardle.example.com", "v1beta1", "Flunder"))
+}
+
 pub(super) fn flunders(client: &Client, namespace: &str) -> Api<DynamicObject> {
-    let kind = GroupVersionKind::gvk("wardle.example.com", "v1beta1", "Flunder");
-    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+    Api::namespaced_with(client.clone(), namespace, &flunder())
 }
 
 /// Changes each object as often as the others: it comes, changes, goes, and comes again.
@@ -64,8 +68,7 @@ async fn change(flunders: &Api<DynamicObject>, name: &str, step: usize) -> Resul
 }
 
 async fn create(flunders: &Api<DynamicObject>, name: &str) -> kube::Result<DynamicObject> {
-    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("wardle.example.com", "v1beta1", "Flunder"));
-    flunders.create(&PostParams::default(), &DynamicObject::new(name, &kind)).await
+    flunders.create(&PostParams::default(), &DynamicObject::new(name, &flunder())).await
 }
 
 /// The version of each object, by name.

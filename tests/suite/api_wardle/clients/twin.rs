@@ -1,10 +1,12 @@
 //! A reflector of kube, that gets its objects by a streaming list or page by page.
-use super::{PAUSE, changes::versions};
+use super::{
+    PAUSE,
+    changes::{flunder, versions},
+};
 use futures::StreamExt;
 use kube::{
     Api,
     api::DynamicObject,
-    core::{ApiResource, GroupVersionKind},
     runtime::{
         WatchStreamExt, reflector,
         reflector::{Store, store::Writer},
@@ -29,8 +31,7 @@ impl Twin {
     }
 
     fn following(api: Api<DynamicObject>, config: watcher::Config) -> Self {
-        let kind = GroupVersionKind::gvk("wardle.example.com", "v1beta1", "Flunder");
-        let writer = Writer::new(ApiResource::from_gvk(&kind));
+        let writer = Writer::new(flunder());
         let store = writer.as_reader();
         let events = reflector(writer, watcher(api, config).default_backoff());
         let following = tokio::spawn(events.for_each(async |_| ()));

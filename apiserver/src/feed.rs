@@ -90,18 +90,30 @@ async fn list(api: &Api<Guarded>, sources: &Sources) -> Result<String, Ended> {
 /// Every source as it was at a version.
 ///
 /// # Errors
-/// 410 if kube-apiserver does not remember that any more.
+/// 410 if kube-apiserver does not remember that any more, 503 if it cannot be asked.
 pub(crate) async fn at(api: Api<Guarded>, version: Version) -> Result<Vec<ExternalSource>, Status> {
     let then = ListParams::default().at(&version.to_string()).matching(VersionMatch::Exact);
     match pages(&api, then).await {
         Ok((_, found)) => Ok(found),
-        Err(kube::Error::Api(status)) if status.code == 410 => {
-            Err(Status::expired("The provided resource version is too old to be served."))
+        Err(error) => Err(refusal(&error, version)),
+    }
+}
+
+/// What a client is told who wanted a version that could not be read.
+fn refusal(error: &kube::Error, version: Version) -> Status {
+    const FAILED: &str = "failed to list what this is made of";
+    if let kube::Error::Api(status) = error
+        && status.code == 410
+    {
+        return Status::expired("The provided resource version is too old to be served.");
+    }
+    warn!(error = %artifacts::Chain(error), %version, "failed to list externalsources as they were");
+    match error {
+        // Another attempt would be refused as well: a role or a CRD is missing.
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+            Status::internal(FAILED)
         }
-        Err(error) => {
-            warn!(error = %artifacts::Chain(&error), %version, "failed to list externalsources as they were");
-            Err(Status::internal("failed to list what this is made of"))
-        }
+        _ => Status::unavailable(FAILED, 1),
     }
 }
 
@@ -162,4 +174,27 @@ fn decoded(guard: Guarded) -> ExternalSource {
 
 fn number(version: &str) -> Result<Version, Ended> {
     version.parse().map(Version).map_err(|_| Ended::Version(version.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::Status as Answer;
+
+    #[test]
+    fn only_what_may_pass_is_worth_another_attempt() {
+        let api = |code: u16| kube::Error::Api(Box::new(Answer { code, ..Answer::default() }));
+        let unreachable = kube::Error::Service("connection refused".into());
+        for (error, code, retry_after) in [
+            (unreachable, 503, Some(1)),
+            (api(503), 503, Some(1)),
+            (api(429), 503, Some(1)),
+            (api(403), 500, None),
+            (api(410), 410, None),
+        ] {
+            let told = refusal(&error, Version(7));
+            let seconds = told.details().and_then(|details| details.retry_after_seconds);
+            assert_eq!((told.code().as_u16(), seconds), (code, retry_after), "{error}");
+        }
+    }
 }

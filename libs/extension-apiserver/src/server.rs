@@ -243,7 +243,7 @@ impl Inner {
             {
                 self.authorize(&call.user, &also, record).await?;
             }
-            if let Some(warning) = self.routes.deprecation(&call.request) {
+            if let Some(warning) = found.deprecation {
                 call.warnings.add(warning);
             }
             return (found.answer)(Arc::new(call), incoming).await;

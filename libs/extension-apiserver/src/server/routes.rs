@@ -102,11 +102,6 @@ impl Endpoints {
     pub(super) fn verbs(&self) -> Vec<&'static str> {
         self.by_verb.keys().copied().collect()
     }
-
-    fn endpoint(&self, verb: &str) -> Result<Found<'_>, Status> {
-        let answer = self.by_verb.get(verb).ok_or_else(Status::method_not_allowed)?;
-        Ok(Found { answer, connects: self.connecting.contains(&verb) })
-    }
 }
 
 /// Where a request has come to.
@@ -114,6 +109,8 @@ pub(super) struct Found<'a> {
     pub(super) answer: &'a Endpoint,
     /// Whether the connection may be taken over.
     pub(super) connects: bool,
+    /// Why clients should not go on using this version, if they should not.
+    pub(super) deprecation: Option<&'static str>,
 }
 
 /// Group, version and kind of what an endpoint answers with.
@@ -228,68 +225,86 @@ impl ResourceRoute {
     }
 
     fn endpoint(&self, request: &RequestInfo) -> Result<Found<'_>, Status> {
-        let has_namespace = !request.namespace.is_empty();
-        let is_across_namespaces = self.described.is_namespaced && !has_namespace;
-        let has_name = !request.name.is_empty();
-        // A list may be pinned to a name by its field selector.
-        let (place_fits, verb_fits) = match request.verb.as_str() {
-            "list" | "watch" if request.subresource.is_empty() => (true, true),
-            "deletecollection" => (true, !is_across_namespaces),
-            "create" if request.subresource.is_empty() => {
-                (!(is_across_namespaces && has_name), !is_across_namespaces && !has_name)
-            }
-            _ => (!(is_across_namespaces && has_name), has_name),
-        };
-        if !place_fits || request.has_subpath || (has_namespace && !self.described.is_namespaced) {
+        if !self.has(request) {
             return Err(Status::unknown_resource());
         }
-        if !verb_fits {
+        if !self.takes(request) {
             return Err(Status::method_not_allowed());
         }
+        let (verb, endpoints) = (request.verb.as_str(), self.endpoints(request)?);
+        let answer = endpoints.by_verb.get(verb).ok_or_else(Status::method_not_allowed)?;
+        let connects = endpoints.connecting.contains(&verb);
+        Ok(Found { answer, connects, deprecation: self.described.deprecation })
+    }
+
+    fn endpoints(&self, request: &RequestInfo) -> Result<&Endpoints, Status> {
         if request.subresource.is_empty() {
-            return self.endpoints.endpoint(&request.verb);
+            return Ok(&self.endpoints);
         }
         let mut subresources = self.subresources.iter();
         let route = subresources.find(|route| route.described.name == request.subresource);
-        route.ok_or_else(Status::unknown_resource)?.endpoints.endpoint(&request.verb)
+        route.map(|route| &route.endpoints).ok_or_else(Status::unknown_resource)
+    }
+
+    /// Whether there is such a path: no part too many, and a namespace where a name needs one.
+    fn has(&self, request: &RequestInfo) -> bool {
+        let fits = match request.verb.as_str() {
+            // A list may be pinned to a name by its field selector.
+            "list" | "watch" if request.subresource.is_empty() => true,
+            "deletecollection" => true,
+            _ => request.name.is_empty() || !self.is_across_namespaces(request),
+        };
+        fits && !request.has_subpath && (request.namespace.is_empty() || self.described.is_namespaced)
+    }
+
+    /// Whether the verb can be meant for what the path names: one object, or a collection.
+    fn takes(&self, request: &RequestInfo) -> bool {
+        match request.verb.as_str() {
+            "list" | "watch" if request.subresource.is_empty() => true,
+            "deletecollection" => !self.is_across_namespaces(request),
+            "create" if request.subresource.is_empty() => {
+                request.name.is_empty() && !self.is_across_namespaces(request)
+            }
+            _ => !request.name.is_empty(),
+        }
+    }
+
+    fn is_across_namespaces(&self, request: &RequestInfo) -> bool {
+        self.described.is_namespaced && request.namespace.is_empty()
     }
 }
 
 /// Everything that the server serves.
 pub(super) struct Routes {
-    resources: BTreeMap<(String, String), BTreeMap<String, ResourceRoute>>,
+    /// By group, version and plural.
+    resources: BTreeMap<String, BTreeMap<String, BTreeMap<String, ResourceRoute>>>,
 }
 
 impl Routes {
     pub(super) fn new(routes: Vec<ResourceRoute>) -> Self {
-        let mut resources: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        let mut resources: BTreeMap<_, BTreeMap<_, BTreeMap<_, _>>> = BTreeMap::new();
         for route in routes {
             let Kind { group, version, .. } = route.described.kind.clone();
-            resources.entry((group, version)).or_default().insert(route.described.plural.clone(), route);
+            let versions = resources.entry(group).or_default();
+            versions.entry(version).or_default().insert(route.described.plural.clone(), route);
         }
         Self { resources }
     }
 
     pub(super) fn endpoint(&self, request: &RequestInfo) -> Result<Found<'_>, Status> {
-        let version = (request.group.clone(), request.version.clone());
-        let Some(resources) = self.resources.get(&version) else {
-            let is_known = self.resources.keys().any(|(group, _)| *group == request.group);
-            return Err(if is_known { Status::unknown_resource() } else { Status::page_not_found() });
-        };
-        let route = resources.get(&request.resource).ok_or_else(Status::unknown_resource)?;
-        route.endpoint(request)
+        if !self.resources.contains_key(&request.group) {
+            return Err(Status::page_not_found());
+        }
+        self.route(request).ok_or_else(Status::unknown_resource)?.endpoint(request)
     }
 
-    /// Why clients should not go on using the version that they ask, if they should not.
-    pub(super) fn deprecation(&self, request: &RequestInfo) -> Option<&'static str> {
-        let version = (request.group.clone(), request.version.clone());
-        self.resources.get(&version)?.get(&request.resource)?.described.deprecation
+    fn route(&self, request: &RequestInfo) -> Option<&ResourceRoute> {
+        self.resources.get(&request.group)?.get(&request.version)?.get(&request.resource)
     }
 
     /// How metrics name the request: by what is registered, never by what a client made up.
     pub(super) fn place(&self, request: &RequestInfo) -> Place {
-        let version = (request.group.clone(), request.version.clone());
-        let route = self.resources.get(&version).and_then(|resources| resources.get(&request.resource));
+        let route = self.route(request);
         let subresources = route.iter().flat_map(|route| &route.subresources);
         let below = subresources.map(|route| &route.described).find(|it| it.name == request.subresource);
         let connects = below.is_some_and(|it| it.connecting.contains(&request.verb.as_str()));
@@ -304,7 +319,8 @@ impl Routes {
 
     /// Everywhere that a request can come to.
     pub(super) fn places(&self) -> Vec<Place> {
-        self.resources.values().flat_map(BTreeMap::values).flat_map(ResourceRoute::places).collect()
+        let versions = self.resources.values().flat_map(BTreeMap::values);
+        versions.flat_map(BTreeMap::values).flat_map(ResourceRoute::places).collect()
     }
 }
 

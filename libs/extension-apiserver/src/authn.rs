@@ -37,7 +37,7 @@ use crate::{
     api::Warnings,
     metrics::Metrics,
     review::{Ask, through},
-    serve::Peer,
+    serve::{Chain, Peer},
     status::Status,
 };
 use certificate::Judge;
@@ -46,7 +46,6 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, StatusCode, request::Parts};
 use k8s_openapi::api::authentication::v1::TokenReview;
 use refusal::Refusal;
-use rustls_pki_types::CertificateDer;
 use std::{sync::Arc, time::Duration};
 use token::Tokens;
 use tokio_util::sync::CancellationToken;
@@ -161,9 +160,8 @@ impl Authenticate for Authenticator {
 impl Inner {
     async fn authenticate(&self, parts: &mut Parts) -> Result<UserInfo, Status> {
         let trust = self.current.trust.load_full();
-        let peer = parts.extensions.get::<Peer>().cloned();
-        let chain = peer.as_ref().map_or(&[][..], |peer| &peer.certificates);
-        let user = match self.identify(&trust, chain, &parts.headers).await {
+        let chain = parts.extensions.get::<Peer>().map(|peer| peer.certificates.clone());
+        let user = match self.identify(&trust, chain.as_ref(), &parts.headers).await {
             Ok(Some(user)) => with_group(user),
             Ok(None) if self.admits_strangers(parts.uri.path()) => stranger(),
             Ok(None) => return Err(Status::unauthorized()),
@@ -183,11 +181,11 @@ impl Inner {
     async fn identify(
         &self,
         trust: &Trust,
-        chain: &[CertificateDer<'static>],
+        chain: Option<&Chain>,
         headers: &HeaderMap,
     ) -> Result<Option<UserInfo>, Vec<Refusal>> {
         let mut refusals = Vec::new();
-        if !chain.is_empty() {
+        if let Some(chain) = chain.filter(|chain| !chain.is_empty()) {
             let verdict = self.judge.judge(trust, chain).await;
             let spoken_for =
                 verdict.front_proxy.clone().and_then(|is_proxy| spoken_for(is_proxy, trust, headers));

@@ -8,13 +8,13 @@ mod answer;
 mod body;
 mod connection;
 mod limits;
+mod peer;
 mod tls;
 mod upgrade;
 
 use connection::Connections;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use rustls_pki_types::CertificateDer;
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -26,6 +26,8 @@ use tracing::warn;
 
 pub use body::{BODY_IDLE_TIMEOUT, Body, BodyError, BoxError, empty, full, read_body, stream};
 pub use limits::Limits;
+pub(crate) use peer::Fingerprint;
+pub use peer::{Chain, Peer};
 pub use tls::{ClientCertificates, Tls, TlsError};
 pub(crate) use upgrade::Successor;
 pub use upgrade::{Upgrade, Upgraded};
@@ -39,15 +41,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request. The extensions of `request` hold the [`Peer`].
     fn handle(&self, request: Request<Incoming>) -> impl Future<Output = Response<Body>> + Send;
-}
-
-/// Who is at the other end of the connection; in the extensions of every request.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Where the connection comes from.
-    pub address: SocketAddr,
-    /// The chain that the client presented, leaf first. Its key was proven in the handshake; nothing else was checked.
-    pub certificates: Arc<[CertificateDer<'static>]>,
 }
 
 /// Put into the extensions of a response: this connection takes no further request once the running ones are answered.

@@ -232,7 +232,7 @@ mod tests {
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         let address = "[::ffff:10.0.0.9]:4711".parse().unwrap();
-        parts.extensions.insert(Peer { address, certificates: [].into() });
+        parts.extensions.insert(Peer { address, certificates: Vec::new().into() });
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let info = RequestInfo::new(&parts.method, parts.uri.path(), &query).unwrap();
         Event::new("id", &parts, Some(&info), "2026-01-02T03:04:05.6Z".parse().unwrap())

@@ -1,7 +1,11 @@
 //! What a presented certificate chain proves.
 use super::{refusal::Refusal, trust::Trust};
-use crate::{access::UserInfo, hex::hex};
-use aws_lc_rs::digest::{Context, SHA256, digest};
+use crate::{
+    access::UserInfo,
+    hex::hex,
+    serve::{Chain, Fingerprint},
+};
+use aws_lc_rs::digest::{SHA256, digest};
 use moka::future::Cache;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::{sync::Arc, time::Duration};
@@ -34,7 +38,7 @@ pub(crate) struct Verdict {
 /// Judges chains, and remembers for a moment what it found.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    verdicts: Cache<(u64, [u8; 32]), Arc<Verdict>>,
+    verdicts: Cache<(u64, Fingerprint), Arc<Verdict>>,
 }
 
 impl Judge {
@@ -42,19 +46,10 @@ impl Judge {
         Self { verdicts: Cache::builder().max_capacity(1_024).time_to_live(VERDICT_LIFETIME).build() }
     }
 
-    pub(crate) async fn judge(&self, trust: &Trust, chain: &[CertificateDer<'_>]) -> Arc<Verdict> {
-        let key = (trust.generation, fingerprint(chain));
+    pub(crate) async fn judge(&self, trust: &Trust, chain: &Chain) -> Arc<Verdict> {
+        let key = (trust.generation, *chain.fingerprint());
         self.verdicts.get_with(key, async { Arc::new(judge(trust, chain, UnixTime::now())) }).await
     }
-}
-
-/// Each certificate carries its own length, so one after the other they are unambiguous.
-fn fingerprint(chain: &[CertificateDer<'_>]) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    for certificate in chain {
-        context.update(certificate);
-    }
-    context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 
 fn judge(trust: &Trust, chain: &[CertificateDer<'_>], now: UnixTime) -> Verdict {

@@ -55,14 +55,14 @@ impl<H: Handler> Connections<H> {
             return;
         }
         let Some(tls) = &self.tls else {
-            return Box::pin(self.serve(stream, Peer { address, certificates: Arc::new([]) })).await;
+            return Box::pin(self.serve(stream, Peer { address, certificates: Vec::new().into() })).await;
         };
         match timeout(self.limits.handshake_timeout, tls.handshake(stream)).await {
             Ok(Ok(stream)) => {
                 let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                let certificates = presented.iter().cloned().map(CertificateDer::into_owned).collect();
+                let chain: Vec<_> = presented.iter().cloned().map(CertificateDer::into_owned).collect();
                 // In a place of its own, which a connection that only began does not take.
-                Box::pin(self.serve(stream, Peer { address, certificates })).await;
+                Box::pin(self.serve(stream, Peer { address, certificates: chain.into() })).await;
             }
             Ok(Err(error)) => debug!(%error, %address, "handshake failed"),
             Err(_) => debug!(%address, "handshake took too long"),

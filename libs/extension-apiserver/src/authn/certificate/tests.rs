@@ -169,7 +169,7 @@ fn without_authorities_there_is_no_opinion() {
 async fn a_verdict_is_reused_until_the_trust_changes() {
     let setup = setup(&[]);
     let judge = Judge::new();
-    let chain = setup.clients.client("jane").chain();
+    let chain = Chain::from(setup.clients.client("jane").chain());
 
     let first = judge.judge(&setup.trust, &chain).await;
     let again = judge.judge(&setup.trust, &chain).await;

@@ -1,19 +1,23 @@
 //! From objects to bytes: every shape in every syntax, and the response around it.
+mod written;
+
 use crate::{
     negotiate::{Media, Shape, Syntax},
     object::{Item, Object, Version},
-    serve::{Body, empty, full},
+    serve::{Body, empty},
     status::Status,
     table::{Column, PartialObject, Table},
 };
-use flate2::{Compression, write::GzEncoder};
+use bytes::Bytes;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use serde::Serialize;
-use std::{collections::BTreeMap, io::Write};
+use std::collections::BTreeMap;
+
+pub(crate) use written::{Written, compressed};
 
 /// Answers above this size are compressed for clients that take gzip.
 const GZIP_FROM: usize = 128 * 1024;
@@ -52,12 +56,12 @@ impl<T: Object> Form<T> {
     }
 
     /// One object, without a newline behind it.
-    pub(crate) fn object(&self, media: Media, item: &Item<T>) -> Result<Vec<u8>, Status> {
+    pub(crate) fn object(&self, media: Media, item: &Item<T>) -> Result<Bytes, Status> {
         match media.shape {
-            Shape::Plain if media.syntax == Syntax::Json => item.json().map(|json| json.to_vec()),
-            Shape::Plain => write(media.syntax, &**item),
+            Shape::Plain if media.syntax == Syntax::Json => item.json().cloned(),
+            Shape::Plain => write(media.syntax, &**item).map(Bytes::from),
             Shape::Partial { api_version } => {
-                write(media.syntax, &PartialObject::new(api_version, item.meta()))
+                write(media.syntax, &PartialObject::new(api_version, item.meta())).map(Bytes::from)
             }
             Shape::PartialList { .. } => Err(Status::not_acceptable(format!(
                 "you requested PartialObjectMetadataList, but the requested object is not a list ({})",
@@ -67,7 +71,7 @@ impl<T: Object> Form<T> {
                 let version = item.meta().resource_version.clone();
                 let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
                 let items = std::slice::from_ref(item);
-                write(media.syntax, &Table::new(&self.columns, options, metadata, items))
+                write(media.syntax, &Table::new(&self.columns, options, metadata, items)).map(Bytes::from)
             }
         }
     }
@@ -78,9 +82,15 @@ impl<T: Object> Form<T> {
         media: Media,
         metadata: ListMeta,
         items: &[Item<T>],
-    ) -> Result<Vec<u8>, Status> {
+    ) -> Result<Written, Status> {
+        if media.shape == Shape::Plain && media.syntax == Syntax::Json {
+            return self.joined(&metadata, items);
+        }
+        self.whole(media, metadata, items).map(Written::from)
+    }
+
+    fn whole(&self, media: Media, metadata: ListMeta, items: &[Item<T>]) -> Result<Vec<u8>, Status> {
         match media.shape {
-            Shape::Plain if media.syntax == Syntax::Json => self.joined(&metadata, items),
             Shape::Plain => {
                 let items: Vec<&T> = items.iter().map(|item| &**item).collect();
                 let kind = format!("{}List", self.kind);
@@ -117,7 +127,7 @@ impl<T: Object> Form<T> {
                 let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
                 let items = std::slice::from_ref(item);
                 let table = Table::new(&self.columns, options, metadata, items).without_headers();
-                write(Syntax::Json, &table)?
+                write(Syntax::Json, &table)?.into()
             }
             _ => self.object(media, item)?,
         };
@@ -156,25 +166,24 @@ impl<T: Object> Form<T> {
     }
 
     /// A list from the objects' stored JSON: nothing is encoded twice.
-    fn joined(&self, metadata: &ListMeta, items: &[Item<T>]) -> Result<Vec<u8>, Status> {
+    fn joined(&self, metadata: &ListMeta, items: &[Item<T>]) -> Result<Written, Status> {
         let head = ListBody::<()> {
             kind: &format!("{}List", self.kind),
             api_version: &self.api_version,
             metadata,
             items: Vec::new(),
         };
-        let mut bytes = write(Syntax::Json, &head)?;
-        bytes.truncate(bytes.len() - "]}".len());
-        let size: usize = items.iter().map(|item| item.json().map_or(0, |json| json.len() + 1)).sum();
-        bytes.reserve(size + 2);
+        let mut head = write(Syntax::Json, &head)?;
+        head.truncate(head.len() - "]}".len());
+        let mut written = Written::from(head);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                bytes.push(b',');
+                written.push(Bytes::from_static(b","));
             }
-            bytes.extend_from_slice(item.json()?);
+            written.push(item.json()?.clone());
         }
-        bytes.extend_from_slice(b"]}");
-        Ok(bytes)
+        written.push(Bytes::from_static(b"]}"));
+        Ok(written)
     }
 }
 
@@ -197,14 +206,14 @@ pub(crate) fn write<V: Serialize>(syntax: Syntax, value: &V) -> Result<Vec<u8>, 
     }
 }
 
-/// The response around written bytes; compact JSON ends with a newline, as Go's does.
-pub(crate) fn response(syntax: Syntax, mut bytes: Vec<u8>, takes_gzip: bool) -> Response<Body> {
+/// The response around what is written; compact JSON ends with a newline, as Go's does.
+pub(crate) fn response(syntax: Syntax, written: impl Into<Written>, takes_gzip: bool) -> Response<Body> {
+    let mut written = written.into();
     if syntax == Syntax::Json {
-        bytes.push(b'\n');
+        written.push(Bytes::from_static(b"\n"));
     }
-    let compressed = if takes_gzip && bytes.len() > GZIP_FROM { compressed(&bytes) } else { None };
-    let is_compressed = compressed.is_some();
-    let mut response = Response::new(full(compressed.unwrap_or(bytes)));
+    let (body, is_compressed) = written.into_body(takes_gzip);
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(syntax.media_type()));
     if is_compressed {
@@ -232,13 +241,6 @@ pub(crate) fn not_modified() -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
-}
-
-/// Compressed for speed: level 1, as Go does.
-pub(crate) fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok()
 }
 
 fn framed(kind: &str, object: &[u8]) -> Vec<u8> {

@@ -135,7 +135,7 @@ impl Pair<'_> {
         for connection in [&mut ours, &mut theirs] {
             create(connection, flunder("probe")).await?;
         }
-        let mut size = async |connection: &mut Connection| {
+        let size = async |connection: &mut Connection| {
             connection.fetch(connection.request(Method::GET, &probe, JSON, "")?).await
         };
         let added = size(&mut theirs).await?.saturating_sub(size(&mut ours).await?);

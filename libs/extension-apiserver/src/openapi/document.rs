@@ -20,7 +20,7 @@ pub(super) struct Document {
 impl Document {
     pub(super) fn new(document: &Value) -> Self {
         let json = document.to_string().into_bytes();
-        let gzip = if json.len() > GZIP_FROM { encode::compressed(&json) } else { None };
+        let gzip = if json.len() > GZIP_FROM { encode::compressed(&[&json], json.len()) } else { None };
         Self { etag: etag(document), json: json.into(), gzip: gzip.map(Bytes::from) }
     }
 

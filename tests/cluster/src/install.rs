@@ -1,5 +1,5 @@
 //! What a cluster gets before and after Postern runs: the CRDs, the shipped manifests of `deploy/`, Flux's CRDs.
-use crate::{endpoints::PosternEndpoints, kubectl::Kubectl};
+use crate::{endpoints::PosternEndpoints, kubectl::Kubectl, replica::Slice};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::{
@@ -21,7 +21,7 @@ pub(crate) async fn prepare(kubectl: &Kubectl, postern: &PosternEndpoints) -> Re
     let service = serde_saphyr::to_string(&service_without_selector()?)?;
     let slice = serde_saphyr::to_string(&endpoint_slice("postern", postern, true))?;
     let all = [NAMESPACE, ROLES, USER_ROLES, &service, &slice, &crds].join("\n---\n");
-    apply(kubectl, &all).await?;
+    kubectl.apply(&all).await?;
     let established = ["wait", "--for=condition=Established", "crd/externalsources.source.flux.oddkin.co"];
     kubectl.run(&established).await.map(drop)
 }
@@ -36,7 +36,7 @@ pub(crate) async fn flux_crds(kubectl: &Kubectl) -> Result<()> {
 /// Makes kube-apiserver call Postern, and returns once it does: the resources are in discovery as a client that never
 /// asked before sees it, and the webhook answers.
 pub(crate) async fn register(kubectl: &Kubectl) -> Result<()> {
-    apply(kubectl, REGISTRATION).await?;
+    kubectl.apply(REGISTRATION).await?;
     until("the aggregated API is in discovery", async || discovered(kubectl).await).await?;
     until("the webhook answers", async || admitted(kubectl).await).await
 }
@@ -57,11 +57,6 @@ pub(crate) async fn bind_secrets(client: &Client, namespace: &str) -> Result<()>
     Ok(())
 }
 
-async fn apply(kubectl: &Kubectl, manifests: &str) -> Result<()> {
-    let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
-    kubectl.run_with_input(&arguments, manifests).await.map(drop)
-}
-
 /// The shipped Service, but for its selector: Postern is a process of this machine, not a Pod.
 fn service_without_selector() -> Result<Value> {
     let mut service: Value = serde_saphyr::from_str(SERVICE).context("failed to read deploy/service.yaml")?;
@@ -71,23 +66,20 @@ fn service_without_selector() -> Result<Value> {
 
 /// What the endpoint controller would write about one Postern.
 pub(crate) fn endpoint_slice(name: &str, postern: &PosternEndpoints, is_ready: bool) -> Value {
-    let port = |name: &str, port: u16| json!({ "name": name, "port": port, "protocol": "TCP" });
-    json!({
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {
-            "name": name,
-            "namespace": "postern-system",
-            "labels": { "kubernetes.io/service-name": "postern" },
-        },
-        "addressType": "IPv4",
-        "endpoints": [{ "addresses": [postern.apiserver.ip()], "conditions": { "ready": is_ready } }],
-        "ports": [
-            port("apiserver", postern.apiserver.port()),
-            port("webhook", postern.webhook.port()),
-            port("artifacts", postern.artifacts.port()),
+    let PosternEndpoints { apiserver, webhook, artifacts, .. } = postern;
+    let slice = Slice {
+        name,
+        namespace: "postern-system",
+        service: "postern",
+        address: *apiserver.ip(),
+        ports: vec![
+            ("apiserver", apiserver.port()),
+            ("webhook", webhook.port()),
+            ("artifacts", artifacts.port()),
         ],
-    })
+        is_ready,
+    };
+    slice.manifest()
 }
 
 pub(crate) async fn until(what: &str, check: impl AsyncFn() -> Result<()>) -> Result<()> {

@@ -37,6 +37,12 @@ impl Kubectl {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Applies manifests, whoever owned their fields before.
+    pub(crate) async fn apply(&self, manifests: &str) -> Result<()> {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
+        self.run_with_input(&arguments, manifests).await.map(drop)
+    }
+
     /// Code and outputs, whatever they are; never blocks the caller's runtime, whose servers kubectl may wait for.
     ///
     /// # Errors

@@ -38,6 +38,7 @@ mod pki;
 pub mod postern;
 pub mod privilege;
 mod process;
+mod replica;
 pub mod suite;
 pub mod supervise;
 pub mod wardle;

@@ -5,18 +5,14 @@ use crate::{
     kubeconfig::{self, Credential},
     network::Network,
     process::Process,
+    replica,
 };
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
     core::v1::ServiceAccount,
-    discovery::v1::EndpointSlice,
 };
-use kube::{
-    Api, Client,
-    api::{Patch, PatchParams, PostParams},
-};
-use serde_json::json;
+use kube::{Api, Client, api::PostParams};
 use std::{
     io::{Read, Write},
     net::{SocketAddrV4, TcpStream},
@@ -79,17 +75,12 @@ impl Postern {
         self.touch_slice().await
     }
 
-    /// A restarted process changes no EndpointSlice, and kube-apiserver's probe backs off to 30 s: a changed slice makes
-    /// it probe at once.
+    /// Makes kube-apiserver look again at once: a restarted process changes nothing that it watches.
     ///
     /// # Errors
     /// The API refuses the patch.
     pub async fn touch_slice(&self) -> Result<()> {
-        let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "postern-system");
-        let touched =
-            json!({ "metadata": { "annotations": { "postern.dev/touched": jiff::Timestamp::now() } } });
-        slices.patch("postern", &PatchParams::default(), &Patch::Merge(&touched)).await?;
-        Ok(())
+        replica::touch(&self.client, "postern-system", "postern").await
     }
 
     /// Code and outputs of `postern doctor`, run by the administrator.

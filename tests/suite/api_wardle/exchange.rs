@@ -36,7 +36,7 @@ impl Exchange {
         let proxy = [read("front-proxy-client.crt")?, read("front-proxy-client.key")?].concat();
         let client = || Client::builder().tls_certs_only(ca.clone()).no_proxy();
         Ok(Self {
-            url: format!("https://{}", server.address),
+            url: format!("https://{}", server.address()),
             proxy: client().identity(Identity::from_pem(&proxy)?).build()?,
             stranger: client().build()?,
         })

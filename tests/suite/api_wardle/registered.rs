@@ -40,7 +40,7 @@ impl Registered {
             let server = cluster.wardle(Maker::Postern, NAME).await?;
             server.start().await?;
             server.register().await?;
-            anyhow::Ok(server.address)
+            anyhow::Ok(server.address())
         };
         let server = Wardle::at(cluster, Maker::Postern, NAME, *ADDRESS.get_or_try_init(start).await?);
         let namespace = suite.namespace("wardle").await?;

@@ -66,7 +66,7 @@ impl Way {
             Who::Stranger => builder.clone().with_no_client_auth(),
         };
         tls.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { address: server.address, tls: Arc::new(tls), who })
+        Ok(Self { address: server.address(), tls: Arc::new(tls), who })
     }
 
     pub(crate) async fn connect(&self) -> Result<Connection> {

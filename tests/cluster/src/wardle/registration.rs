@@ -1,15 +1,10 @@
 //! How kube-apiserver comes to pass requests on to a server of `wardle.example.com`.
 use super::{NAMESPACE, Wardle};
-use crate::install;
+use crate::{install, replica};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use k8s_openapi::{
-    api::discovery::v1::EndpointSlice, kube_aggregator::pkg::apis::apiregistration::v1::APIService,
-};
-use kube::{
-    Api,
-    api::{DeleteParams, Patch, PatchParams},
-};
+use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
+use kube::{Api, api::DeleteParams};
 use serde_json::{Value, json};
 
 const GROUP: &str = "wardle.example.com";
@@ -21,13 +16,12 @@ impl Wardle {
     /// # Errors
     /// kube-apiserver refuses the registration, or does not reach the server.
     pub async fn register(&self) -> Result<()> {
-        let ca = std::fs::read(self.cluster.directory().pki("kubernetes-ca.crt"))?;
-        let mut documents = vec![service(), self.slice()];
+        let ca = std::fs::read(self.replica.cluster.directory().pki("kubernetes-ca.crt"))?;
+        let mut documents = vec![service(), self.replica.slice().manifest()];
         documents.extend(VERSIONS.map(|version| api_service(version, &ca)));
         let documents: Result<Vec<_>, _> = documents.iter().map(serde_saphyr::to_string).collect();
-        let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
-        let kubectl = self.cluster.kubectl();
-        kubectl.run_with_input(&arguments, &documents?.join("\n---\n")).await?;
+        let kubectl = self.replica.cluster.kubectl();
+        kubectl.apply(&documents?.join("\n---\n")).await?;
         install::until("the versions of wardle.example.com are available", async || {
             for version in VERSIONS {
                 kubectl.run(&["get", "--raw", &format!("/apis/{GROUP}/{version}")]).await?;
@@ -47,7 +41,7 @@ impl Wardle {
     /// # Errors
     /// kube-apiserver refuses.
     pub async fn unregister(&self) -> Result<()> {
-        let services: Api<APIService> = Api::all(self.cluster.client().clone());
+        let services: Api<APIService> = Api::all(self.replica.cluster.client().clone());
         for version in VERSIONS {
             let name = format!("{version}.{GROUP}");
             services
@@ -63,25 +57,7 @@ impl Wardle {
     /// # Errors
     /// The API refuses the patch.
     pub async fn touch_slice(&self) -> Result<()> {
-        let slices: Api<EndpointSlice> = Api::namespaced(self.cluster.client().clone(), NAMESPACE);
-        let touched = json!({ "metadata": { "annotations": { "touched": jiff::Timestamp::now() } } });
-        slices.patch(NAMESPACE, &PatchParams::default(), &Patch::Merge(&touched)).await?;
-        Ok(())
-    }
-
-    fn slice(&self) -> Value {
-        json!({
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {
-                "name": NAMESPACE,
-                "namespace": NAMESPACE,
-                "labels": { "kubernetes.io/service-name": NAMESPACE },
-            },
-            "addressType": "IPv4",
-            "endpoints": [{ "addresses": [self.address.ip()], "conditions": { "ready": true } }],
-            "ports": [{ "name": "https", "port": self.address.port(), "protocol": "TCP" }],
-        })
+        replica::touch(self.replica.cluster.client(), NAMESPACE, NAMESPACE).await
     }
 }
 

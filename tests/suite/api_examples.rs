@@ -1,4 +1,6 @@
-//! The examples of `libs/extension-apiserver`, as their readers run them: registered, and used through kube-apiserver.
+//! The examples of `libs/extension-apiserver`, as their readers run them, and one that is a test alone: registered, and
+//! used through kube-apiserver.
 mod gauges;
 mod guest;
 mod rooms;
+mod status;

@@ -139,7 +139,7 @@ fn converted<A: Object, B: Object + From<A>>(object: A) -> B {
 }
 
 fn shown<A: Object, B: Object + From<A>>(kept: &Item<A>) -> Item<B> {
-    converted::<A, B>(A::clone(kept)).into()
+    kept.form(|kept| converted::<A, B>(A::clone(kept)).into())
 }
 
 fn shown_change<A: Object, B: Object + From<A>>(change: &Change<A>) -> Change<B> {

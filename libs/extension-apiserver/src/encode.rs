@@ -2,8 +2,8 @@
 mod written;
 
 use crate::{
-    negotiate::{Media, Shape, Syntax},
-    object::{Item, Object, Version},
+    negotiate::{self, Media, Shape, Syntax},
+    object::{Item, Object, Version, encoded},
     serve::{Body, empty},
     status::Status,
     table::{Column, PartialObject, Table},
@@ -21,6 +21,8 @@ pub(crate) use written::{Written, compressed};
 
 /// Answers above this size are compressed for clients that take gzip.
 const GZIP_FROM: usize = 128 * 1024;
+
+const METADATA_LIST: &str = "PartialObjectMetadataList";
 
 /// How the objects of one kind are shown.
 pub(crate) struct Form<T> {
@@ -60,6 +62,7 @@ impl<T: Object> Form<T> {
         match media.shape {
             Shape::Plain if media.syntax == Syntax::Json => item.json().cloned(),
             Shape::Plain => write(media.syntax, &**item).map(Bytes::from),
+            Shape::Partial { api_version } if media.syntax == Syntax::Json => metadata_of(item, api_version),
             Shape::Partial { api_version } => {
                 write(media.syntax, &PartialObject::new(api_version, item.meta())).map(Bytes::from)
             }
@@ -83,10 +86,17 @@ impl<T: Object> Form<T> {
         metadata: ListMeta,
         items: &[Item<T>],
     ) -> Result<Written, Status> {
-        if media.shape == Shape::Plain && media.syntax == Syntax::Json {
-            return self.joined(&metadata, items);
+        match media.shape {
+            Shape::Plain if media.syntax == Syntax::Json => {
+                let head = ListHead { kind: &format!("{}List", self.kind), api_version: &self.api_version };
+                head.joined(&metadata, items.iter().map(|item| item.json().cloned()))
+            }
+            Shape::PartialList { api_version } if media.syntax == Syntax::Json => {
+                let head = ListHead { kind: METADATA_LIST, api_version };
+                head.joined(&metadata, items.iter().map(|item| metadata_of(item, api_version)))
+            }
+            _ => self.whole(media, metadata, items).map(Written::from),
         }
-        self.whole(media, metadata, items).map(Written::from)
     }
 
     fn whole(&self, media: Media, metadata: ListMeta, items: &[Item<T>]) -> Result<Vec<u8>, Status> {
@@ -104,7 +114,7 @@ impl<T: Object> Form<T> {
             Shape::PartialList { api_version } => {
                 let metadata_of = items.iter().map(|item| item.meta());
                 let items: Vec<_> = metadata_of.map(|meta| PartialObject::new(api_version, meta)).collect();
-                let kind = "PartialObjectMetadataList";
+                let kind = METADATA_LIST;
                 write(media.syntax, &ListBody { kind, api_version, metadata: &metadata, items })
             }
             Shape::Table(options) => {
@@ -164,27 +174,48 @@ impl<T: Object> Form<T> {
         };
         Ok(framed("BOOKMARK", &object))
     }
+}
 
-    /// A list from the objects' stored JSON: nothing is encoded twice.
-    fn joined(&self, metadata: &ListMeta, items: &[Item<T>]) -> Result<Written, Status> {
-        let head = ListBody::<()> {
-            kind: &format!("{}List", self.kind),
-            api_version: &self.api_version,
-            metadata,
-            items: Vec::new(),
-        };
-        let mut head = write(Syntax::Json, &head)?;
+/// What a list is of.
+struct ListHead<'a> {
+    kind: &'a str,
+    api_version: &'a str,
+}
+
+impl ListHead<'_> {
+    /// A list of what is encoded already: nothing is encoded twice.
+    fn joined(
+        self,
+        metadata: &ListMeta,
+        items: impl Iterator<Item = Result<Bytes, Status>>,
+    ) -> Result<Written, Status> {
+        let Self { kind, api_version } = self;
+        let empty = ListBody::<()> { kind, api_version, metadata, items: Vec::new() };
+        let mut head = write(Syntax::Json, &empty)?;
         head.truncate(head.len() - "]}".len());
         let mut written = Written::from(head);
-        for (index, item) in items.iter().enumerate() {
+        for (index, item) in items.enumerate() {
             if index > 0 {
                 written.push(Bytes::from_static(b","));
             }
-            written.push(item.json()?.clone());
+            written.push(item?);
         }
         written.push(Bytes::from_static(b"]}"));
         Ok(written)
     }
+}
+
+/// An object's metadata as JSON, made once for all who ask by the version that they should.
+fn metadata_of<T: Object>(item: &Item<T>, api_version: &'static str) -> Result<Bytes, Status> {
+    #[derive(Clone)]
+    struct Metadata(Bytes);
+
+    let encode = || encoded(&PartialObject::new(api_version, item.meta()));
+    if api_version != negotiate::META_V1 {
+        return encode();
+    }
+    let metadata: Result<Metadata, Status> = item.form(|_| encode().map(Metadata));
+    metadata.map(|Metadata(json)| json)
 }
 
 /// The event that ends a watch with a refusal.

@@ -15,7 +15,7 @@ use http::{
     header::{ACCEPT, ACCEPT_ENCODING, USER_AGENT},
 };
 
-const META_V1: &str = "meta.k8s.io/v1";
+pub(crate) const META_V1: &str = "meta.k8s.io/v1";
 const META_V1BETA1: &str = "meta.k8s.io/v1beta1";
 const DISCOVERY_V2: &str = "apidiscovery.k8s.io/v2/APIGroupDiscoveryList";
 

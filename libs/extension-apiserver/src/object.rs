@@ -1,17 +1,14 @@
 //! Objects as the API shows them: the [`Object`] trait, their names and versions, and [`Item`], which encodes once.
-use crate::{status::Status, table::Column};
-use bytes::Bytes;
+mod item;
+
+use crate::table::Column;
 use k8s_openapi::{ClusterResourceScope, NamespaceResourceScope};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::{
-    borrow::Cow,
-    fmt,
-    num::ParseIntError,
-    ops::Deref,
-    str::FromStr,
-    sync::{Arc, OnceLock},
-};
+use std::{borrow::Cow, fmt, num::ParseIntError, str::FromStr};
+
+pub use item::Item;
+pub(crate) use item::encoded;
 
 /// A kind of object that the API shows.
 ///
@@ -104,54 +101,5 @@ impl FromStr for Version {
 
     fn from_str(text: &str) -> Result<Self, ParseIntError> {
         text.parse().map(Self)
-    }
-}
-
-/// An object together with its JSON, which is made at most once however many clients ask. Cheap to clone.
-pub struct Item<T>(Arc<Encoded<T>>);
-
-struct Encoded<T> {
-    object: T,
-    json: OnceLock<Bytes>,
-}
-
-impl<T: Serialize> Item<T> {
-    /// The object as JSON.
-    ///
-    /// # Errors
-    /// 500 if the object does not serialize.
-    pub fn json(&self) -> Result<&Bytes, Status> {
-        if let Some(json) = self.0.json.get() {
-            return Ok(json);
-        }
-        let json = serde_json::to_vec(&self.0.object)
-            .map_err(|error| Status::internal(format!("failed to encode the object: {error}")))?;
-        Ok(self.0.json.get_or_init(|| json.into()))
-    }
-}
-
-impl<T> Clone for Item<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> From<T> for Item<T> {
-    fn from(object: T) -> Self {
-        Self(Arc::new(Encoded { object, json: OnceLock::new() }))
-    }
-}
-
-impl<T> Deref for Item<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0.object
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Item<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.object.fmt(f)
     }
 }

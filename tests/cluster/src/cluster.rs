@@ -127,6 +127,15 @@ impl Cluster {
         }
     }
 
+    /// As [`Self::kubectl`], one minor version older than the control plane.
+    ///
+    /// # Errors
+    /// It is not there and cannot be built.
+    pub async fn older_kubectl(&self) -> Result<Kubectl> {
+        let program = tokio::task::spawn_blocking(tools::older_kubectl).await??;
+        Ok(Kubectl { program, cache: self.directory.file("kube-cache-older"), ..self.kubectl() })
+    }
+
     /// Its Postern.
     pub fn postern(&self) -> Postern {
         self.postern_at("postern", self.record.endpoints.postern.clone())

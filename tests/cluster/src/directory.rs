@@ -52,9 +52,18 @@ impl Directory {
 
     /// Removes what a cluster leaves, but for its logs.
     pub(crate) fn clear(&self) -> Result<()> {
-        for name in
-            ["bin", "programs", "pki", "pids", "kubeconfigs", "etcd", "store", "kube-cache", "podinfo"]
-        {
+        for name in [
+            "bin",
+            "programs",
+            "pki",
+            "pids",
+            "kubeconfigs",
+            "etcd",
+            "store",
+            "kube-cache",
+            "kube-cache-older",
+            "podinfo",
+        ] {
             absent_is_fine(fs::remove_dir_all(self.0.join(name)))?;
         }
         for name in ["kubeconfig", "env", "cluster.json", "audit-policy.yaml", "externalsource.yaml"] {

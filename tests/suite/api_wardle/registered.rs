@@ -2,7 +2,7 @@
 //! cluster.
 use anyhow::Result;
 use cluster::{
-    Namespace, Wardle,
+    Kubectl, Namespace, Wardle,
     suite::{Suite, skip},
     wardle::Maker,
 };
@@ -16,6 +16,8 @@ const NAME: &str = "wardle-registered";
 /// A namespace in a cluster that serves `wardle.example.com`. Fields drop in this order.
 pub(super) struct Registered {
     pub(super) namespace: Namespace,
+    /// What people type commands with.
+    pub(super) by: Kubectl,
     pub(super) suite: Suite,
     pub(super) server: Wardle,
 }
@@ -44,22 +46,29 @@ impl Registered {
         };
         let server = Wardle::at(cluster, Maker::Postern, NAME, *ADDRESS.get_or_try_init(start).await?);
         let namespace = suite.namespace("wardle").await?;
-        Ok(Some(Self { namespace, suite, server }))
+        Ok(Some(Self { namespace, by: suite.kubectl().clone(), suite, server }))
     }
 
     /// kubectl in the namespace: what it prints.
     pub(super) async fn kubectl(&self, arguments: &[&str]) -> Result<String> {
-        self.namespace.kubectl(arguments).await
+        self.by.run(&[&["--namespace", self.namespace.name()], arguments].concat()).await
+    }
+
+    /// As [`Self::attach`], with three flunders.
+    pub(super) async fn with_flunders() -> Result<Option<Self>> {
+        let here = Self::attach().await?;
+        if let Some(here) = &here {
+            here.make_flunders().await?;
+        }
+        Ok(here)
     }
 
     /// Three flunders, made by `kubectl create`.
-    pub(super) async fn with_flunders() -> Result<Option<Self>> {
-        let Some(here) = Self::attach().await? else { return Ok(None) };
+    pub(super) async fn make_flunders(&self) -> Result<()> {
         let manifests = [("a", "front", "x"), ("b", "back", "z"), ("c", "back", "y")]
             .map(|(name, tier, reference)| flunder(name, tier, reference));
-        let arguments = ["--namespace", here.namespace.name(), "create", "--filename", "-"];
-        here.suite.kubectl().run_with_input(&arguments, &manifests.join("---\n")).await?;
-        Ok(Some(here))
+        let arguments = ["--namespace", self.namespace.name(), "create", "--filename", "-"];
+        self.by.run_with_input(&arguments, &manifests.join("---\n")).await.map(drop)
     }
 }
 

@@ -16,6 +16,8 @@ const SAMPLE_APISERVER: GoModule =
     GoModule { name: "sample-apiserver", folder: "sample-apiserver", path: "k8s.io/sample-apiserver" };
 const FLUX_CRDS: GoModule =
     GoModule { name: "flux-crds", folder: "flux-crds", path: "github.com/fluxcd/source-controller" };
+const OLDER_KUBECTL: GoModule =
+    GoModule { name: "kubectl-older", folder: "kubectl-older", path: "k8s.io/kubernetes" };
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
 
 /// Absolute paths of everything that a control plane is started from.
@@ -66,6 +68,14 @@ pub fn flux_crds() -> Result<PathBuf> {
 /// As for [`Programs::provide`].
 pub fn sample_apiserver() -> Result<PathBuf> {
     Sources::from_env()?.program(&SAMPLE_APISERVER, SAMPLE_APISERVER.name, SAMPLE_APISERVER.path)
+}
+
+/// kubectl one minor version older than the control plane.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn older_kubectl() -> Result<PathBuf> {
+    Sources::from_env()?.program(&OLDER_KUBECTL, OLDER_KUBECTL.name, "k8s.io/kubernetes/cmd/kubectl")
 }
 
 /// Our program on client-go, of the same version as the control plane, which says what it sees of a resource.

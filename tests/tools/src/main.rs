@@ -13,6 +13,7 @@ fn main() -> Result<()> {
     if std::env::args().any(|argument| argument == "all") {
         println!("{}", tools::sample_apiserver()?.display());
         println!("{}", tools::go_client()?.display());
+        println!("{}", tools::older_kubectl()?.display());
     }
     Ok(())
 }

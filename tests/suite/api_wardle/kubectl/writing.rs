@@ -1,4 +1,5 @@
 //! Changing flunders: created, applied, patched, labelled, deleted, and with the namespace that they lie in.
+use super::with_each_kubectl;
 use crate::api_wardle::registered::{Registered, flunder};
 use anyhow::{Context, Result, ensure};
 use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
@@ -8,12 +9,13 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 use std::time::Duration;
+use tokio::time::timeout;
 
 impl Registered {
     /// kubectl that reads a manifest.
     async fn with_manifest(&self, arguments: &[&str], manifest: &str) -> Result<String> {
         let all = [&["--namespace", self.namespace.name()], arguments, &["--filename", "-"]].concat();
-        self.suite.kubectl().run_with_input(&all, manifest).await
+        self.by.run_with_input(&all, manifest).await
     }
 
     async fn field(&self, name: &str, path: &str) -> Result<String> {
@@ -23,85 +25,109 @@ impl Registered {
 
 #[tokio::test]
 async fn apply_creates_changes_and_leaves_alone() -> Result<()> {
-    let Some(here) = Registered::attach().await? else { return Ok(()) };
-    let apply = async |arguments: &[&str], manifest: &str| {
-        here.with_manifest(&[&["apply"], arguments].concat(), manifest).await
-    };
-    let dry = apply(&["--dry-run=server"], &flunder("a", "front", "x")).await?;
-    assert!(dry.contains("created (server dry run)"), "{dry}");
-    let missing = here.kubectl(&["get", "flunder", "a"]).await.expect_err("nothing was created");
-    assert!(format!("{missing:#}").contains("NotFound"), "{missing:#}");
-    assert!(apply(&[], &flunder("a", "front", "x")).await?.contains("created"));
-    assert!(apply(&[], &flunder("a", "front", "x")).await?.contains("unchanged"));
-    assert!(
-        apply(&["--dry-run=server"], &flunder("a", "front", "y"))
-            .await?
-            .contains("configured (server dry run)")
-    );
-    assert_eq!(here.field("a", ".spec.flunderReference").await?, "x");
-    assert!(apply(&[], &flunder("a", "front", "y")).await?.contains("configured"));
-    assert_eq!(here.field("a", ".spec.flunderReference").await?, "y");
-    Ok(())
+    with_each_kubectl(async |here| {
+        let apply = async |arguments: &[&str], manifest: &str| {
+            here.with_manifest(&[&["apply"], arguments].concat(), manifest).await
+        };
+        let dry = apply(&["--dry-run=server"], &flunder("a", "front", "x")).await?;
+        assert!(dry.contains("created (server dry run)"), "{dry}");
+        let missing = here.kubectl(&["get", "flunder", "a"]).await.expect_err("nothing was created");
+        assert!(format!("{missing:#}").contains("NotFound"), "{missing:#}");
+        assert!(apply(&[], &flunder("a", "front", "x")).await?.contains("created"));
+        assert!(apply(&[], &flunder("a", "front", "x")).await?.contains("unchanged"));
+        assert!(
+            apply(&["--dry-run=server"], &flunder("a", "front", "y"))
+                .await?
+                .contains("configured (server dry run)")
+        );
+        assert_eq!(here.field("a", ".spec.flunderReference").await?, "x");
+        assert!(apply(&[], &flunder("a", "front", "y")).await?.contains("configured"));
+        assert_eq!(here.field("a", ".spec.flunderReference").await?, "y");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn server_side_apply_is_refused_with_what_would_be_taken() -> Result<()> {
+    with_each_kubectl(async |here| {
+        let refused = here.with_manifest(&["apply", "--server-side"], &flunder("a", "front", "x")).await;
+        let refused = format!("{:#}", refused.expect_err("nobody keeps track of fields"));
+        assert!(refused.contains("accepted media types include: application/json-patch+json"), "{refused}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn a_mistake_is_told_by_its_field() -> Result<()> {
-    let Some(here) = Registered::attach().await? else { return Ok(()) };
-    let unknown = flunder("a", "front", "x").replace("reference:", "nonsense:");
-    let refused = here.with_manifest(&["create"], &unknown).await.expect_err("an unknown field");
-    assert!(format!("{refused:#}").contains("unknown field \"spec.nonsense\""), "{refused:#}");
-    let wrong = flunder("a", "front", "x")
-        .replace("reference: \"x\"", "referenceType: Other")
-        .replace("v1alpha1", "v1beta1");
-    let refused = here.with_manifest(&["create"], &wrong).await.expect_err("a type that does not exist");
-    assert!(format!("{refused:#}").contains("must be Flunder or Fischer"), "{refused:#}");
-    Ok(())
+    with_each_kubectl(async |here| {
+        let unknown = flunder("a", "front", "x").replace("reference:", "nonsense:");
+        let refused = here.with_manifest(&["create"], &unknown).await.expect_err("an unknown field");
+        assert!(format!("{refused:#}").contains("unknown field \"spec.nonsense\""), "{refused:#}");
+        let wrong = flunder("a", "front", "x")
+            .replace("reference: \"x\"", "referenceType: Other")
+            .replace("v1alpha1", "v1beta1");
+        let refused = here.with_manifest(&["create"], &wrong).await.expect_err("a type that does not exist");
+        assert!(format!("{refused:#}").contains("must be Flunder or Fischer"), "{refused:#}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn diff_shows_what_apply_would_change() -> Result<()> {
-    let Some(here) = Registered::with_flunders().await? else { return Ok(()) };
-    let arguments = ["--namespace", here.namespace.name(), "diff", "--filename", "-"];
-    let diff = here.suite.kubectl().output(&arguments, &flunder("a", "front", "other")).await?;
-    let shown = String::from_utf8_lossy(&diff.stdout);
-    assert_eq!(diff.status.code(), Some(1), "{shown}{}", String::from_utf8_lossy(&diff.stderr));
-    assert!(shown.contains("-  reference: x") && shown.contains("+  reference: other"), "{shown}");
-    Ok(())
+    with_each_kubectl(async |here| {
+        here.make_flunders().await?;
+        let arguments = ["--namespace", here.namespace.name(), "diff", "--filename", "-"];
+        let diff = here.by.output(&arguments, &flunder("a", "front", "other")).await?;
+        let shown = String::from_utf8_lossy(&diff.stdout);
+        assert_eq!(diff.status.code(), Some(1), "{shown}{}", String::from_utf8_lossy(&diff.stderr));
+        assert!(shown.contains("-  reference: x") && shown.contains("+  reference: other"), "{shown}");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn single_fields_are_changed() -> Result<()> {
-    let Some(here) = Registered::with_flunders().await? else { return Ok(()) };
-    here.kubectl(&["label", "flunder", "a", "colour=blue"]).await?;
-    here.kubectl(&["annotate", "flunder", "a", "note=here"]).await?;
-    assert_eq!(here.field("a", ".metadata.labels.colour").await?, "blue");
-    assert_eq!(here.field("a", ".metadata.annotations.note").await?, "here");
-    here.kubectl(&["label", "flunder", "a", "colour-"]).await?;
-    assert_eq!(here.field("a", ".metadata.labels.colour").await?, "");
-    let merge = r#"{"spec":{"flunderReference":"merged"}}"#;
-    here.kubectl(&["patch", "flunder", "a", "--type=merge", "--patch", merge]).await?;
-    assert_eq!(here.field("a", ".spec.flunderReference").await?, "merged");
-    let json = r#"[{"op":"replace","path":"/spec/flunderReference","value":"patched"}]"#;
-    here.kubectl(&["patch", "flunder", "a", "--type=json", "--patch", json]).await?;
-    let wanted = "--for=jsonpath={.spec.flunderReference}=patched";
-    here.kubectl(&["wait", wanted, "flunder/a", "--timeout=20s"]).await?;
-    let replaced =
-        here.kubectl(&["get", "flunder", "a", "--output=yaml"]).await?.replace("patched", "replaced");
-    here.with_manifest(&["replace"], &replaced).await?;
-    assert_eq!(here.field("a", ".spec.flunderReference").await?, "replaced");
-    Ok(())
+    with_each_kubectl(async |here| {
+        here.make_flunders().await?;
+        here.kubectl(&["label", "flunder", "a", "colour=blue"]).await?;
+        here.kubectl(&["annotate", "flunder", "a", "note=here"]).await?;
+        assert_eq!(here.field("a", ".metadata.labels.colour").await?, "blue");
+        assert_eq!(here.field("a", ".metadata.annotations.note").await?, "here");
+        here.kubectl(&["label", "flunder", "a", "colour-"]).await?;
+        assert_eq!(here.field("a", ".metadata.labels.colour").await?, "");
+        let merge = r#"{"spec":{"flunderReference":"merged"}}"#;
+        here.kubectl(&["patch", "flunder", "a", "--type=merge", "--patch", merge]).await?;
+        assert_eq!(here.field("a", ".spec.flunderReference").await?, "merged");
+        let json = r#"[{"op":"replace","path":"/spec/flunderReference","value":"patched"}]"#;
+        here.kubectl(&["patch", "flunder", "a", "--type=json", "--patch", json]).await?;
+        let wanted = "--for=jsonpath={.spec.flunderReference}=patched";
+        here.kubectl(&["wait", wanted, "flunder/a", "--timeout=20s"]).await?;
+        let replaced =
+            here.kubectl(&["get", "flunder", "a", "--output=yaml"]).await?.replace("patched", "replaced");
+        here.with_manifest(&["replace"], &replaced).await?;
+        assert_eq!(here.field("a", ".spec.flunderReference").await?, "replaced");
+        Ok(())
+    })
+    .await
 }
 
 #[tokio::test]
 async fn deleting_waits_until_they_are_gone() -> Result<()> {
-    let Some(here) = Registered::with_flunders().await? else { return Ok(()) };
-    let deleted = here.kubectl(&["delete", "flunder", "a", "--wait"]).await?;
-    assert!(deleted.contains("flunder.wardle.example.com \"a\" deleted"), "{deleted}");
-    here.kubectl(&["delete", "flunder", "b", "--cascade=foreground", "--timeout=30s"]).await?;
-    here.kubectl(&["delete", "flunders", "--all"]).await?;
-    let left = here.kubectl(&["get", "flunders", "--output=name"]).await?;
-    assert_eq!(left, "");
-    Ok(())
+    with_each_kubectl(async |here| {
+        here.make_flunders().await?;
+        let deleted = here.kubectl(&["delete", "flunder", "a", "--wait"]).await?;
+        assert!(deleted.contains("flunder.wardle.example.com \"a\" deleted"), "{deleted}");
+        here.kubectl(&["delete", "flunder", "b", "--cascade=foreground", "--timeout=30s"]).await?;
+        here.kubectl(&["delete", "flunders", "--all"]).await?;
+        let left = here.kubectl(&["get", "flunders", "--output=name"]).await?;
+        assert_eq!(left, "");
+        Ok(())
+    })
+    .await
 }
 
 /// Whether the namespace is gone within a minute.
@@ -110,7 +136,7 @@ async fn goes(here: &Registered, name: &str) -> Result<bool> {
     let uid = namespaces.get(name).await?.metadata.uid.context("a uid")?;
     namespaces.delete(name, &DeleteParams::default()).await?;
     let gone = await_condition(namespaces, name, conditions::is_deleted(&uid));
-    Ok(tokio::time::timeout(Duration::from_secs(60), gone).await.is_ok_and(|gone| gone.is_ok()))
+    Ok(timeout(Duration::from_secs(60), gone).await.is_ok_and(|gone| gone.is_ok()))
 }
 
 #[tokio::test]
@@ -123,6 +149,16 @@ async fn a_namespace_takes_its_flunders_along() -> Result<()> {
     Ok(())
 }
 
+/// Whether a namespace that is deleted says that it cannot learn or delete what is in it.
+fn waits_for_a_server(namespace: Option<&NamespaceObject>) -> bool {
+    let conditions = namespace.and_then(|namespace| namespace.status.as_ref()?.conditions.as_ref());
+    let obstacles = ["NamespaceDeletionDiscoveryFailure", "NamespaceDeletionContentFailure"];
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| obstacles.contains(&condition.type_.as_str()) && condition.status == "True")
+}
+
 #[tokio::test]
 async fn a_namespace_goes_once_the_server_is_back() -> Result<()> {
     let Some(here) = Registered::attach_alone().await? else { return Ok(()) };
@@ -130,19 +166,31 @@ async fn a_namespace_goes_once_the_server_is_back() -> Result<()> {
     let namespaces: Api<NamespaceObject> = Api::all(here.suite.client().clone());
     let name = here.namespace.name();
     namespaces.delete(name, &DeleteParams::default()).await?;
-    let reported = |object: Option<&NamespaceObject>| {
-        let conditions = object.and_then(|object| object.status.as_ref()?.conditions.as_ref());
-        let obstacles = ["NamespaceDeletionDiscoveryFailure", "NamespaceDeletionContentFailure"];
-        conditions
-            .into_iter()
-            .flatten()
-            .any(|condition| obstacles.contains(&condition.type_.as_str()) && condition.status == "True")
-    };
     let patience = Duration::from_secs(60);
-    tokio::time::timeout(patience, await_condition(namespaces.clone(), name, reported)).await??;
+    timeout(patience, await_condition(namespaces.clone(), name, waits_for_a_server)).await??;
     here.server.start().await?;
     here.server.touch_slice().await?;
     let gone = |object: Option<&NamespaceObject>| object.is_none();
-    tokio::time::timeout(2 * patience, await_condition(namespaces, name, gone)).await??;
+    timeout(2 * patience, await_condition(namespaces, name, gone)).await??;
+    Ok(())
+}
+
+/// Uninstalled in the wrong order: the server is gone, and its registration goes last.
+#[tokio::test]
+async fn a_namespace_goes_once_the_registration_of_a_lost_server_is_gone() -> Result<()> {
+    let Some(here) = Registered::attach_alone().await? else { return Ok(()) };
+    here.server.kill().await?;
+    let namespaces: Api<NamespaceObject> = Api::all(here.suite.client().clone());
+    let name = here.namespace.name();
+    namespaces.delete(name, &DeleteParams::default()).await?;
+    let patience = Duration::from_secs(60);
+    timeout(patience, await_condition(namespaces.clone(), name, waits_for_a_server)).await??;
+
+    here.server.unregister().await?;
+    let gone = |object: Option<&NamespaceObject>| object.is_none();
+    let went = timeout(2 * patience, await_condition(namespaces, name, gone)).await;
+    here.server.start().await?;
+    here.server.register().await?;
+    went.context("it waits for a server that nobody knows")??;
     Ok(())
 }

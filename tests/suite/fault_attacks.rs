@@ -1,7 +1,7 @@
 //! Attacks on every port that is open to strangers, while everybody else is served and memory stays bounded.
 mod siege;
-mod sockets;
 
+use crate::sockets;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use futures::{StreamExt, future::try_join_all, stream};

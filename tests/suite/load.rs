@@ -3,6 +3,7 @@ use crate::scene::Scene;
 use anyhow::{Result, ensure};
 use kube::api::{ObjectMeta, PostParams};
 use std::{
+    fmt,
     future::Future,
     time::{Duration, Instant},
 };
@@ -22,11 +23,11 @@ pub(crate) struct Load {
 }
 
 /// How one kind of request fared.
-#[derive(Debug)]
 pub(crate) struct Tally {
     pub(crate) kind: &'static str,
     pub(crate) served: usize,
-    pub(crate) slowest: Duration,
+    /// Of each answer, in their order.
+    pub(crate) times: Vec<Duration>,
     failures: Vec<String>,
 }
 
@@ -64,7 +65,7 @@ impl Load {
     {
         let stop = self.stop.clone();
         self.kinds.spawn(async move {
-            let mut tally = Tally { kind, served: 0, slowest: Duration::ZERO, failures: Vec::new() };
+            let mut tally = Tally { kind, served: 0, times: Vec::new(), failures: Vec::new() };
             while !stop.is_cancelled() {
                 tally.count(request()).await;
                 time::sleep(PAUSE).await;
@@ -96,6 +97,19 @@ impl Tally {
             Ok(Err(error)) => self.failures.push(format!("{}: {error:#}", self.kind)),
             Err(_) => self.failures.push(format!("{}: no answer in {LONGEST:?}", self.kind)),
         }
-        self.slowest = self.slowest.max(began.elapsed());
+        self.times.push(began.elapsed());
+    }
+}
+
+impl fmt::Debug for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slowest = self.times.iter().max();
+        write!(
+            f,
+            "{}: {} served, {} failed, slowest {slowest:?}",
+            self.kind,
+            self.served,
+            self.failures.len()
+        )
     }
 }

@@ -1,5 +1,7 @@
 //! `make soak`: two hundred sources, and every misfortune that their operator will know, for as long as is asked. In the
-//! end every source must be true, and nothing may have grown. Each run adds a line to `docs/soak.md`.
+//! end every source must be true, and nothing may have grown. Each run adds a line to `docs/soak.md`, and so does each attack in
+//! `attacks`.
+mod attacks;
 mod documents;
 mod luck;
 mod report;

@@ -1,17 +1,14 @@
 //! Somebody who talks in a room: a WebSocket through kube-apiserver, as the administrator in the name of a user.
+use crate::{sources::PATIENCE, tls};
 use anyhow::{Context, Result, bail};
 use cluster::Cluster;
 use futures::{SinkExt, StreamExt};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
-use std::sync::Arc;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{Error, client::IntoClientRequest},
 };
-
-use crate::sources::PATIENCE;
 
 pub(super) struct Guest(WebSocketStream<TlsStream<TcpStream>>);
 
@@ -19,9 +16,10 @@ impl Guest {
     /// Enters a room; an error is the HTTP code with which it is kept out.
     pub(super) async fn enter(cluster: &Cluster, path: &str, user: &str) -> Result<Result<Self, u16>> {
         let server = cluster.endpoints().kube_apiserver;
-        let stream = TcpStream::connect(server).await?;
-        let name = ServerName::from(std::net::IpAddr::from(*server.ip()));
-        let stream = connector(cluster)?.connect(name, stream).await?;
+        let pem = |file: &str| std::fs::read(cluster.directory().pki(file));
+        let admin = [pem("admin.crt")?, pem("admin.key")?].concat();
+        let tls = tls::connector(&pem("kubernetes-ca.crt")?, Some(&admin), None)?;
+        let stream = tls::connect(&tls, server).await?;
         let mut request = format!("wss://{server}{path}").into_client_request()?;
         request.headers_mut().insert("impersonate-user", user.parse()?);
         match client_async(request, stream).await {
@@ -43,16 +41,4 @@ impl Guest {
             _ => bail!("heard {message:?}"),
         }
     }
-}
-
-fn connector(cluster: &Cluster) -> Result<TlsConnector> {
-    let pem = |file: &str| std::fs::read(cluster.directory().pki(file));
-    let mut roots = rustls::RootCertStore::empty();
-    for authority in CertificateDer::pem_slice_iter(&pem("kubernetes-ca.crt")?) {
-        roots.add(authority?)?;
-    }
-    let chain = CertificateDer::pem_slice_iter(&pem("admin.crt")?).collect::<Result<_, _>>()?;
-    let key = PrivateKeyDer::from_pem_slice(&pem("admin.key")?)?;
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-    Ok(Arc::new(config.with_client_auth_cert(chain, key)?).into())
 }

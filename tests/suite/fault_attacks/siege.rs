@@ -1,6 +1,11 @@
 //! One attack: who is served meanwhile, and what it may cost.
-use super::sockets::{self, Held, Slow};
-use crate::{load::Load, process, scene::Scene};
+use crate::{
+    load::Load,
+    process::{self, ATTACK_GROWTH, Peak},
+    scene::Scene,
+    sockets::{Held, Slow},
+    tls,
+};
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use cluster::{
@@ -10,22 +15,10 @@ use cluster::{
 };
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use reqwest::{Certificate, RequestBuilder};
-use std::{
-    net::SocketAddrV4,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::SocketAddrV4, time::Duration};
 use tokio::time;
-use tokio_rustls::TlsConnector;
-use tokio_util::task::AbortOnDropHandle;
 
-/// How much more memory an attack may make Postern take, at any moment of it.
-const GROWTH: u64 = 64 << 20;
 /// How long the usual load runs alone first.
 const CALM: Duration = Duration::from_secs(1);
 
@@ -38,15 +31,13 @@ pub(super) struct Siege {
     held: Vec<Held>,
     load: Load,
     pid: i32,
-    before: u64,
-    peak: Arc<AtomicU64>,
-    _watch: AbortOnDropHandle<()>,
+    memory: Peak,
 }
 
 impl Siege {
     /// Begins; nothing where the attack would hit somebody else's Postern.
     pub(super) async fn lay() -> Result<Option<Self>> {
-        raise_limit()?;
+        process::raise_file_limit()?;
         let scene = Scene::alone().await?;
         let (Some(cluster), Some(urls)) = (scene.suite.own().cloned(), scene.suite.urls()) else {
             skip("this Postern is not ours to attack")?;
@@ -58,11 +49,8 @@ impl Siege {
         let load = load(&scene).await?;
         time::sleep(CALM).await;
         let pid = cluster.postern().pid().context("Postern runs")?;
-        let before = process::memory(pid)?;
-        let peak = Arc::new(AtomicU64::new(before));
-        let watch = AbortOnDropHandle::new(tokio::spawn(watch(pid, peak.clone())));
-        let held = Vec::new();
-        Ok(Some(Self { scene, cluster, urls, bundle, held, load, pid, before, peak, _watch: watch }))
+        let (memory, held) = (Peak::of(pid)?, Vec::new());
+        Ok(Some(Self { scene, cluster, urls, bundle, held, load, pid, memory }))
     }
 
     /// Ends.
@@ -73,25 +61,23 @@ impl Siege {
         ensure!(self.held.iter().all(Held::is_complete), "the attack was weaker than it should be");
         let served = self.load.end().await?;
         ensure!(self.cluster.postern().pid() == Some(self.pid), "Postern crashed");
-        let grown = self.peak.load(Ordering::Relaxed).saturating_sub(self.before);
-        eprintln!("memory grew by {} KiB from {} KiB; {served:?}", grown >> 10, self.before >> 10);
-        ensure!(grown <= GROWTH, "memory grew by {} MiB from {} MiB", grown >> 20, self.before >> 20);
-        Ok(())
+        eprintln!("memory grew by {} KiB; {served:?}", self.memory.grown() >> 10);
+        self.memory.has_grown_by_at_most(ATTACK_GROWTH)
     }
 
     /// Holds connections from now on.
-    pub(super) fn hold(&mut self, count: usize, port: SocketAddrV4, beginning: impl Into<Bytes>) {
+    pub(super) fn hold(&mut self, count: u64, port: SocketAddrV4, beginning: impl Into<Bytes>) {
         self.held.push(Held::new(count, &Slow { port, tls: None, beginning: beginning.into() }));
     }
 
     /// Holds connections whose handshake is done.
     pub(super) fn hold_tls(
         &mut self,
-        count: usize,
+        count: u64,
         port: SocketAddrV4,
         beginning: impl Into<Bytes>,
     ) -> Result<()> {
-        let tls: TlsConnector = sockets::tls(&self.bundle)?;
+        let tls = tls::connector(&self.bundle, None, None)?;
         self.held.push(Held::new(count, &Slow { port, tls: Some(tls), beginning: beginning.into() }));
         Ok(())
     }
@@ -140,13 +126,6 @@ async fn get(url: String) -> Result<()> {
     Ok(())
 }
 
-async fn watch(pid: i32, peak: Arc<AtomicU64>) {
-    loop {
-        peak.fetch_max(process::memory(pid).unwrap_or(0), Ordering::Relaxed);
-        time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// The status of the answer; nothing if the connection was closed over it.
 pub(super) async fn answered(request: RequestBuilder) -> Result<Option<u16>> {
     match request.send().await {
@@ -154,10 +133,4 @@ pub(super) async fn answered(request: RequestBuilder) -> Result<Option<u16>> {
         Err(error) if error.is_request() || error.is_body() => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// An attacker has many sockets, each of them ours.
-fn raise_limit() -> Result<()> {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
-    Ok(setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?)
 }

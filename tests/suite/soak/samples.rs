@@ -4,7 +4,7 @@ use anyhow::Result;
 use std::time::Duration;
 
 #[expect(clippy::cast_precision_loss, reason = "mebibytes of one process")]
-fn mebibytes(bytes: u64) -> f64 {
+pub(super) fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

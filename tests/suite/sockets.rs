@@ -1,12 +1,12 @@
 //! Connections as an attacker holds them: a beginning, then a byte now and then, and again whenever they are closed.
+use crate::tls;
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject};
 use std::{
     net::SocketAddrV4,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,31 +16,31 @@ use tokio::{
     task::JoinSet,
     time,
 };
-use tokio_rustls::{TlsConnector, rustls};
+use tokio_rustls::TlsConnector;
 
 /// The pause between two bytes.
 const DRIP: Duration = Duration::from_millis(500);
 
 /// Connections of one kind, held until this is dropped.
-pub(super) struct Held {
-    wanted: usize,
-    made: Arc<AtomicUsize>,
+pub(crate) struct Held {
+    wanted: u64,
+    made: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
 }
 
 /// What to hold open, and where.
 #[derive(Clone)]
-pub(super) struct Slow {
-    pub(super) port: SocketAddrV4,
+pub(crate) struct Slow {
+    pub(crate) port: SocketAddrV4,
     /// Nothing where no handshake is to be done.
-    pub(super) tls: Option<TlsConnector>,
+    pub(crate) tls: Option<TlsConnector>,
     /// What is said at once; a connection that says nothing stays silent.
-    pub(super) beginning: Bytes,
+    pub(crate) beginning: Bytes,
 }
 
 impl Held {
-    pub(super) fn new(count: usize, slow: &Slow) -> Self {
-        let made = Arc::new(AtomicUsize::new(0));
+    pub(crate) fn new(count: u64, slow: &Slow) -> Self {
+        let made = Arc::<AtomicU64>::default();
         let mut tasks = JoinSet::new();
         for _ in 0..count {
             let (slow, made) = (slow.clone(), made.clone());
@@ -55,21 +55,26 @@ impl Held {
         Self { wanted: count, made, _tasks: tasks }
     }
 
+    /// How many connections were made, which goes on counting.
+    pub(crate) fn count(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.made)
+    }
+
     /// Whether as many connections as wanted were made at least once.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.made.load(Ordering::Relaxed) >= self.wanted
     }
 }
 
 impl Slow {
-    async fn hold(&self, made: &AtomicUsize) -> Result<()> {
-        let stream = TcpStream::connect(self.port).await?;
-        let Some(tls) = &self.tls else { return self.drip(stream, made).await };
-        let name = ServerName::from(std::net::IpAddr::from(*self.port.ip()));
-        self.drip(tls.connect(name, stream).await?, made).await
+    async fn hold(&self, made: &AtomicU64) -> Result<()> {
+        match &self.tls {
+            None => self.drip(TcpStream::connect(self.port).await?, made).await,
+            Some(tls) => self.drip(tls::connect(tls, self.port).await?, made).await,
+        }
     }
 
-    async fn drip(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, made: &AtomicUsize) -> Result<()> {
+    async fn drip(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin, made: &AtomicU64) -> Result<()> {
         stream.write_all(&self.beginning).await?;
         stream.flush().await?;
         made.fetch_add(1, Ordering::Relaxed);
@@ -86,18 +91,8 @@ impl Slow {
     }
 }
 
-/// TLS that trusts this bundle.
-pub(super) fn tls(bundle: &[u8]) -> Result<TlsConnector> {
-    let mut roots = rustls::RootCertStore::empty();
-    for authority in CertificateDer::pem_slice_iter(bundle) {
-        roots.add(authority?)?;
-    }
-    let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Ok(Arc::new(config).into())
-}
-
 /// What a server sends back for exactly these words, until it closes.
-pub(super) async fn asked(port: SocketAddrV4, request: &str) -> Result<String> {
+pub(crate) async fn asked(port: SocketAddrV4, request: &str) -> Result<String> {
     let mut stream = TcpStream::connect(port).await?;
     stream.write_all(format!("{request}Connection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();

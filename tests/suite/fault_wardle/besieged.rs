@@ -1,0 +1,152 @@
+//! A server under attack, and jane, who asks it for what she may as she always does.
+use super::Attack;
+use crate::{
+    load::{Load, Tally},
+    pki::Authority,
+    process::{self, Peak},
+    sources::PATIENCE,
+};
+use anyhow::{Context, Result, ensure};
+use cluster::{Cluster, Wardle, wardle::Maker};
+use reqwest::{Certificate, Client, Identity, RequestBuilder};
+use serde_json::json;
+use std::{
+    net::SocketAddrV4,
+    time::{Duration, Instant},
+};
+use tokio::time;
+
+/// What jane and the noisy user may do.
+const RIGHTS: &str = include_str!("rights.yaml");
+const FLUNDERS: &str = "/apis/wardle.example.com/v1alpha1/namespaces/default/flunders";
+/// How many flunders a list shows.
+const MANY: usize = 100;
+
+/// The server, for one attack. Nothing but the attack and jane asks it for anything.
+pub(crate) struct Besieged {
+    server: Wardle,
+    pid: i32,
+    authority: Authority,
+    /// What it is trusted by.
+    pub(super) bundle: Vec<u8>,
+    jane: Client,
+}
+
+/// How jane fared.
+#[derive(Debug)]
+pub(crate) struct Endured {
+    /// The time of 99 of 100 answers, before the attack and under it.
+    pub(crate) before: Duration,
+    pub(crate) under: Duration,
+    /// How many answers were awaited under it.
+    pub(crate) served: usize,
+    pub(crate) memory: Peak,
+    /// How much of one core the server took under it.
+    pub(crate) busy: f64,
+    /// How often the attack struck.
+    pub(crate) blows: u64,
+}
+
+impl Besieged {
+    pub(crate) async fn begin(cluster: &Cluster) -> Result<Self> {
+        process::raise_file_limit()?;
+        cluster.kubectl().run_with_input(&["apply", "--filename", "-"], RIGHTS).await?;
+        let server = cluster.wardle(Maker::Postern, "wardle-besieged").await?;
+        server.start().await?;
+        let pid = server.pid().context("it was started")?;
+        let pki = |file: &str| cluster.directory().pki(file);
+        let authority = Authority::load(&pki("kubernetes-ca.crt"), &pki("kubernetes-ca.key"))?;
+        let bundle = std::fs::read(pki("kubernetes-ca.crt"))?;
+        let jane = client(&bundle, &authority.client("jane")?)?;
+        let besieged = Self { server, pid, authority, bundle, jane };
+        time::timeout(PATIENCE, besieged.furnish()).await.context("jane has no rights")??;
+        Ok(besieged)
+    }
+
+    /// Lets the attack go on for `duration`, after a time `calm` without it.
+    ///
+    /// # Errors
+    /// Jane was not served, the server crashed, or the attack was none.
+    pub(crate) async fn endure(self, attack: &Attack, calm: Duration, duration: Duration) -> Result<Endured> {
+        let before = self.serve_jane(calm).await?;
+        let (memory, busy, began) = (Peak::of(self.pid)?, process::busy(self.pid)?, Instant::now());
+        let attackers = (attack.begin)(&self)?;
+        let under = self.serve_jane(duration).await;
+        let blows = attackers.end();
+        ensure!(self.server.pid() == Some(self.pid), "the server crashed");
+        let busy = (process::busy(self.pid)? - busy).as_secs_f64() / began.elapsed().as_secs_f64();
+        let under = under?;
+        ensure!(blows > 0, "the attack never struck");
+        let served = under.iter().map(|tally| tally.served).sum();
+        let (before, under) = (percentile_99(&before), percentile_99(&under));
+        self.server.stop().await?;
+        Ok(Endured { before, under, served, memory, busy, blows })
+    }
+
+    pub(super) fn address(&self) -> SocketAddrV4 {
+        self.server.address()
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("https://{}{FLUNDERS}", self.server.address())
+    }
+
+    /// The certificate and key of somebody who may do what jane may, and does it without end.
+    pub(super) fn noisy_identity(&self) -> Result<String> {
+        self.authority.client("noisy")
+    }
+
+    pub(super) fn noisy_client(&self) -> Result<Client> {
+        client(&self.bundle, &self.noisy_identity()?)
+    }
+
+    /// Until the server knows whom to believe, and jane's rights, it refuses.
+    async fn furnish(&self) -> Result<()> {
+        for number in 0..MANY {
+            let body = json!({ "metadata": { "name": format!("flunder-{number}") } }).to_string();
+            while ask(self.jane.post(self.url()).body(body.clone())).await.is_err() {}
+        }
+        Ok(())
+    }
+
+    async fn serve_jane(&self, duration: Duration) -> Result<Vec<Tally>> {
+        let (jane, url) = (self.jane.clone(), self.url());
+        let get = move || ask(jane.get(format!("{url}/flunder-7")));
+        let (jane, url) = (self.jane.clone(), self.url());
+        let list = move || ask(jane.get(&url));
+        let (jane, url) = (self.jane.clone(), self.url());
+        let write = move || {
+            let (jane, url) = (jane.clone(), url.clone());
+            async move {
+                let body = json!({ "metadata": { "name": "new" } }).to_string();
+                ask(jane.post(&url).body(body)).await?;
+                ask(jane.delete(format!("{url}/new"))).await
+            }
+        };
+        let load = Load::new()
+            .of("a flunder, read", get)
+            .of("flunders, listed", list)
+            .of("a flunder, made and deleted", write);
+        time::sleep(duration).await;
+        load.end().await
+    }
+}
+
+async fn ask(request: RequestBuilder) -> Result<()> {
+    let response = request.header("Content-Type", "application/json").send().await?;
+    let (status, body) = (response.status(), response.bytes().await?);
+    ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));
+    Ok(())
+}
+
+fn client(bundle: &[u8], identity: &str) -> Result<Client> {
+    let trusted = Certificate::from_pem_bundle(bundle)?;
+    let identity = Identity::from_pem(identity.as_bytes())?;
+    Ok(Client::builder().tls_certs_only(trusted).identity(identity).no_proxy().build()?)
+}
+
+fn percentile_99(tallies: &[Tally]) -> Duration {
+    let mut times: Vec<_> = tallies.iter().flat_map(|tally| &tally.times).copied().collect();
+    times.sort_unstable();
+    times[times.len() * 99 / 100]
+}

@@ -47,7 +47,7 @@ use record::{Observers, Record};
 use routes::Incoming;
 use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, debug};
+use tracing::{Instrument, Span, debug};
 
 pub use builder::{BuildError, Builder};
 pub use fairness::MaxInFlight;
@@ -89,6 +89,8 @@ struct Arrival {
     /// Until the endpoint has it.
     upgrade: Option<Upgrade>,
     warnings: Warnings,
+    /// Of the trace that the request belongs to, once it is known whose request it is.
+    span: Span,
 }
 
 impl Arrival {
@@ -97,7 +99,8 @@ impl Arrival {
         let request = RequestInfo::new(&parts.method, parts.uri.path(), &query);
         let audit_id = audit_id(&parts.headers);
         let warnings = Warnings::default();
-        Self { started: Instant::now(), audit_id, query, request, body, upgrade, warnings }
+        let span = Span::none();
+        Self { started: Instant::now(), audit_id, query, request, body, upgrade, warnings, span }
     }
 }
 
@@ -127,6 +130,7 @@ impl Server {
         });
         let user = parts.extensions.get::<UserInfo>().map(|user| user.name.as_str());
         debug!(
+            parent: &arrival.span,
             user,
             method = %parts.method,
             path = parts.uri.path(),
@@ -195,12 +199,12 @@ impl Inner {
             return Ok(too_many());
         };
         record.admitted(admission, is_read(request));
-        let span = trace::span(&parts.headers, &user, &arrival.audit_id);
+        arrival.span = trace::span(&parts.headers, &user, &arrival.audit_id);
         let call = self.call(user, parts, arrival, request.clone(), deadline);
         let body = std::mem::replace(&mut arrival.body, empty());
         let incoming =
             Incoming { body, upgrade: arrival.upgrade.take(), namespaces: self.namespaces.clone() };
-        self.run(call, incoming, record).instrument(span).await
+        self.run(call, incoming, record).instrument(arrival.span.clone()).await
     }
 
     fn call(

@@ -6,9 +6,12 @@
 //! answer there in `golden/wardle-differences.json`. `RECORD_GOLDEN=1 cluster test -- api_wardle::go` records Go's answers
 //! anew, `… api_wardle::ours` our differences.
 mod answer;
+mod attacks;
 mod clients;
 mod compare;
+mod controllers;
 mod corpus;
+mod delegation;
 mod differences;
 mod exchange;
 mod kubectl;

@@ -19,6 +19,18 @@ impl Authority {
         Ok(Self(Issuer::from_ca_cert_pem(&fs::read_to_string(certificate)?, key)?))
     }
 
+    /// One that nobody knows, and its certificate.
+    pub(crate) fn new(name: &str) -> Result<(Self, String)> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.remove(DnType::CommonName);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?.pem();
+        Ok((Self(Issuer::from_ca_cert_pem(&certificate, key)?), certificate))
+    }
+
     /// A client certificate with that name, and its key, as one PEM text.
     pub(crate) fn client(&self, name: &str) -> Result<String> {
         let mut params = CertificateParams::default();

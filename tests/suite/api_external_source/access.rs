@@ -1,6 +1,7 @@
 //! Who may see and read what, through kube-apiserver and at our own port.
 use crate::{
     aggregated::{GROUP, get},
+    legacy_token::LegacyAccount,
     scene::Scene,
     sources::PATIENCE,
 };
@@ -14,6 +15,7 @@ use k8s_openapi::{
 use kube::{Api, api::PostParams};
 use reqwest::{Certificate, Identity};
 use std::{
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -215,6 +217,31 @@ async fn a_revoked_token_is_dead_ten_seconds_after_kube_apiserver_says_so() -> R
         anyhow::Ok(())
     };
     timeout(REMEMBERED + Duration::from_secs(1), dead).await.context("the token still works")?
+}
+
+/// Token reuse the other way: what kube-apiserver did not know is refused for ten seconds at most.
+#[tokio::test]
+async fn a_token_that_comes_to_be_known_is_believed_after_ten_seconds() -> Result<()> {
+    let scene = Scene::with_files().await?;
+    let Some(direct) = Direct::of(&scene.suite).await? else { return Ok(()) };
+    let namespace = scene.namespace.name();
+    let uid = ["get", "serviceaccount", "default", "--output=jsonpath={.metadata.uid}"];
+    let account = LegacyAccount { namespace, name: "default", uid: &scene.namespace.kubectl(&uid).await? };
+    let token = account.token("late", &fs::read(direct.pki.join("service-accounts.key"))?)?;
+    let client = direct.client(None)?;
+    let url = format!("{}{}", direct.urls.apiserver, scene.path("artifacts"));
+    let asked = async || anyhow::Ok(client.get(&url).bearer_auth(&token).send().await?.status());
+    assert_eq!(asked().await?, StatusCode::UNAUTHORIZED, "there is no such Secret");
+
+    let literal = format!("--from-literal=token={token}");
+    scene.namespace.kubectl(&["create", "secret", "generic", "late", &literal]).await?;
+    let known = async {
+        while asked().await? != StatusCode::FORBIDDEN {
+            sleep(PAUSE).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, known).await.context("the refusal is kept for ever")?
 }
 
 #[tokio::test]

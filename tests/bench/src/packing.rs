@@ -34,7 +34,7 @@ pub(crate) fn measure(setting: &Setting, source: &Source) -> Result<Section> {
         Row::new("1 MiB of text: memory growth", Unit::Memory, medium.postern.growths())
             .beside(medium.twin.growths()),
     );
-    Ok(Section { title: "Fetch, pack, store", method: method(), rows, commands: commands() })
+    Ok(Section { title: "Fetch, pack, store".to_owned(), method: method(), rows, commands: commands() })
 }
 
 /// The lines of one large body. Without a goal for the rate they are for information, but for memory.

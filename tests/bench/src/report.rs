@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// What one bench found.
 pub(crate) struct Section {
-    pub(crate) title: &'static str,
+    pub(crate) title: String,
     /// How it was measured, in sentences.
     pub(crate) method: String,
     pub(crate) rows: Vec<Row>,

@@ -40,7 +40,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
     let mut rows = rows("100 sources at once: all Ready", &hundred, 3.0);
     rows.extend(self::rows("1,000 sources at once: all Ready", &thousand, 20.0));
     let commands = vec![report::alone("sources")];
-    Ok(Section { title: "Many sources at once", method, rows, commands })
+    Ok(Section { title: "Many sources at once".to_owned(), method, rows, commands })
 }
 
 fn rows(what: &str, rounds: &[Round], limit: f64) -> Vec<Row> {

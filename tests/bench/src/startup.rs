@@ -42,7 +42,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, dist: &Path) -
     ];
     let weigh = "cargo build --profile dist && stat --format %s target/dist/postern".to_owned();
     let commands = vec![report::alone("startup"), weigh];
-    Ok(Section { title: "Start and rest", method: method(), rows, commands })
+    Ok(Section { title: "Start and rest".to_owned(), method: method(), rows, commands })
 }
 
 fn method() -> String {

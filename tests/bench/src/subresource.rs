@@ -59,7 +59,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
         Row::new("… p50", Unit::Milliseconds, each(&proxied, 0.5)),
     ];
     Ok(Section {
-        title: "`kubectl get … --subresource artifact`",
+        title: "`kubectl get … --subresource artifact`".to_owned(),
         method: method(),
         rows,
         commands: commands(),

@@ -60,7 +60,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
         Row::new("… processor time of Postern", Unit::Seconds, each(|sweep| sweep.cpu_seconds)),
     ];
     Ok(Section {
-        title: "A sweep in which nothing changed",
+        title: "A sweep in which nothing changed".to_owned(),
         method: method(),
         rows,
         commands: vec![report::alone("sweep")],

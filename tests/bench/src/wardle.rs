@@ -6,7 +6,12 @@ mod reviews;
 mod start;
 mod watches;
 
-use crate::{cores::Cores, report::Section, setting::Setting};
+use crate::{
+    cores::Cores,
+    report::{self, Row, Section},
+    samples::{Samples, Unit},
+    setting::Setting,
+};
 use anyhow::{Context, Result};
 use cluster::{
     Cluster, Wardle,
@@ -64,6 +69,20 @@ struct Pair<'a> {
 struct Both<T> {
     ours: T,
     theirs: T,
+}
+
+impl<T> Both<T> {
+    /// What all rounds measured.
+    fn row(rounds: &[Self], what: impl Into<String>, unit: Unit, of: impl Fn(&T) -> f64) -> Row {
+        let samples =
+            |side: fn(&Self) -> &T| Samples::new(rounds.iter().map(|both| of(side(both))).collect());
+        Row::new(what, unit, samples(|both| &both.ours)).beside(samples(|both| &both.theirs))
+    }
+}
+
+fn section(about: &str, method: String, rows: Vec<Row>) -> Section {
+    let title = format!("`libs/extension-apiserver` beside k8s.io/apiserver: {about}");
+    Section { title, method, rows, commands: vec![report::alone("wardle")] }
 }
 
 /// Measures everything.

@@ -2,12 +2,13 @@
 use super::{
     Both, FLUNDERS, JSON, OBJECTS, Pair, USER,
     loader::{Connection, Who},
+    section,
 };
 use crate::{
     cores,
     outcome::float,
     process,
-    report::{self, Goal, Row, Section},
+    report::{Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
@@ -83,12 +84,7 @@ pub(super) fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Section> {
     };
     let memory = Row::new("most memory under this load", Unit::Memory, peak(&pair.ours)?);
     rows.push(memory.beside(peak(&pair.theirs)?).goal(Goal::WithinPeer(0.2)));
-    Ok(Section {
-        title: "`libs/extension-apiserver` beside k8s.io/apiserver: reads",
-        method: method(),
-        rows,
-        commands: vec![report::alone("wardle")],
-    })
+    Ok(section("reads", method(), rows))
 }
 
 fn method() -> String {
@@ -106,24 +102,21 @@ fn method() -> String {
 }
 
 fn rows_of(read: &Read, rounds: &[Both<Served>]) -> Vec<Row> {
-    let row = |what: String, unit, of: &dyn Fn(&Served) -> f64| {
-        let ours = Samples::new(rounds.iter().map(|both| of(&both.ours)).collect());
-        Row::new(what, unit, ours).beside(Samples::new(rounds.iter().map(|both| of(&both.theirs)).collect()))
-    };
+    let row = |what: &str, unit, of: fn(&Served) -> f64| Both::row(rounds, what, unit, of);
     let busy = Samples::new(rounds.iter().map(|both| both.ours.busy).collect()).median();
-    let rate = row(format!("{}: requests", read.what), Unit::PerSecond, &|served| served.rate);
-    let cost = row("… processor time each".to_owned(), Unit::Microseconds, &|served| served.cost);
+    let rate = row(&format!("{}: requests", read.what), Unit::PerSecond, |served| served.rate);
+    let cost = row("… processor time each", Unit::Microseconds, |served| served.cost);
     let (rate, cost) = match busy >= BUSY {
         true => (rate.goal(Goal::TimesPeer(read.faster)), cost),
         false => (rate, cost.goal(Goal::WithinPeer(1.0 / read.faster))),
     };
-    let p99 = row("… p99".to_owned(), Unit::Milliseconds, &|served| served.seconds.quantile(0.99));
+    let p99 = row("… p99", Unit::Milliseconds, |served| served.seconds.quantile(0.99));
     vec![
         rate,
         cost,
-        row("… p50".to_owned(), Unit::Milliseconds, &|served| served.seconds.median()),
+        row("… p50", Unit::Milliseconds, |served| served.seconds.median()),
         p99.goal(Goal::WithinPeer(0.5)),
-        row("… bytes".to_owned(), Unit::Count, &|served| float(served.size as u64)),
+        row("… bytes", Unit::Count, |served| float(served.size as u64)),
     ]
 }
 

@@ -1,10 +1,10 @@
 //! How often each server asks kube-apiserver about tokens and rights, for the same requests.
-use super::{FLUNDERS, JSON, Pair, loader::Who};
+use super::{Both, FLUNDERS, JSON, Pair, loader::Who, section};
 use crate::{
     audit::Mark,
     outcome::float,
-    report::{self, Goal, Row, Section},
-    samples::{Samples, Unit},
+    report::{Goal, Section},
+    samples::Unit,
     setting::Setting,
 };
 use anyhow::Result;
@@ -31,20 +31,13 @@ pub(super) async fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Sectio
     for _ in 0..setting.rounds.min(2) {
         rounds.push(pair.each(async |server| asked(pair, server).await).await?);
     }
-    let row = |what: &str, of: fn(&Asked) -> usize| {
-        let number = |asked: &Asked| float(of(asked) as u64);
-        let ours = Samples::new(rounds.iter().map(|both| number(&both.ours)).collect());
-        let theirs = Samples::new(rounds.iter().map(|both| number(&both.theirs)).collect());
-        Row::new(what, Unit::Count, ours).beside(theirs).goal(Goal::WithinPeer(1.0))
+    let row = |what, of: fn(&Asked) -> usize| {
+        let row = Both::row(&rounds, what, Unit::Count, |asked| float(of(asked) as u64));
+        row.goal(Goal::WithinPeer(1.0))
     };
     let rows =
         vec![row("TokenReviews", |asked| asked.tokens), row("SubjectAccessReviews", |asked| asked.rights)];
-    Ok(Section {
-        title: "`libs/extension-apiserver` beside k8s.io/apiserver: questions to kube-apiserver",
-        method: method(),
-        rows,
-        commands: vec![report::alone("wardle")],
-    })
+    Ok(section("questions to kube-apiserver", method(), rows))
 }
 
 fn method() -> String {

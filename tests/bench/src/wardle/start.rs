@@ -1,11 +1,11 @@
 //! How soon each server is ready, and what it holds then.
-use super::{Both, Pair};
+use super::{Both, Pair, section};
 use crate::{
     cores,
     outcome::float,
     process,
-    report::{self, Goal, Row, Section},
-    samples::{Samples, Unit},
+    report::{Goal, Section},
+    samples::Unit,
     setting::Setting,
 };
 use anyhow::{Context, Result, bail};
@@ -27,20 +27,12 @@ pub(super) async fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Sectio
     for _ in 0..setting.rounds {
         rounds.push(pair.each(async |server| start(pair, server).await).await?);
     }
-    let row = |what: &str, unit, of: fn(&Start) -> f64| {
-        let ours = Samples::new(rounds.iter().map(|both| of(&both.ours)).collect());
-        Row::new(what, unit, ours).beside(Samples::new(rounds.iter().map(|both| of(&both.theirs)).collect()))
-    };
+    let row = |what, unit, of: fn(&Start) -> f64| Both::row(&rounds, what, unit, of);
     let rows = vec![
         row("ready after", Unit::Milliseconds, |start| start.ready).goal(Goal::AtMost(0.040)),
         row("… memory then", Unit::Memory, |start| start.memory).goal(Goal::WithinPeer(0.2)),
     ];
-    Ok(Section {
-        title: "`libs/extension-apiserver` beside k8s.io/apiserver: start",
-        method: method(),
-        rows,
-        commands: vec![report::alone("wardle")],
-    })
+    Ok(section("start", method(), rows))
 }
 
 fn method() -> String {
@@ -54,11 +46,8 @@ fn method() -> String {
 async fn start(pair: &Pair<'_>, server: &Wardle) -> Result<Start> {
     server.stop().await?;
     let began = Instant::now();
-    let (launched, ready) = tokio::join!(async { cores::on(pair.cores.server, server.launch()) }, async {
-        cores::on(pair.cores.loader, ready_at(pair, server))
-    });
-    launched?;
-    let ready = (ready? - began).as_secs_f64();
+    cores::on(pair.cores.server, server.launch())?;
+    let ready = (cores::on(pair.cores.loader, ready_at(pair, server))? - began).as_secs_f64();
     tokio::time::sleep(IDLE).await;
     let pid = server.pid().context("the server has ended")?;
     Ok(Start { ready, memory: float(process::memory_now(pid.cast_unsigned())?) })

@@ -2,12 +2,13 @@
 use super::{
     Both, FLUNDERS, JSON, Pair, flunder,
     loader::{Connection, Who},
+    section,
 };
 use crate::{
     cores,
     outcome::float,
     process,
-    report::{self, Goal, Row, Section},
+    report::{Goal, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
@@ -44,38 +45,27 @@ pub(super) async fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Sectio
         let ours = of(&pair.ours)?;
         idle.push(Both { ours, theirs: of(&pair.theirs)? });
     }
-    let row = |what: &str, unit, of: fn(&Idle) -> f64| {
-        let ours = Samples::new(idle.iter().map(|both| of(&both.ours)).collect());
-        Row::new(what, unit, ours).beside(Samples::new(idle.iter().map(|both| of(&both.theirs)).collect()))
-    };
+    let row = |what, unit, of: fn(&Idle) -> f64| Both::row(&idle, what, unit, of);
     let mut rows = vec![
         row("an idle watch: bytes", Unit::Count, |idle| idle.each.round()).goal(Goal::WithinPeer(0.5)),
         row("10,000 idle watches", Unit::Memory, |idle| idle.whole).goal(Goal::AtMost(256.0 * MEBIBYTE)),
     ];
     pair.restart().await?;
     for (watchers, events, soon) in EVENTS {
-        let mut seconds = Both { ours: Vec::new(), theirs: Vec::new() };
+        let mut rounds = Vec::new();
         for round in 0..setting.rounds {
             let of = |server| {
                 let names = format!("seen-by-{watchers}-{round}");
                 cores::on(pair.cores.loader, deliveries(pair, server, watchers, events, names))
             };
-            seconds.ours.push(of(&pair.ours)?.median());
-            seconds.theirs.push(of(&pair.theirs)?.median());
+            let ours = of(&pair.ours)?;
+            rounds.push(Both { ours, theirs: of(&pair.theirs)? });
         }
-        let row = Row::new(
-            format!("an event to {watchers} watchers: the last has it, p50"),
-            Unit::Milliseconds,
-            Samples::new(seconds.ours),
-        );
-        rows.push(row.beside(Samples::new(seconds.theirs)).goal(Goal::AtMost(soon)));
+        let what = format!("an event to {watchers} watchers: the last has it, p50");
+        let row = Both::row(&rounds, what, Unit::Milliseconds, Samples::median);
+        rows.push(row.goal(Goal::AtMost(soon)));
     }
-    Ok(Section {
-        title: "`libs/extension-apiserver` beside k8s.io/apiserver: watches",
-        method: method(),
-        rows,
-        commands: vec![report::alone("wardle")],
-    })
+    Ok(section("watches", method(), rows))
 }
 
 fn method() -> String {

@@ -19,13 +19,13 @@ mod tasks;
 mod tls;
 
 use anyhow::{Context as _, anyhow};
-use artifacts::Chain;
 use flags::{Cli, Command, DoctorFlags, Flags};
 use role::Role;
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
+use telemetry::Chain;
 use telemetry::logs;
 use tokio::runtime::Runtime;
 

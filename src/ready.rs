@@ -1,7 +1,8 @@
 //! What must be in place before requests are welcome. Each of these runs until shutdown.
-use artifacts::{Chain, Store};
+use artifacts::Store;
 use extension_apiserver::server::Lifecycle;
 use std::{sync::Arc, time::Duration};
+use telemetry::Chain;
 use telemetry::ready::Gate;
 use tokio::time;
 use tokio_util::sync::CancellationToken;

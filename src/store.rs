@@ -1,10 +1,11 @@
 //! The store of this process: its operations counted, and what lies in it measured now and then.
 mod counted;
 
-use artifacts::{BlobInfo, Chain, Store, StoreError};
+use artifacts::{BlobInfo, Store, StoreError};
 use counted::{Counted, Operations};
 use prometheus_client::metrics::gauge::Gauge;
 use std::{sync::Arc, time::Duration};
+use telemetry::Chain;
 use telemetry::metrics::Registry;
 use tokio::time;
 use tokio_util::sync::CancellationToken;

@@ -5,12 +5,13 @@
 mod metrics;
 
 use crate::{download, shelf::Shelf};
-use artifacts::{BlobKey, Chain, StoreError};
+use artifacts::{BlobKey, StoreError};
 use extension_apiserver::serve::{self, Body, Handler};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use metrics::Metrics;
 use prometheus_client::registry::Registry;
+use telemetry::Chain;
 use tracing::warn;
 
 /// Serves the blobs of a store at their paths. [`crate::Apiserver::artifact_listener`] makes one.

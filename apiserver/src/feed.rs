@@ -59,7 +59,7 @@ async fn forever(api: &Api<Guarded>, sources: &Sources) {
         };
         match ended {
             Ok(()) => debug!("the window of the watch is over, listing again"),
-            Err(error) => warn!(error = %artifacts::Chain(&error), "lost sight of externalsources"),
+            Err(error) => warn!(error = %telemetry::Chain(&error), "lost sight of externalsources"),
         }
         sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
     }
@@ -107,7 +107,7 @@ fn refusal(error: &kube::Error, version: Version) -> Status {
     {
         return Status::expired("The provided resource version is too old to be served.");
     }
-    warn!(error = %artifacts::Chain(error), %version, "failed to list externalsources as they were");
+    warn!(error = %telemetry::Chain(error), %version, "failed to list externalsources as they were");
     match error {
         // Another attempt would be refused as well: a role or a CRD is missing.
         kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {

@@ -1,6 +1,6 @@
 //! Why there is no certificate.
 use crate::pair::Unusable;
-use std::{error, fmt, io, path::PathBuf};
+use std::{io, path::PathBuf};
 
 /// Why a certificate could not be had or kept.
 #[derive(Debug, thiserror::Error)]
@@ -75,26 +75,5 @@ impl Error {
             Self::Contended { .. } => "Contended",
             Self::Interrupted => "Interrupted",
         }
-    }
-}
-
-/// An error and its causes on one line, for logs. A cause that the line tells already is left out, and so are the fields
-/// of a cause behind its words, which kube's `Display` adds.
-pub(crate) struct Chain<'a>(pub(crate) &'a dyn error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.0.to_string();
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            line = line.replace(&format!(" ({error:?})"), "");
-            let text = error.to_string();
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            cause = error.source();
-        }
-        f.write_str(&line)
     }
 }

@@ -1,12 +1,9 @@
 //! Reads the pair that somebody else keeps in files, again and again.
 //!
 //! Polled, not watched: kubelet swaps the folder that its symlinks point to, which a watch on the files never sees.
-use crate::{
-    certificate::ServingCertificate,
-    error::{Chain, Error},
-    pair::Pair,
-};
+use crate::{certificate::ServingCertificate, error::Error, pair::Pair};
 use std::{path::PathBuf, sync::Arc, time::Duration};
+use telemetry::Chain;
 use tokio::{fs, sync::watch, time};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};

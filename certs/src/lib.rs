@@ -2,7 +2,7 @@
 //!
 //! Two sources: files that somebody else keeps (cert-manager, a person), or a CA of our own in a Secret that all
 //! replicas agree on. Publishing the CA bundle to kube-apiserver is the controller's job, not this crate's.
-//! Imports no other crate of ours. Start with `plan.rs`, which decides what is renewed when.
+//! Of our crates it imports `telemetry` alone. Start with `plan.rs`, which decides what is renewed when.
 mod certificate;
 mod error;
 mod files;

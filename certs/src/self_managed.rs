@@ -1,7 +1,7 @@
 //! Keeps the two Secrets true, together with every other replica: create, and on a conflict look again.
 use crate::{
     certificate::ServingCertificate,
-    error::{Chain, Error},
+    error::Error,
     plan::{self, Because, Lifetimes},
     secrets::{AUTHORITY_SECRET, Action, SERVING_SECRET, Slot, Stored},
 };
@@ -14,6 +14,7 @@ use kube::{
     runtime::{WatchStreamExt as _, watcher},
 };
 use std::{collections::BTreeSet, pin::pin, sync::Arc, time::Duration};
+use telemetry::Chain;
 use tokio::{sync::watch, time};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};

@@ -59,7 +59,7 @@ async fn keep<K: Carrier>(client: Client, mut serving: watch::Receiver<Arc<Servi
             Some(event) = events.next() => match event {
                 Ok(seen) => object = Some(seen),
                 Err(error) => {
-                    warn!(error = %artifacts::Chain(&error), object = K::NAME, "the watch broke; it starts again");
+                    warn!(error = %telemetry::Chain(&error), object = K::NAME, "the watch broke; it starts again");
                     continue;
                 }
             },
@@ -77,7 +77,7 @@ async fn keep<K: Carrier>(client: Client, mut serving: watch::Receiver<Arc<Servi
                 object = Some(written);
             }
             Err(error) => {
-                warn!(error = %artifacts::Chain(&error), object = K::NAME, "could not publish the CA bundle");
+                warn!(error = %telemetry::Chain(&error), object = K::NAME, "could not publish the CA bundle");
             }
         }
     }

@@ -89,7 +89,7 @@ impl Election {
             match timeout(DEADLINE, self.attempt()).await {
                 Ok(Ok(Attempt::Held)) => return,
                 Ok(Ok(outcome)) => debug!(?outcome, "standing by"),
-                Ok(Err(error)) => warn!(error = %artifacts::Chain(&error), "cannot read or write the lease"),
+                Ok(Err(error)) => warn!(error = %telemetry::Chain(&error), "cannot read or write the lease"),
                 Err(_) => warn!("the lease was not answered in time"),
             }
             // Candidates that started together do not go on together.
@@ -105,7 +105,7 @@ impl Election {
             match timeout_at(end.into(), self.attempt()).await {
                 Ok(Ok(Attempt::Held | Attempt::Contended)) => {}
                 Ok(Ok(Attempt::HeldByAnother)) | Err(_) => return,
-                Ok(Err(error)) => warn!(error = %artifacts::Chain(&error), "cannot renew the lease"),
+                Ok(Err(error)) => warn!(error = %telemetry::Chain(&error), "cannot renew the lease"),
             }
             if !self.term.holds(Instant::now()) {
                 return;
@@ -172,7 +172,7 @@ impl Election {
         match timeout(PAUSE, self.replace(lease, spec)).await {
             Ok(Ok(_)) => info!(identity = self.identity, "released the lease"),
             Ok(Err(error)) => {
-                debug!(error = %artifacts::Chain(&error), "could not release the lease; it will expire");
+                debug!(error = %telemetry::Chain(&error), "could not release the lease; it will expire");
             }
             Err(_) => debug!("could not release the lease in time; it will expire"),
         }

@@ -29,7 +29,6 @@ pub(crate) use status::{Common, Status};
 pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
 
 use crate::moment::Moment;
-use artifacts::Chain;
 use jiff::Timestamp;
 use kube::{
     Resource,
@@ -40,6 +39,7 @@ use std::{
     fmt::{self, Debug},
     time::Duration,
 };
+use telemetry::Chain;
 
 /// What the loop asks of an object.
 pub(crate) trait Object:

@@ -4,7 +4,7 @@ use crate::{
     shelf::Shelf,
     sources::Sources,
 };
-use artifacts::{Chain, SourceKey, StoreError};
+use artifacts::{SourceKey, StoreError};
 use crds::{ExternalSource, rules::FieldError};
 use extension_apiserver::{
     api::{Call, Parameter},
@@ -13,6 +13,7 @@ use extension_apiserver::{
 };
 use http::StatusCode;
 use kube::Resource;
+use telemetry::Chain;
 use tracing::warn;
 
 /// What names a revision.

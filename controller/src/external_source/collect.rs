@@ -31,7 +31,7 @@ pub(super) async fn retire(
         let key = BlobKey { source: source.clone(), digest };
         // Not worth a failed pass: who asks for that revision hears that it never was.
         if let Err(error) = sources.pipeline.store().retire(&key).await {
-            warn!(error = %artifacts::Chain(&error), %digest, "could not note a revision that is kept no longer");
+            warn!(error = %telemetry::Chain(&error), %digest, "could not note a revision that is kept no longer");
         }
     }
 }
@@ -75,7 +75,7 @@ pub(crate) async fn sweep(
     }
     loop {
         if let Err(error) = sweep_once(store, sources, metrics).await {
-            warn!(error = %artifacts::Chain(&error), "could not look for blobs of sources that are gone");
+            warn!(error = %telemetry::Chain(&error), "could not look for blobs of sources that are gone");
         }
         sleep(SWEEP).await;
     }

@@ -1,6 +1,7 @@
 //! Errors of the pipeline and the store, in the words of the loop.
 use crate::reconcile::{Failure, Retry};
-use artifacts::{Chain, Error, StoreError};
+use artifacts::{Error, StoreError};
+use telemetry::Chain;
 
 /// A pass that the pipeline could not finish.
 pub(super) fn from_pipeline(error: &Error) -> Failure {

@@ -145,7 +145,7 @@ pub(crate) async fn follow(
                 }
                 Err(error) if is_missing(&error) => Some(false),
                 Err(error) => {
-                    debug!(error = %artifacts::Chain(&error), "the watch of ExternalArtifacts broke; it starts again");
+                    debug!(error = %telemetry::Chain(&error), "the watch of ExternalArtifacts broke; it starts again");
                     None
                 }
             };

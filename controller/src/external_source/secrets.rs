@@ -176,7 +176,7 @@ async fn watch(shared: Weak<Shared>, key: Key) {
             Ok(Event::Delete(_)) => Sight::Absent,
             Err(error) if is_forbidden(&error) => Sight::Forbidden,
             Err(error) => {
-                debug!(error = %artifacts::Chain(&error), "the watch of a Secret broke; it starts again");
+                debug!(error = %telemetry::Chain(&error), "the watch of a Secret broke; it starts again");
                 continue;
             }
         };

@@ -53,7 +53,7 @@ impl Publisher {
             match recorder.publish(&event(note), about).await {
                 // Nobody reads the events of a namespace that goes.
                 Err(error) if is_in_vain(&error) => return,
-                Err(error) => warn!(error = %artifacts::Chain(&error), "could not publish an event"),
+                Err(error) => warn!(error = %telemetry::Chain(&error), "could not publish an event"),
                 Ok(()) => {}
             }
         }

@@ -182,7 +182,7 @@ fn unwritten(error: &kube::Error) -> Action {
         return Action::await_change();
     }
     if !write::is_conflict(error) {
-        warn!(error = %artifacts::Chain(error), "could not write to the object");
+        warn!(error = %telemetry::Chain(error), "could not write to the object");
     }
     Action::requeue(AFTER_FAILED_WRITE)
 }

@@ -18,7 +18,7 @@ use tracing::warn;
 pub(super) async fn report<K: Kind>(client: &Client, invalid: &InvalidObject, moment: Moment) {
     warn!(reason = reasons::INVALID_SPEC, error = %invalid.error, "an object cannot be read");
     if let Err(error) = write_status::<K>(client, invalid, moment).await {
-        warn!(error = %artifacts::Chain(&error), "could not report an object that cannot be read");
+        warn!(error = %telemetry::Chain(&error), "could not report an object that cannot be read");
     }
 }
 

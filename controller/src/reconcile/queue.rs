@@ -188,7 +188,7 @@ fn watched<K: Kind>(
             ready(match object {
                 Ok(object) => Some(Ok(object)),
                 Err(error) => {
-                    warn!(error = %artifacts::Chain(&error), kind = K::NAME, "the watch broke; it starts again");
+                    warn!(error = %telemetry::Chain(&error), kind = K::NAME, "the watch broke; it starts again");
                     None
                 }
             })

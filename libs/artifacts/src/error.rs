@@ -5,7 +5,7 @@
 use crate::{Digest, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
 use crds::reasons;
 use http::StatusCode;
-use std::{error::Error as StdError, fmt, io, time::Duration};
+use std::{error::Error as StdError, io, time::Duration};
 use thiserror::Error;
 
 /// A cause that some other crate reports.
@@ -300,28 +300,6 @@ fn answered(status: StatusCode, limited: bool) -> &'static str {
     }
 }
 
-/// An error and its causes on one line. Errors of other crates tell their causes too, so what the line holds already is
-/// left out; and so are the fields of a cause behind its words, which kube's `Display` adds.
-#[derive(Debug)]
-pub struct Chain<'a>(pub &'a dyn StdError);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.0.to_string();
-        let mut next = self.0.source();
-        while let Some(cause) = next {
-            line = line.replace(&format!(" ({cause:?})"), "");
-            let text = cause.to_string();
-            if !line.contains(&text) {
-                line.push_str(": ");
-                line.push_str(&text);
-            }
-            next = cause.source();
-        }
-        f.write_str(&line)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,27 +343,9 @@ mod tests {
     fn a_chain_names_each_cause_once() {
         let error =
             Error::NameNotResolved { host: "example.com".into(), source: io::Error::other("no such name") };
-        assert_eq!(Chain(&error).to_string(), "no address found for example.com: no such name");
+        assert_eq!(telemetry::Chain(&error).to_string(), "no address found for example.com: no such name");
         let told_twice = io::Error::other(io::Error::other("no such name"));
         let error = Error::NameNotResolved { host: "example.com".into(), source: told_twice };
-        assert_eq!(Chain(&error).to_string(), "no address found for example.com: no such name");
-    }
-
-    #[test]
-    fn a_cause_is_told_in_words_and_not_by_its_fields() {
-        #[derive(Debug, Error)]
-        #[error("pods is forbidden")]
-        struct Status {
-            code: u16,
-        }
-        #[derive(Debug, Error)]
-        #[error("ApiError: {0} ({0:?})")]
-        struct Api(#[source] Status);
-        #[derive(Debug, Error)]
-        #[error("failed to list: {0}")]
-        struct Watch(#[source] Api);
-        let error = Watch(Api(Status { code: 403 }));
-        assert!(error.to_string().contains("code: 403"));
-        assert_eq!(Chain(&error).to_string(), "failed to list: ApiError: pods is forbidden");
+        assert_eq!(telemetry::Chain(&error).to_string(), "no address found for example.com: no such name");
     }
 }

@@ -6,7 +6,7 @@
 //! nothing is visible before it is known to be right. [`error`] says what went wrong and when to try again. [`read`]
 //! gets single files back out.
 //!
-//! Of our crates it imports `crds` alone, and it knows neither a Kubernetes client nor an HTTP server. Start reading
+//! Of our crates it imports `crds` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server. Start reading
 //! at [`pipeline::Pipeline::run`].
 mod digest;
 pub mod egress;
@@ -23,6 +23,6 @@ pub mod unpack;
 
 pub use digest::{Digest, Hasher, InvalidDigest};
 pub use entry_path::{EntryPath, InvalidPath};
-pub use error::{Chain, Error, Retry};
+pub use error::{Error, Retry};
 pub use revision::{revision, short_revision};
 pub use store::{Blob, BlobInfo, BlobKey, InvalidKey, SourceKey, Store, StoreError, Upload};

@@ -129,7 +129,7 @@ async fn tell<K: Kind>(shared: Arc<Shared<K>>, object: Arc<K::Object>, phase: Ph
             Some(written)
         }
         Err(error) => {
-            debug!(error = %artifacts::Chain(&error), "could not say that work goes on");
+            debug!(error = %telemetry::Chain(&error), "could not say that work goes on");
             None
         }
     }

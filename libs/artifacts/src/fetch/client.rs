@@ -49,7 +49,7 @@ impl Clients {
 /// keeps that working and fails where trust is needed.
 fn system(policy: &Arc<EgressPolicy>) -> Result<Client, Error> {
     built(builder(policy)).or_else(|error| {
-        warn!(error = %crate::Chain(&error), "no system certificates, https needs caBundleSecretRef");
+        warn!(error = %telemetry::Chain(&error), "no system certificates, https needs caBundleSecretRef");
         built(builder(policy).tls_certs_only([]))
     })
 }

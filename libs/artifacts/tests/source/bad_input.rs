@@ -5,7 +5,7 @@ use crate::{
     server::{Answer, Server, answer, with_body},
     world::{Case, MIB, World, noise},
 };
-use artifacts::{Chain, Error, Retry};
+use artifacts::{Error, Retry};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};
@@ -18,7 +18,7 @@ use tokio::{
 };
 
 fn assert_is(error: &Error, reason: &str, retry: Retry) {
-    assert_eq!((error.reason(), error.retry()), (reason, retry), "{}", Chain(error));
+    assert_eq!((error.reason(), error.retry()), (reason, retry), "{}", telemetry::Chain(error));
 }
 
 /// The failure that a server with one answer for everything causes.

@@ -3,7 +3,7 @@ use crate::{
     server::{Seen, Server, answer, redirect},
     world::{Case, World},
 };
-use artifacts::{Chain, Error};
+use artifacts::Error;
 use std::fmt::Write;
 
 const CANARY: &str = "canary-7f3a";
@@ -20,7 +20,7 @@ fn case(server: &Server) -> Case {
 /// Everything that could be printed of an error.
 fn printed(error: &Error) -> String {
     let mut all = String::new();
-    write!(all, "{error} {error:?} {error:#?} {} {}", Chain(error), error.reason()).unwrap();
+    write!(all, "{error} {error:?} {error:#?} {} {}", telemetry::Chain(error), error.reason()).unwrap();
     all
 }
 

@@ -264,6 +264,7 @@ pub(crate) fn refusal(syntax: Syntax, status: &Status) -> Response<Body> {
     if let Some(seconds) = status.details().and_then(|details| details.retry_after_seconds) {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
+    headers.extend(status.header());
     response
 }
 

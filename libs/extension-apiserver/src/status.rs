@@ -5,7 +5,7 @@
 mod cause;
 
 use crate::request::RequestInfo;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::fmt;
 
@@ -27,6 +27,8 @@ struct Inner {
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<Details>,
     code: u16,
+    #[serde(skip)]
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 #[derive(Clone, Default, PartialEq, Eq, Serialize)]
@@ -83,6 +85,7 @@ impl Status {
             reason,
             details: None,
             code: code.as_u16(),
+            header: None,
         }))
     }
 
@@ -104,6 +107,13 @@ impl Status {
     #[must_use]
     pub(crate) fn with_continue(mut self, token: String) -> Self {
         self.0.metadata.continue_token = token;
+        self
+    }
+
+    /// Says in a header, too, what the client should have done.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.header = Some((name, value));
         self
     }
 
@@ -273,6 +283,11 @@ impl Status {
     /// What is wrong, for people.
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// See [`Self::with_header`].
+    pub(crate) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.0.header.clone()
     }
 
     /// What the refusal is about.

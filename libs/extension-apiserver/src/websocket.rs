@@ -56,7 +56,8 @@ impl Handshake {
     /// Reads the client's part.
     ///
     /// # Errors
-    /// 400 for a request that asks for no upgrade or for another one, and for another version than 13.
+    /// 400 for a request that asks for no upgrade or for another one, and for another version than 13, with the
+    /// header that names this one (RFC 6455 §4.4).
     pub fn read(headers: &HeaderMap, exchange: Exchange) -> Result<Self, Status> {
         let upgrade = exchange.upgrade.ok_or_else(|| Status::bad_request("Upgrade request required"))?;
         let refused = |why: String| Status::bad_request(format!("no WebSocket: {why}"));
@@ -66,7 +67,8 @@ impl Handshake {
         }
         let version = text(headers, SEC_WEBSOCKET_VERSION);
         if version != VERSION {
-            return Err(refused(format!("Sec-WebSocket-Version is {version:?}: ask for {VERSION:?}")));
+            let refused = refused(format!("Sec-WebSocket-Version is {version:?}: ask for {VERSION:?}"));
+            return Err(refused.with_header(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION)));
         }
         let key = text(headers, SEC_WEBSOCKET_KEY);
         if BASE64_STANDARD.decode(key).map_or(0, |bytes| bytes.len()) != 16 {
@@ -125,7 +127,7 @@ fn accept(key: &str) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::serve::empty;
+    use crate::{negotiate::Syntax, serve::empty};
     use http::Request;
 
     /// The request of the RFC's example, with one header changed.
@@ -166,6 +168,16 @@ mod tests {
         let mut handshake = read("", "").expect("a handshake");
         assert_eq!(handshake.select(&["v3.chat"]), None);
         assert!(!handshake.accept(async |_| {}).headers().contains_key("sec-websocket-protocol"));
+    }
+
+    #[test]
+    fn the_version_that_is_spoken_is_told_to_who_speaks_another() {
+        let refused = read("sec-websocket-version", "8").expect_err("another version");
+        let answer = crate::encode::refusal(Syntax::Json, &refused);
+        assert_eq!(answer.headers().get("sec-websocket-version"), Some(&HeaderValue::from_static("13")));
+        let refused = read("sec-websocket-key", "c2hvcnQ=").expect_err("no key");
+        let answer = crate::encode::refusal(Syntax::Json, &refused);
+        assert_eq!(answer.headers().get("sec-websocket-version"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::query::Query;
 use http::Method;
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// What a request is about: verb and object, or verb and path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +48,7 @@ impl RequestInfo {
     /// [`OddPath`] for a path that means different things to different programs.
     pub fn new(method: &Method, path: &str, query: &Query) -> Result<Self, OddPath> {
         let segments = segments(path)?;
-        let parts: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let parts: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
         let rest = match parts.as_slice() {
             ["apis", _, _, rest @ ..] | ["api", _, rest @ ..] if !rest.is_empty() => rest,
             _ => return Ok(Self::plain(method, path)),
@@ -116,7 +117,7 @@ impl RequestInfo {
 }
 
 /// The decoded segments; a single slash at the end means nothing.
-fn segments(path: &str) -> Result<Vec<String>, OddPath> {
+fn segments(path: &str) -> Result<Vec<Cow<'_, str>>, OddPath> {
     let path = path.strip_prefix('/').ok_or(OddPath)?;
     let path = path.strip_suffix('/').unwrap_or(path);
     if path.is_empty() {
@@ -125,9 +126,9 @@ fn segments(path: &str) -> Result<Vec<String>, OddPath> {
     path.split('/').map(segment).collect()
 }
 
-fn segment(raw: &str) -> Result<String, OddPath> {
+fn segment(raw: &str) -> Result<Cow<'_, str>, OddPath> {
     let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| OddPath)?;
-    if is_segment(&decoded) { Ok(decoded.into_owned()) } else { Err(OddPath) }
+    if is_segment(&decoded) { Ok(decoded) } else { Err(OddPath) }
 }
 
 fn is_segment(text: &str) -> bool {

@@ -83,6 +83,7 @@ struct Arrival {
     started: Instant,
     audit_id: String,
     query: Query,
+    /// Until the endpoint has it.
     request: Result<RequestInfo, OddPath>,
     /// Until the endpoint has it.
     body: Body,
@@ -193,14 +194,15 @@ impl Inner {
         record.authenticated(identified.as_ref().ok());
         let user = identified?;
         parts.extensions.insert(user.clone());
-        let request = arrival.request.as_ref().map_err(|_| Status::page_not_found())?;
-        let Ok(admission) = self.fairness.admit(&user, request).await else {
+        let request = std::mem::replace(&mut arrival.request, Err(OddPath));
+        let request = request.map_err(|_| Status::page_not_found())?;
+        let Ok(admission) = self.fairness.admit(&user, &request).await else {
             record.terminated(StatusCode::TOO_MANY_REQUESTS);
             return Ok(too_many());
         };
-        record.admitted(admission, is_read(request));
+        record.admitted(admission, is_read(&request));
         arrival.span = trace::span(&parts.headers, &user, &arrival.audit_id);
-        let call = self.call(user, parts, arrival, request.clone(), deadline);
+        let call = self.call(user, parts, arrival, request, deadline);
         let body = std::mem::replace(&mut arrival.body, empty());
         let incoming =
             Incoming { body, upgrade: arrival.upgrade.take(), namespaces: self.namespaces.clone() };

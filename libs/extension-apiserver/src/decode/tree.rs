@@ -11,6 +11,9 @@ const DEEPEST_YAML: usize = 64;
 /// Findings that are told.
 const MOST: usize = 100;
 
+/// Findings that are looked at, those included that were told already: writing one down takes longer than reading on.
+const MOST_LOOKED_AT: usize = 10 * MOST;
+
 /// A document, as it was read.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -32,7 +35,7 @@ pub(crate) fn parse(syntax: Syntax, document: &[u8], schema: &Value) -> Result<T
         Syntax::Json => json(document, seed)?,
         Syntax::Yaml => yaml(document, seed)?,
     };
-    let Notes { findings, misfit } = notes.into_inner();
+    let Notes { findings, misfit, .. } = notes.into_inner();
     Ok(Tree { value, findings, misfit })
 }
 
@@ -62,13 +65,18 @@ fn yaml(document: &[u8], seed: Node<'_>) -> Result<Value, String> {
 #[derive(Default)]
 struct Notes {
     findings: Vec<String>,
+    looked_at: usize,
     misfit: Option<String>,
 }
 
 impl Notes {
     fn find(&mut self, what: &str, path: &Path<'_>) {
+        self.looked_at += 1;
+        if self.looked_at > MOST_LOOKED_AT || self.findings.len() == MOST {
+            return;
+        }
         let finding = format!("{what} field \"{path}\"");
-        if self.findings.len() < MOST && !self.findings.contains(&finding) {
+        if !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
     }

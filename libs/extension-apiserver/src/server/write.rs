@@ -24,9 +24,20 @@ use crate::{
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Semaphore,
+    task::block_in_place,
+};
 
 /// How often a write is repeated when somebody else was faster, and the client did not insist on a version.
 const MOST_CONFLICTS: usize = 5;
+
+/// Bytes of a body that take a few milliseconds to read.
+const LARGE: usize = 128 << 10;
+
+/// Whose turn it is to read a large body.
+static TURN: Semaphore = Semaphore::const_new(1);
 
 /// Whether somebody else was faster.
 fn is_conflict(status: &Status) -> bool {
@@ -40,6 +51,19 @@ async fn body(body: Body) -> Result<Bytes, Status> {
         BodyError::TooSlow => Status::new(StatusCode::REQUEST_TIMEOUT, "Timeout", error.to_string()),
         BodyError::Broken { .. } => Status::bad_request(error.to_string()),
     })
+}
+
+/// Reads a body. A large one is read while another thread goes on with the tasks of this one, where there are more, and one
+/// at a time: whoever sends many keeps one core busy, and nobody waiting.
+async fn in_turn<T>(size: usize, read: impl FnOnce() -> T) -> T {
+    if size <= LARGE {
+        return read();
+    }
+    let _turn = TURN.acquire().await.expect("it is never closed");
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => block_in_place(read),
+        _ => read(),
+    }
 }
 
 /// The answer that shows an object as it was kept.

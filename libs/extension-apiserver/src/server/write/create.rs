@@ -1,5 +1,5 @@
 //! `create`: a new object, or something that is asked of an existing one.
-use super::{body, known_version, options::Options, warn_of_owners, written};
+use super::{body, in_turn, known_version, options::Options, warn_of_owners, written};
 use crate::{
     api::{Call, Create, CreateNamed, WriteOptions},
     decode::{self, Decoder, FieldValidation},
@@ -54,7 +54,7 @@ async fn given<T: Object + DeserializeOwned>(
     let Options { write, validation } = Options::read("CreateOptions", call)?;
     let mut object: T = match bytes.is_empty() && !call.request.subresource.is_empty() {
         true => decoder.decode(decode::Syntax::Json, b"{}", FieldValidation::Ignore, &call.warnings)?,
-        false => decoder.decode(syntax, &bytes, validation, &call.warnings)?,
+        false => in_turn(bytes.len(), || decoder.decode(syntax, &bytes, validation, &call.warnings)).await?,
     };
     let meta = object.meta_mut();
     meta::wipe(meta);

@@ -1,6 +1,6 @@
 //! `patch`: a change to an object as it is now, whoever changed it last.
 use super::{
-    body, in_its_place,
+    body, in_its_place, in_turn,
     options::Options,
     rewrite::{Change, rewrite},
     written,
@@ -34,7 +34,8 @@ pub(in crate::server) async fn patch<R: Patch>(
     let media = negotiate::objects(&call.headers, &call.query)?;
     let bytes = body(incoming.body).await?;
     let Options { write, validation } = Options::read("PatchOptions", &call)?;
-    let patch = Arc::new(patch::Patch::read(kind, &bytes, validation)?);
+    let read = || patch::Patch::read(kind, &bytes, validation);
+    let patch = Arc::new(in_turn(bytes.len(), read).await?);
     let patching = Patching { patch, size: bytes.len(), decoder: &served.decoder, validation };
     let item = rewrite(&*served.resource, &call, &write, &patching).await?;
     written(&served, &call, media, StatusCode::OK, &item)

@@ -1,6 +1,6 @@
 //! `update`: another state of an object, whole.
 use super::{
-    body, create, in_its_place,
+    body, create, in_its_place, in_turn,
     options::Options,
     preconditions,
     rewrite::{Change, rewrite},
@@ -60,7 +60,8 @@ async fn given<R: Update>(
     let bytes = body(given_body).await?;
     let Options { write, validation } = Options::read("UpdateOptions", call)?;
     let syntax = decode::syntax(&call.headers)?;
-    let mut after: R::Object = served.decoder.decode(syntax, &bytes, validation, &call.warnings)?;
+    let decode = || served.decoder.decode(syntax, &bytes, validation, &call.warnings);
+    let mut after: R::Object = in_turn(bytes.len(), decode).await?;
     in_its_place(call, after.meta_mut())?;
     Ok((after, write))
 }

@@ -1,5 +1,9 @@
 //! Bodies that were attacks on other servers, each by the id of its row in the lists of such attacks.
 use super::*;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 const YAML: &str = "application/yaml";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -87,4 +91,33 @@ async fn cve_2019_1002100_a_patch_makes_no_copies_of_copies_and_an_index_no_room
         assert!([400, 422].contains(&answer.status), "{body}: {}", answer.text());
     }
     nothing_changed(&server).await;
+}
+
+/// Deep bodies: bodies that take long to read, more of them than there are threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn large_bodies_are_read_while_others_are_answered() {
+    const LARGE: usize = 4;
+    let (server, read) = (Arc::new(lit().await), Arc::new(AtomicUsize::new(0)));
+    let body = format!("{{{}\"b\":1}}", r#""a":1,"#.repeat(300_000));
+    let large: Vec<_> = (0..LARGE)
+        .map(|_| {
+            let (server, read, body) = (Arc::clone(&server), Arc::clone(&read), body.clone());
+            tokio::spawn(async move {
+                let answer = send(&server, "POST", LAMPS, "application/json", body).await;
+                read.fetch_add(1, Ordering::SeqCst);
+                answer.status
+            })
+        })
+        .collect();
+    let (asked, still_reading) = (Arc::clone(&server), Arc::clone(&read));
+    let answered = tokio::spawn(async move {
+        let answer = send(&asked, "GET", &format!("{LAMPS}/desk"), "", "").await;
+        (answer.status, still_reading.load(Ordering::SeqCst))
+    });
+    let (status, already_read) = answered.await.expect("no panic");
+    assert_eq!(status, 200);
+    assert!(already_read < LARGE, "it waited for all of them");
+    for answer in large {
+        assert_eq!(answer.await.expect("no panic"), 400, "it is no lamp");
+    }
 }

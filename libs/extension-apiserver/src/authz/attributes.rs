@@ -12,6 +12,10 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{FieldSelectorRequirement, LabelSelectorRequirement},
 };
 
+/// A selector of more bytes is left out of the question: its requirements would make it many times as large, for this
+/// server and for kube-apiserver, and a right that is bound to a selector is not bound to such a one.
+const LONGEST_SELECTOR: usize = 10_000;
+
 pub(super) fn spec(user: &UserInfo, request: &RequestInfo) -> SubjectAccessReviewSpec {
     let is_resource = request.is_resource;
     SubjectAccessReviewSpec {
@@ -28,7 +32,7 @@ pub(super) fn spec(user: &UserInfo, request: &RequestInfo) -> SubjectAccessRevie
 /// The bytes in the question that the caller is free to choose.
 pub(super) fn size(request: &RequestInfo) -> usize {
     let selectors = [&request.field_selector, &request.label_selector];
-    let selectors: usize = selectors.into_iter().flatten().map(String::len).sum();
+    let selectors: usize = selectors.into_iter().filter_map(|selector| asked(selector)).map(str::len).sum();
     let parts = [
         &request.verb,
         &request.path,
@@ -51,9 +55,13 @@ fn resource(request: &RequestInfo) -> ResourceAttributes {
         resource: filled(&request.resource),
         subresource: filled(&request.subresource),
         name: filled(&request.name),
-        field_selector: request.field_selector.as_deref().and_then(fields),
-        label_selector: request.label_selector.as_deref().and_then(labels),
+        field_selector: asked(&request.field_selector).and_then(fields),
+        label_selector: asked(&request.label_selector).and_then(labels),
     }
+}
+
+fn asked(selector: &Option<String>) -> Option<&str> {
+    selector.as_deref().filter(|selector| selector.len() <= LONGEST_SELECTOR)
 }
 
 /// Without requirements the question is about all objects, which is more than was asked and hence safe. So a selector
@@ -199,5 +207,16 @@ mod tests {
         let small = size(&get());
         let large = RequestInfo { label_selector: Some("x".repeat(9_000)), ..get() };
         assert_eq!(size(&large), small + 9_000);
+    }
+
+    #[test]
+    fn a_selector_of_many_terms_is_no_part_of_the_question() {
+        let selected = |terms: usize| {
+            let selector = vec!["tier"; terms].join(",");
+            let request = RequestInfo { label_selector: Some(selector), ..get() };
+            (resource(&request).label_selector.is_some(), size(&request) - size(&get()))
+        };
+        assert_eq!(selected(1_000), (true, 4_999));
+        assert_eq!(selected(10_000), (false, 0), "as if everything were asked for");
     }
 }

@@ -63,7 +63,7 @@ impl Row {
             None => String::new(),
             Some(Goal::AtMost(limit)) => format!("≤ {}", shown(limit, self.unit)),
             Some(Goal::TimesPeer(times)) => format!("≥ {times} × peer"),
-            Some(Goal::WithinPeer(times)) => format!("≤ {times} × peer"),
+            Some(Goal::WithinPeer(times)) => format!("≤ {} × peer", (times * 1e3).round() / 1e3),
         };
         let peer = self.peer.as_ref().map(|peer| peer.text(self.unit)).unwrap_or_default();
         let ratio = self.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default();

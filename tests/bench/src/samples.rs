@@ -26,11 +26,11 @@ impl Samples {
     /// As `median unit (min to max)`; without the bracket where all are alike.
     pub(crate) fn text(&self, unit: Unit) -> String {
         let (low, high) = (unit.number(self.0[0]), unit.number(self.0[self.0.len() - 1]));
-        let mut text = format!("{} {}", unit.number(self.median()), unit.symbol());
+        let mut text = format!("{} {}", unit.number(self.median()), unit.symbol()).trim_end().to_owned();
         if low != high {
             write!(text, " ({low} to {high})").expect("a string takes everything");
         }
-        text.trim_end().to_owned()
+        text
     }
 }
 

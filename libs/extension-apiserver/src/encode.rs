@@ -3,7 +3,7 @@ mod written;
 
 use crate::{
     negotiate::{self, Media, Shape, Syntax},
-    object::{Item, Object, Version, encoded},
+    object::{Item, Object, Version},
     serve::{Body, empty},
     status::Status,
     table::{Column, PartialObject, Table},
@@ -62,10 +62,7 @@ impl<T: Object> Form<T> {
         match media.shape {
             Shape::Plain if media.syntax == Syntax::Json => item.json().cloned(),
             Shape::Plain => write(media.syntax, &**item).map(Bytes::from),
-            Shape::Partial { api_version } if media.syntax == Syntax::Json => metadata_of(item, api_version),
-            Shape::Partial { api_version } => {
-                write(media.syntax, &PartialObject::new(api_version, item.meta())).map(Bytes::from)
-            }
+            Shape::Partial { api_version } => metadata_of(item, media.syntax, api_version),
             Shape::PartialList { .. } => Err(Status::not_acceptable(format!(
                 "you requested PartialObjectMetadataList, but the requested object is not a list ({})",
                 self.kind
@@ -88,12 +85,14 @@ impl<T: Object> Form<T> {
     ) -> Result<Written, Status> {
         match media.shape {
             Shape::Plain if media.syntax == Syntax::Json => {
-                let head = ListHead { kind: &format!("{}List", self.kind), api_version: &self.api_version };
-                head.joined(&metadata, items.iter().map(|item| item.json().cloned()))
+                let (kind, api_version) = (&format!("{}List", self.kind), &self.api_version);
+                let empty = ListBody { kind, api_version, metadata: &metadata, items: Vec::new() };
+                empty.joined(items.iter().map(|item| item.json().cloned()))
             }
             Shape::PartialList { api_version } if media.syntax == Syntax::Json => {
-                let head = ListHead { kind: METADATA_LIST, api_version };
-                head.joined(&metadata, items.iter().map(|item| metadata_of(item, api_version)))
+                let kind = METADATA_LIST;
+                let empty = ListBody { kind, api_version, metadata: &metadata, items: Vec::new() };
+                empty.joined(items.iter().map(|item| metadata_of(item, Syntax::Json, api_version)))
             }
             _ => self.whole(media, metadata, items).map(Written::from),
         }
@@ -176,22 +175,10 @@ impl<T: Object> Form<T> {
     }
 }
 
-/// What a list is of.
-struct ListHead<'a> {
-    kind: &'a str,
-    api_version: &'a str,
-}
-
-impl ListHead<'_> {
-    /// A list of what is encoded already: nothing is encoded twice.
-    fn joined(
-        self,
-        metadata: &ListMeta,
-        items: impl Iterator<Item = Result<Bytes, Status>>,
-    ) -> Result<Written, Status> {
-        let Self { kind, api_version } = self;
-        let empty = ListBody::<()> { kind, api_version, metadata, items: Vec::new() };
-        let mut head = write(Syntax::Json, &empty)?;
+impl ListBody<'_, ()> {
+    /// An empty list, filled with what is encoded already: nothing is encoded twice.
+    fn joined(self, items: impl Iterator<Item = Result<Bytes, Status>>) -> Result<Written, Status> {
+        let mut head = write(Syntax::Json, &self)?;
         head.truncate(head.len() - "]}".len());
         let mut written = Written::from(head);
         for (index, item) in items.enumerate() {
@@ -205,13 +192,17 @@ impl ListHead<'_> {
     }
 }
 
-/// An object's metadata as JSON, made once for all who ask by the version that they should.
-fn metadata_of<T: Object>(item: &Item<T>, api_version: &'static str) -> Result<Bytes, Status> {
+/// An object's metadata; as JSON made once, for all who ask by the version that they should.
+fn metadata_of<T: Object>(
+    item: &Item<T>,
+    syntax: Syntax,
+    api_version: &'static str,
+) -> Result<Bytes, Status> {
     #[derive(Clone)]
     struct Metadata(Bytes);
 
-    let encode = || encoded(&PartialObject::new(api_version, item.meta()));
-    if api_version != negotiate::META_V1 {
+    let encode = || write(syntax, &PartialObject::new(api_version, item.meta())).map(Bytes::from);
+    if syntax != Syntax::Json || api_version != negotiate::META_V1 {
         return encode();
     }
     let metadata: Result<Metadata, Status> = item.form(|_| encode().map(Metadata));

@@ -8,7 +8,6 @@ use serde::Serialize;
 use std::{borrow::Cow, fmt, num::ParseIntError, str::FromStr};
 
 pub use item::Item;
-pub(crate) use item::encoded;
 
 /// A kind of object that the API shows.
 ///

@@ -28,8 +28,9 @@ impl<T: Serialize> Item<T> {
         if let Some(json) = self.0.json.get() {
             return Ok(json);
         }
-        let json = encoded(&self.0.object)?;
-        Ok(self.0.json.get_or_init(|| json))
+        let json = serde_json::to_vec(&self.0.object)
+            .map_err(|error| Status::internal(format!("failed to encode the object: {error}")))?;
+        Ok(self.0.json.get_or_init(|| json.into()))
     }
 }
 
@@ -48,13 +49,6 @@ impl<T> Item<T> {
         forms.push(Box::new(form.clone()));
         form
     }
-}
-
-/// As JSON.
-pub(crate) fn encoded(value: &impl Serialize) -> Result<Bytes, Status> {
-    let json = serde_json::to_vec(value);
-    let failed = |error| Status::internal(format!("failed to encode the object: {error}"));
-    json.map(Bytes::from).map_err(failed)
 }
 
 impl<T> Clone for Item<T> {

@@ -11,6 +11,9 @@ use kube::{
 use std::time::Duration;
 use tokio::time::timeout;
 
+/// For what the namespace controller does, in its own time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Registered {
     /// kubectl that reads a manifest.
     async fn with_manifest(&self, arguments: &[&str], manifest: &str) -> Result<String> {
@@ -159,38 +162,40 @@ fn waits_for_a_server(namespace: Option<&NamespaceObject>) -> bool {
         .any(|condition| obstacles.contains(&condition.type_.as_str()) && condition.status == "True")
 }
 
-#[tokio::test]
-async fn a_namespace_goes_once_the_server_is_back() -> Result<()> {
-    let Some(here) = Registered::attach_alone().await? else { return Ok(()) };
+/// Deletes the namespace while the server is gone, and returns once it waits for the server.
+async fn delete_without_server(here: &Registered) -> Result<()> {
     here.server.kill().await?;
     let namespaces: Api<NamespaceObject> = Api::all(here.suite.client().clone());
     let name = here.namespace.name();
     namespaces.delete(name, &DeleteParams::default()).await?;
-    let patience = Duration::from_secs(60);
-    timeout(patience, await_condition(namespaces.clone(), name, waits_for_a_server)).await??;
+    timeout(PATIENCE, await_condition(namespaces, name, waits_for_a_server)).await??;
+    Ok(())
+}
+
+async fn gone(here: &Registered) -> Result<()> {
+    let namespaces: Api<NamespaceObject> = Api::all(here.suite.client().clone());
+    let is_gone = |object: Option<&NamespaceObject>| object.is_none();
+    timeout(2 * PATIENCE, await_condition(namespaces, here.namespace.name(), is_gone)).await??;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_namespace_goes_once_the_server_is_back() -> Result<()> {
+    let Some(here) = Registered::attach_alone().await? else { return Ok(()) };
+    delete_without_server(&here).await?;
     here.server.start().await?;
     here.server.touch_slice().await?;
-    let gone = |object: Option<&NamespaceObject>| object.is_none();
-    timeout(2 * patience, await_condition(namespaces, name, gone)).await??;
-    Ok(())
+    gone(&here).await
 }
 
 /// Uninstalled in the wrong order: the server is gone, and its registration goes last.
 #[tokio::test]
 async fn a_namespace_goes_once_the_registration_of_a_lost_server_is_gone() -> Result<()> {
     let Some(here) = Registered::attach_alone().await? else { return Ok(()) };
-    here.server.kill().await?;
-    let namespaces: Api<NamespaceObject> = Api::all(here.suite.client().clone());
-    let name = here.namespace.name();
-    namespaces.delete(name, &DeleteParams::default()).await?;
-    let patience = Duration::from_secs(60);
-    timeout(patience, await_condition(namespaces.clone(), name, waits_for_a_server)).await??;
-
+    delete_without_server(&here).await?;
     here.server.unregister().await?;
-    let gone = |object: Option<&NamespaceObject>| object.is_none();
-    let went = timeout(2 * patience, await_condition(namespaces, name, gone)).await;
+    let went = gone(&here).await;
     here.server.start().await?;
     here.server.register().await?;
-    went.context("it waits for a server that nobody knows")??;
-    Ok(())
+    went.context("it waits for a server that nobody knows")
 }

@@ -25,8 +25,7 @@ use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
-use telemetry::Chain;
-use telemetry::logs;
+use telemetry::{Chain, logs};
 use tokio::runtime::Runtime;
 
 /// kube tells of each retry, and calls each failed request an error. We report both ourselves, with what they mean.

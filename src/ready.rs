@@ -2,8 +2,7 @@
 use artifacts::Store;
 use extension_apiserver::server::Lifecycle;
 use std::{sync::Arc, time::Duration};
-use telemetry::Chain;
-use telemetry::ready::Gate;
+use telemetry::{Chain, ready::Gate};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;

@@ -8,6 +8,7 @@ use artifacts::{
     plan::{Plan, Secrets},
     store,
 };
+use cluster::usage;
 use crds::{
     ExternalSourceSpec,
     external_source::{Generator, HttpGenerator},
@@ -23,8 +24,8 @@ pub(crate) async fn once(url: String, dir: &Path) -> Result<Outcome> {
     let plan = Plan::new(rules::check(&spec)?, &Secrets::default())?;
     let source = SourceKey::new("bench", "source")?;
     let request = Request { plan: &plan, source: &source, validators: None, stored: None };
-    let pid = std::process::id();
-    let rss_before = process::memory_now(pid)?;
+    let pid = std::process::id().cast_signed();
+    let rss_before = usage::memory(pid)?;
     let start = Instant::now();
     let passed = pipeline.run(request).await.context("the pass failed")?;
     let seconds = start.elapsed().as_secs_f64();
@@ -35,7 +36,7 @@ pub(crate) async fn once(url: String, dir: &Path) -> Result<Outcome> {
         digest: fetched.blob.key.digest.hex(),
         cpu_seconds: process::own_cpu_time()?.as_secs_f64(),
         rss_before,
-        rss_peak: process::memory_peak(pid)?,
+        rss_peak: usage::memory_peak(pid)?,
     })
 }
 

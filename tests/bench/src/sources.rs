@@ -3,14 +3,13 @@ use crate::{
     audit::{self, Mark},
     fleet::Fleet,
     outcome::float,
-    process,
     report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
     source::Source,
 };
 use anyhow::{Context, Result};
-use cluster::Cluster;
+use cluster::{Cluster, usage};
 use std::time::Duration;
 
 /// Longer than anything that a pass writes after Ready.
@@ -73,7 +72,7 @@ async fn measured(cluster: &Cluster, fleet: &Fleet<'_>, count: usize) -> Result<
     tokio::time::sleep(SETTLE).await;
     let writes = mark.writes_since(audit::POSTERN, &fleet.namespace)?;
     let pid = cluster.postern().pid().context("Postern has ended")?;
-    let peak = float(process::memory_peak(pid.cast_unsigned())?);
+    let peak = float(usage::memory_peak(pid)?);
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let writes_each = writes.total() as f64 / count as f64;
     Ok(Round { seconds, writes_each, kinds: writes.text(), peak })

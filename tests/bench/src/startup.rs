@@ -1,13 +1,12 @@
 //! `postern all`: how soon it is ready, and what it holds and weighs when it has nothing to do.
 use crate::{
     outcome::float,
-    process,
     report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
 use anyhow::{Context, Result, bail};
-use cluster::Cluster;
+use cluster::{Cluster, usage};
 use std::{
     fs,
     io::{Read, Write},
@@ -29,7 +28,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, dist: &Path) -
         ready.push(start(cluster).await?.as_secs_f64());
         tokio::time::sleep(IDLE).await;
         let pid = cluster.postern().pid().context("Postern has ended")?;
-        idle.push(float(process::memory_now(pid.cast_unsigned())?));
+        idle.push(float(usage::memory(pid)?));
     }
     cluster.postern().touch_slice().await?;
     let size = fs::metadata(dist).with_context(|| format!("failed to see {}", dist.display()))?.len();

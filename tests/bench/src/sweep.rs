@@ -2,14 +2,13 @@
 use crate::{
     audit::{self, Mark},
     fleet::Fleet,
-    process,
     report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
     source::Source,
 };
 use anyhow::{Context, Result, bail, ensure};
-use cluster::{Cluster, Postern};
+use cluster::{Cluster, Postern, usage};
 use http::StatusCode;
 use nix::{
     sys::signal::{Signal, kill},
@@ -83,7 +82,7 @@ async fn sweep(cluster: &Cluster, postern: &Postern, fleet: &Fleet<'_>, source: 
     tokio::time::sleep(PAUSE).await;
     let store = cluster.directory().file("store");
     let (mut mark, before) = (Mark::now(cluster)?, contents(&store)?);
-    let cpu_before = process::cpu_time(pid)?;
+    let cpu_before = usage::cpu_time(pid.as_raw())?;
     source.take_log();
     let began = Instant::now();
     kill(pid, Signal::SIGCONT)?;
@@ -95,7 +94,7 @@ async fn sweep(cluster: &Cluster, postern: &Postern, fleet: &Fleet<'_>, source: 
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     Ok(Sweep {
         seconds: (ended - began).as_secs_f64(),
-        cpu_seconds: (process::cpu_time(pid)? - cpu_before).as_secs_f64(),
+        cpu_seconds: (usage::cpu_time(pid.as_raw())? - cpu_before).as_secs_f64(),
         api_writes: mark.writes_since(audit::POSTERN, &fleet.namespace)?.total() as f64,
         store_writes: (changed + removed) as f64,
     })

@@ -87,8 +87,7 @@ fn section(about: &str, method: String, rows: Vec<Row>) -> Section {
 
 /// Measures everything.
 pub(crate) async fn measure(setting: &Setting, cluster: &Cluster) -> Result<Vec<Section>> {
-    let apply = ["apply", "--server-side", "--filename", "-"];
-    cluster.kubectl().run_with_input(&apply, RIGHTS).await?;
+    cluster.kubectl().apply(RIGHTS).await?;
     let pair = Pair {
         cluster,
         cores: Cores::two()?,

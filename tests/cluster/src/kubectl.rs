@@ -38,7 +38,10 @@ impl Kubectl {
     }
 
     /// Applies manifests, whoever owned their fields before.
-    pub(crate) async fn apply(&self, manifests: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// kubectl fails; its words are in the message.
+    pub async fn apply(&self, manifests: &str) -> Result<()> {
         let arguments = ["apply", "--server-side", "--force-conflicts", "--filename", "-"];
         self.run_with_input(&arguments, manifests).await.map(drop)
     }

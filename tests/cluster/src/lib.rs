@@ -41,6 +41,7 @@ mod process;
 mod replica;
 pub mod suite;
 pub mod supervise;
+pub mod usage;
 pub mod wardle;
 
 pub use cluster::{Cluster, Options};

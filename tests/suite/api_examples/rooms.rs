@@ -1,10 +1,11 @@
 //! `examples/rooms.rs`: an API that is written to, and a subresource that takes over connections.
 use super::guest::Guest;
-use crate::{process, sources::PATIENCE};
+use crate::sources::PATIENCE;
 use anyhow::{Context, Result};
 use cluster::{
     Example, Namespace,
     suite::{Suite, skip},
+    usage,
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -107,12 +108,12 @@ async fn written(house: &Teahouse) -> Result<()> {
 async fn deaf_guests_cost_nothing(house: &Teahouse, jane: &mut Guest) -> Result<()> {
     let pid = house.server.pid().context("it runs")?;
     let words = "x".repeat(64 << 10);
-    let before = process::memory(pid)?;
+    let before = usage::memory(pid)?;
     for _ in 0..1_000 {
         jane.say(&words).await?;
         assert_eq!(jane.hear().await?.len(), "jane: ".len() + words.len());
     }
-    let grown = process::memory(pid)?.saturating_sub(before) >> 20;
+    let grown = usage::memory(pid)?.saturating_sub(before) >> 20;
     assert!(grown < 32, "the server grew by {grown} MiB for 62 MiB that somebody did not read");
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::{
     sources::PATIENCE,
 };
 use anyhow::{Context, Result, ensure};
-use cluster::{Cluster, Wardle, wardle::Maker};
+use cluster::{Cluster, Wardle, usage, wardle::Maker};
 use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use serde_json::json;
 use std::{
@@ -50,7 +50,7 @@ pub(crate) struct Endured {
 impl Besieged {
     pub(crate) async fn begin(cluster: &Cluster) -> Result<Self> {
         process::raise_file_limit()?;
-        cluster.kubectl().run_with_input(&["apply", "--filename", "-"], RIGHTS).await?;
+        cluster.kubectl().apply(RIGHTS).await?;
         let server = cluster.wardle(Maker::Postern, "wardle-besieged").await?;
         server.start().await?;
         let pid = server.pid().context("it was started")?;
@@ -69,12 +69,12 @@ impl Besieged {
     /// Jane was not served, the server crashed, or the attack was none.
     pub(crate) async fn endure(self, attack: &Attack, calm: Duration, duration: Duration) -> Result<Endured> {
         let before = self.serve_jane(calm).await?;
-        let (memory, busy, began) = (Peak::of(self.pid)?, process::busy(self.pid)?, Instant::now());
+        let (memory, busy, began) = (Peak::of(self.pid)?, usage::cpu_time(self.pid)?, Instant::now());
         let attackers = (attack.begin)(&self)?;
         let under = self.serve_jane(duration).await;
         let blows = attackers.end();
         ensure!(self.server.pid() == Some(self.pid), "the server crashed");
-        let busy = (process::busy(self.pid)? - busy).as_secs_f64() / began.elapsed().as_secs_f64();
+        let busy = (usage::cpu_time(self.pid)? - busy).as_secs_f64() / began.elapsed().as_secs_f64();
         let under = under?;
         ensure!(blows > 0, "the attack never struck");
         let served = under.iter().map(|tally| tally.served).sum();

@@ -1,6 +1,7 @@
 //! Memory and open files of one process over time.
 use crate::process;
 use anyhow::Result;
+use cluster::usage;
 use std::time::Duration;
 
 #[expect(clippy::cast_precision_loss, reason = "mebibytes of one process")]
@@ -22,7 +23,7 @@ struct Sample {
 
 impl Samples {
     pub(super) fn take(&mut self, pid: i32, at: Duration) -> Result<()> {
-        let memory = mebibytes(process::memory(pid)?);
+        let memory = mebibytes(usage::memory(pid)?);
         self.0.push(Sample { at, memory, descriptors: process::descriptors(pid)? });
         Ok(())
     }

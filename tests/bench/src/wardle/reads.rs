@@ -7,16 +7,14 @@ use super::{
 use crate::{
     cores,
     outcome::float,
-    process,
     report::{Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
 use anyhow::{Context, Result};
-use cluster::Wardle;
+use cluster::{Wardle, usage};
 use futures::future::try_join_all;
 use http::Method;
-use nix::unistd::Pid;
 use std::time::{Duration, Instant};
 
 const CALLERS: usize = 16;
@@ -80,7 +78,7 @@ pub(super) fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Section> {
     }
     let peak = |server: &Wardle| {
         let pid = server.pid().context("the server has ended")?;
-        Ok::<_, anyhow::Error>(Samples::new(vec![float(process::memory_peak(pid.cast_unsigned())?)]))
+        Ok::<_, anyhow::Error>(Samples::new(vec![float(usage::memory_peak(pid)?)]))
     };
     let memory = Row::new("most memory under this load", Unit::Memory, peak(&pair.ours)?);
     rows.push(memory.beside(peak(&pair.theirs)?).goal(Goal::WithinPeer(0.2)));
@@ -123,11 +121,11 @@ fn rows_of(read: &Read, rounds: &[Both<Served>]) -> Vec<Row> {
 async fn serve(pair: &Pair<'_>, server: &Wardle, read: &Read) -> Result<Served> {
     let connection = pair.connect(server, read.who).await?;
     load(&connection, read, WARM_UP).await?;
-    let pid = Pid::from_raw(server.pid().context("the server has ended")?);
-    let (began, before) = (Instant::now(), process::cpu_time(pid)?);
+    let pid = server.pid().context("the server has ended")?;
+    let (began, before) = (Instant::now(), usage::cpu_time(pid)?);
     let answers = load(&connection, read, MEASURED).await?;
     let took = began.elapsed().as_secs_f64();
-    let used = (process::cpu_time(pid)? - before).as_secs_f64();
+    let used = (usage::cpu_time(pid)? - before).as_secs_f64();
     let count = float(answers.len() as u64);
     let size = answers.first().context("no answer in time")?.1;
     let seconds = Samples::new(answers.into_iter().map(|(seconds, _)| seconds).collect());

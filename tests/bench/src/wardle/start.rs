@@ -3,13 +3,12 @@ use super::{Both, Pair, section};
 use crate::{
     cores,
     outcome::float,
-    process,
     report::{Goal, Section},
     samples::Unit,
     setting::Setting,
 };
 use anyhow::{Context, Result, bail};
-use cluster::Wardle;
+use cluster::{Wardle, usage};
 use http::Method;
 use std::time::{Duration, Instant};
 
@@ -50,7 +49,7 @@ async fn start(pair: &Pair<'_>, server: &Wardle) -> Result<Start> {
     let ready = (cores::on(pair.cores.loader, ready_at(pair, server))? - began).as_secs_f64();
     tokio::time::sleep(IDLE).await;
     let pid = server.pid().context("the server has ended")?;
-    Ok(Start { ready, memory: float(process::memory_now(pid.cast_unsigned())?) })
+    Ok(Start { ready, memory: float(usage::memory(pid)?) })
 }
 
 /// When `/readyz` first said yes.

@@ -7,14 +7,13 @@ use super::{
 use crate::{
     cores,
     outcome::float,
-    process,
     report::{Goal, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use cluster::Wardle;
+use cluster::{Wardle, usage};
 use futures::future::try_join_all;
 use http::Method;
 use http_body_util::BodyExt;
@@ -79,11 +78,11 @@ fn method() -> String {
 }
 
 async fn idle_watches(pair: &Pair<'_>, server: &Wardle) -> Result<Idle> {
-    let pid = server.pid().context("the server has ended")?.cast_unsigned();
-    let before = process::memory_now(pid)?;
+    let pid = server.pid().context("the server has ended")?;
+    let before = usage::memory(pid)?;
     let watches = open(pair, server, IDLE, "&allowWatchBookmarks=true").await?;
     tokio::time::sleep(REST).await;
-    let after = process::memory_now(pid)?;
+    let after = usage::memory(pid)?;
     let count = float(watches.len() as u64);
     Ok(Idle { each: float(after.saturating_sub(before)) / count, whole: float(after) })
 }

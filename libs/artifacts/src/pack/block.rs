@@ -99,25 +99,27 @@ impl Packed {
 
 /// Packs a block.
 pub(super) fn pack(block: Block) -> Packed {
-    let deflated = (!looks_random(block.data())).then(|| deflate(&block));
-    let gains = |deflated: &Vec<u8>| deflated.len() < block.data().len();
-    Packed { deflated: deflated.filter(gains), block }
+    let deflated = if looks_random(block.data()) { None } else { deflate(&block) };
+    Packed { deflated, block }
 }
 
-/// Each block gets a compressor of its own: one that is reset remembers enough of what it saw before to find other
+/// `None` if nothing is gained. Each block gets a compressor of its own: one that is reset remembers enough of what it saw before to find other
 /// matches, and then the archive would depend on which thread packed which block.
-fn deflate(block: &Block) -> Vec<u8> {
+fn deflate(block: &Block) -> Option<Vec<u8>> {
     const UNFAILING: &str = "deflate takes any bytes in one go, and any window of a raw stream";
     let mut compress = Compress::new(Compression::new(LEVEL), false);
     if block.start > 0 {
         compress.set_dictionary(&block.bytes[..block.start]).expect(UNFAILING);
     }
     let data = block.data();
-    // More than deflate can need, so that one call does it all.
-    let mut deflated = Vec::with_capacity(data.len() + data.len() / 4 + 1024);
+    // What does not fit gains nothing.
+    let mut deflated = Vec::with_capacity(data.len());
     compress.compress_vec(data, &mut deflated, FlushCompress::Sync).expect(UNFAILING);
-    assert!(compress.total_in() == data.len() as u64 && deflated.len() < deflated.capacity(), "{UNFAILING}");
-    deflated
+    if deflated.len() >= data.len() {
+        return None;
+    }
+    assert_eq!(compress.total_in(), data.len() as u64, "{UNFAILING}");
+    Some(deflated)
 }
 
 /// Whether every byte value is about as frequent as every other: compressed, encrypted or random bytes, on which deflate

@@ -20,7 +20,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// How many blocks may be on their way: enough to keep all threads of a small machine busy. Bounds memory.
-const MOST_PENDING: usize = 4;
+const MOST_PENDING: usize = 3;
 
 /// Writes a gzip member.
 pub(super) struct Gzip<W> {

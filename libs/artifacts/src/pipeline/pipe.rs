@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 /// Pieces of a body are as large as the transport reads them, at most a few hundred KiB.
 const PIECES_IN: usize = 4;
-const PIECES_OUT: usize = 4;
+const PIECES_OUT: usize = 2;
 const PIECE_OUT: usize = 256 * 1024;
 
 /// A pipe from the body to the packer.

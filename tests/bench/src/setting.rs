@@ -16,7 +16,12 @@ pub(crate) fn describe() -> Result<String> {
     let lines = [
         format!("- Date: {}", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"])?),
         format!("- Revision: {}", output("git", &["describe", "--always", "--dirty"])?),
-        format!("- Machine: {}, 2 processors used, {} GiB of memory", processor()?, memory()? >> 30),
+        format!(
+            "- Machine: {} {} SHA instructions, 2 processors used, {} GiB of memory",
+            processor()?,
+            if has_sha_instructions()? { "with" } else { "without" },
+            memory()? >> 30,
+        ),
         format!("- Kernel: Linux {}", output("uname", &["-r"])?),
         format!("- Compilers: {}; {}", output("rustc", &["--version"])?, output("go", &["version"])?),
         format!("- Load average before the run: {}", load.split(' ').take(3).collect::<Vec<_>>().join(", ")),
@@ -28,6 +33,11 @@ fn processor() -> Result<String> {
     let text = read("/proc/cpuinfo")?;
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     Ok(name.map_or("unknown processor", |(_, name)| name).to_owned())
+}
+
+/// Without them a processor needs several times as long for a SHA-256.
+fn has_sha_instructions() -> Result<bool> {
+    Ok(read("/proc/cpuinfo")?.split_whitespace().any(|flag| flag == "sha_ni"))
 }
 
 fn memory() -> Result<u64> {

@@ -11,7 +11,7 @@ use std::{
 
 /// What takes the records; nothing without the flag.
 pub(crate) fn open(flags: &Flags) -> anyhow::Result<Option<JsonLines>> {
-    let Some(path) = &flags.logs.audit else { return Ok(None) };
+    let Some(path) = &flags.audit.log else { return Ok(None) };
     let lines =
         if path == Path::new("-") { JsonLines::new(io::stdout()) } else { JsonLines::new(append(path)?) };
     lines.map(Some).context("failed to start the writer of audit records")

@@ -1,6 +1,9 @@
 //! The command line. Every flag has a `POSTERN_…` variable, and every role takes all flags, so that one set of them
 //! fits a whole installation; what a role has no use for it ignores, and leaves out of its help.
+mod hooks;
 mod value;
+
+pub(crate) use hooks::{ExecutorFlags, HookFlags};
 
 use crate::{listen::Listen, role::Role, size::Size};
 use clap::{
@@ -52,6 +55,8 @@ pub(crate) enum Command {
     Controller(Box<Flags>),
     /// Do all of this in one process
     All(Box<Flags>),
+    /// Run the commands of hooks, beside a controller
+    HookExecutor(Box<ExecutorFlags>),
     /// Find out why kube-apiserver does not reach the aggregated API, and what to do. Ends with 1 if something is found
     Doctor(DoctorFlags),
     /// Print the CRDs as YAML
@@ -101,7 +106,11 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) controller: ControllerFlags,
     #[command(flatten)]
+    pub(crate) hooks: HookFlags,
+    #[command(flatten)]
     pub(crate) logs: LogFlags,
+    #[command(flatten)]
+    pub(crate) audit: AuditFlags,
     #[command(flatten)]
     pub(crate) shutdown: ShutdownFlags,
 }
@@ -238,10 +247,16 @@ pub(crate) struct LogFlags {
     /// What is logged: error, warn, info, debug or trace, or levels by module as in info,controller=debug
     #[arg(long = "log-level", env = "POSTERN_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub(crate) level: String,
+}
+
+/// The audit log.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logs")]
+pub(crate) struct AuditFlags {
     /// Where each request to the aggregated API is recorded, a line of JSON in the shape of audit.k8s.io/v1 without
     /// bodies: a file that is appended to, or - for standard output [default: nowhere]
     #[arg(long = "audit-log", env = "POSTERN_AUDIT_LOG", value_name = "FILE")]
-    pub(crate) audit: Option<PathBuf>,
+    pub(crate) log: Option<PathBuf>,
 }
 
 /// The end.

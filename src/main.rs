@@ -3,10 +3,12 @@ mod admin;
 mod api;
 mod audit;
 mod cluster;
+mod commands;
 mod descriptors;
 mod doctor;
 mod endpoint;
 mod flags;
+mod hook_executor;
 mod listen;
 mod ready;
 mod reconciler;
@@ -19,7 +21,7 @@ mod tasks;
 mod tls;
 
 use anyhow::{Context as _, anyhow};
-use flags::{Cli, Command, DoctorFlags, Flags};
+use flags::{Cli, Command, DoctorFlags, ExecutorFlags, Flags};
 use role::Role;
 use std::{
     io::{self, Write as _},
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Webhook(flags) => start(Role::Webhook, *flags),
         Command::Controller(flags) => start(Role::Controller, *flags),
         Command::All(flags) => start(Role::All, *flags),
+        Command::HookExecutor(flags) => execute(&flags),
         Command::Doctor(flags) => return examined(flags),
         Command::Crds => {
             crds::manifests::yaml().context("failed to write the CRDs").and_then(|text| print(&text))
@@ -71,9 +74,18 @@ fn runtime() -> anyhow::Result<Runtime> {
 
 fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
     logs::init(flags.logs.format, &format!("{QUIET},{}", flags.logs.level))?;
-    descriptors::raise_limit();
     let runtime = runtime()?;
-    let ended = runtime.block_on(run::run(role, flags));
+    finish(runtime, run::run(role, flags))
+}
+
+fn execute(flags: &ExecutorFlags) -> anyhow::Result<()> {
+    logs::init(flags.logs.format, &flags.logs.level)?;
+    finish(Runtime::new().context("failed to start the runtime")?, hook_executor::run(flags))
+}
+
+fn finish(runtime: Runtime, work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    descriptors::raise_limit();
+    let ended = runtime.block_on(work);
     // Whatever still blocks a thread has had its time.
     runtime.shutdown_background();
     ended

@@ -11,6 +11,7 @@ use artifacts::{
     pipeline::{Limits, Pipeline},
 };
 use controller::{Config, Metrics};
+use hooks::whitelist::Live;
 use kube::Client;
 use std::{fs, sync::Arc};
 use tokio::task::spawn_blocking;
@@ -23,6 +24,8 @@ pub(crate) struct Reconciler {
     client: Client,
     namespace: String,
     store: Arc<dyn Store>,
+    executor: Option<hooks::Client>,
+    whitelist: Option<Live>,
     policy: EgressPolicy,
     limits: Limits,
     artifacts_url: Url,
@@ -36,7 +39,7 @@ impl Reconciler {
     pub(crate) fn new(
         flags: &Flags,
         cluster: &Cluster,
-        store: Arc<dyn Store>,
+        (store, whitelist): (Arc<dyn Store>, Option<Live>),
         metrics: Metrics,
     ) -> anyhow::Result<Option<Self>> {
         if !flags.cluster.kinds.contains(&Kind::ExternalSource) {
@@ -47,6 +50,8 @@ impl Reconciler {
             client: cluster.client.clone(),
             namespace: flags.cluster.installation.namespace.clone(),
             store,
+            executor: flags.hooks.client(),
+            whitelist,
             policy: EgressPolicy::new(given.allow_egress.clone(), given.deny_egress.clone()),
             limits: Limits {
                 max_artifact_size: given.max_artifact_size.0,
@@ -69,6 +74,10 @@ impl Reconciler {
         // Reads every CA of the system, which readiness does not have to wait for.
         let pipeline = spawn_blocking(move || Pipeline::new(policy, store, limits)).await?;
         let pipeline = pipeline.context("failed to set up the client of sources")?;
+        let pipeline = match self.executor {
+            Some(executor) => pipeline.with_hooks(executor),
+            None => pipeline,
+        };
         let is_self_managed = certificate.is_self_managed();
         let Some(certificate) = certificate.obtain().await? else { return Ok(()) };
         let config = Config {
@@ -77,6 +86,7 @@ impl Reconciler {
             identity: identity(),
             pipeline: Arc::new(pipeline),
             artifacts_url: self.artifacts_url,
+            whitelist: self.whitelist,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,
             serving: is_self_managed.then_some(certificate),

@@ -42,9 +42,12 @@ impl Role {
         match flag {
             "apiserver-listen" | "artifacts-listen" | "audit-log" => !self.serves_api(),
             "webhook-listen" => !self.admits(),
+            "hook-whitelist" => !self.admits() && !self.reconciles(),
             "store" => !self.serves_api() && !self.reconciles(),
             "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"
-            | "concurrency" | "leader-elect" | "kinds" => !self.reconciles(),
+            | "concurrency" | "leader-elect" | "kinds" | "hook-executor" | "hook-token-file" => {
+                !self.reconciles()
+            }
             _ => false,
         }
     }

@@ -3,6 +3,7 @@ use crate::{
     admin::AdminPort,
     api::{Api, Operation},
     audit, cluster,
+    commands::Commands,
     endpoint::Endpoint,
     flags::Flags,
     listen::Listeners,
@@ -59,6 +60,7 @@ struct Parts {
     admin: Endpoint<AdminPort>,
     certificate: Certificate,
     store: Option<(Arc<dyn Store>, Stock)>,
+    commands: Option<Commands>,
     api: Option<Api>,
     webhook: Option<Endpoint<Webhook>>,
     reconciler: Option<Reconciler>,
@@ -76,10 +78,18 @@ impl Parts {
         let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.installation.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;
+        let commands = Commands::start(role, &flags.hooks, counted).await?;
+        let whitelist = commands.as_ref().map(|commands| commands.whitelist.clone());
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
-        let webhook = listeners.webhook.map(|listener| Endpoint { listener, handler: Webhook::new(counted) });
+        let webhook = listeners.webhook.map(|listener| {
+            let handler = Webhook::new(counted, whitelist.clone());
+            Endpoint { listener, handler }
+        });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
-            Some(store) => Reconciler::new(flags, &cluster, store, controller::Metrics::register(counted))?,
+            Some(store) => {
+                let metrics = controller::Metrics::register(counted);
+                Reconciler::new(flags, &cluster, (store, whitelist), metrics)?
+            }
             None => None,
         };
         let api = match listeners.api.zip(store.clone()) {
@@ -95,7 +105,16 @@ impl Parts {
         let readiness = Readiness::default();
         let handler = AdminPort(Admin::new(readiness.clone(), registry));
         let admin = Endpoint { listener: listeners.admin, handler };
-        Ok(Self { readiness, admin, certificate, store: store.zip(stock), api, webhook, reconciler })
+        Ok(Self {
+            readiness,
+            admin,
+            certificate,
+            store: store.zip(stock),
+            commands,
+            api,
+            webhook,
+            reconciler,
+        })
     }
 
     /// Everything starts at once and waits for what it needs. The admin port answers first and last, since it tells
@@ -110,6 +129,9 @@ impl Parts {
         if let Some((store, stock)) = self.store {
             tasks.spawn("stock", stock.measure(Arc::clone(&store), drain.clone()));
             tasks.spawn("store", ready::once_usable(readiness.gate("store"), store, drain.clone()));
+        }
+        if let Some(commands) = self.commands {
+            tasks.spawn("whitelist", commands.follow(drain.clone()));
         }
         if let Some(api) = self.api {
             api.start(certificate.clone(), &readiness, &mut tasks);

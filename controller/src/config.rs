@@ -2,6 +2,7 @@
 use crate::metrics::Metrics;
 use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
+use hooks::whitelist::Live;
 use kube::Client;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -20,6 +21,8 @@ pub struct Config {
     pub pipeline: Arc<Pipeline>,
     /// Where Flux finds the artifact listener, as in `http://postern.postern-system.svc.cluster.local.:8080`.
     pub artifacts_url: Url,
+    /// The commands that hooks may run; `None` where hooks are not enabled.
+    pub whitelist: Option<Live>,
     /// How many sources may be worked on at once.
     pub concurrency: u16,
     /// Whether other replicas may run; without it this process leads from the start.

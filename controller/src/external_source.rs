@@ -8,6 +8,7 @@ mod failure;
 mod flux;
 mod heal;
 mod history;
+mod hook_tries;
 mod metrics;
 mod observe;
 mod publish;
@@ -27,6 +28,7 @@ use crate::{
 use artifacts::{Digest, SourceKey, pipeline::Pipeline};
 use crds::{ExternalSource, duration, external_source::FINALIZER};
 use decide::Decision;
+use hooks::whitelist::Live;
 use jiff::Timestamp;
 use kube::{Client, core::ObjectMeta};
 use observe::Seen;
@@ -42,6 +44,8 @@ pub(crate) struct ExternalSources {
     pub pipeline: Arc<Pipeline>,
     /// Where Flux finds the store.
     pub artifacts_url: Url,
+    /// The commands that hooks may run.
+    pub whitelist: Option<Live>,
     pub secrets: SecretWatches,
     pub flux: Arc<FluxArtifacts>,
     /// Since when this process reconciles.
@@ -58,6 +62,8 @@ pub(crate) struct Remembered {
     flux_request: Option<Option<String>>,
     /// The request that an event has already called ignored.
     ignored_request: Option<String>,
+    /// How many tries the hooks of this source have taken since its last good pass.
+    hook_retries: i64,
     /// Whether what an earlier process may have left in the store has been planned to go.
     tidied: bool,
 }

@@ -1,7 +1,7 @@
 //! Makes the cluster match the objects: one generic loop, a folder a kind, and whatever only the leader may do.
 //!
 //! [`run`] stands by until this process leads, then runs one [`reconcile`] loop for each kind and publishes the CA
-//! bundles. Imports `artifacts`, `certs` and `crds`. Start reading at `reconcile.rs`, then `external_source.rs`.
+//! bundles. Imports `artifacts`, `certs`, `crds` and `hooks`. Start reading at `reconcile.rs`, then `external_source.rs`.
 mod ca_bundles;
 mod config;
 mod external_source;
@@ -67,6 +67,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         client: client.clone(),
         pipeline: config.pipeline.clone(),
         artifacts_url: config.artifacts_url.clone(),
+        whitelist: config.whitelist.clone(),
         secrets: SecretWatches::new(client.clone(), queue.clone()),
         flux: flux.clone(),
         since: Timestamp::now(),
@@ -112,6 +113,7 @@ mod tests {
             identity: "test".into(),
             pipeline: Arc::new(Pipeline::new(EgressPolicy::default(), store, limits).unwrap()),
             artifacts_url: "http://postern".parse().unwrap(),
+            whitelist: None,
             concurrency: 1,
             leader_elect: false,
             serving: None,

@@ -62,8 +62,8 @@ pub struct ExternalSourceSpec {
     #[schemars(extend("pattern" = duration::PATTERN))]
     pub timeout: String,
 
-    /// Commands that change the request before it is sent, or the data before it is stored. Not enabled on this
-    /// installation.
+    /// Commands that change the request before it is sent, or the data before it is stored. They run where the operator has
+    /// enabled hooks, and only as the whitelist of the installation allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Hooks>,
 
@@ -187,10 +187,12 @@ pub struct SecretKeyReference {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hooks {
-    /// Run in order before the request; may change it.
+    /// Run in order before the request; may change it. Each gets the request as JSON with `url`, `method`, `headers`
+    /// (names with null in place of each value) and `body`, and writes the whole of it or a JSON patch (RFC 6902). What comes out is
+    /// checked as the spec itself is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pre_request: Vec<Hook>,
-    /// Run in order on the data; each gets what the one before it wrote.
+    /// Run in order on the data, as bytes; each gets what the one before it wrote.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_request: Vec<Hook>,
 }
@@ -201,18 +203,18 @@ pub struct Hooks {
 pub struct Hook {
     /// The name of the hook, unique in its list.
     pub name: String,
-    /// The program; the operator's allow list must name it.
+    /// The program, exactly as the whitelist of the installation names it.
     pub command: String,
-    /// Its arguments.
+    /// Its arguments, handed over one by one: no shell reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Longest time that it may run, as a Go duration.
+    /// Longest time that it may run, as a Go duration from `100ms` to `10m`. Unset means `30s`.
     #[serde(default = "default_hook_timeout")]
     pub timeout: String,
     /// What a failure means: `fail`, the default, ends the pass, `retry` tries again, `ignore` goes on with the data as it was.
     #[serde(default)]
     pub retry_policy: RetryPolicy,
-    /// Environment variables.
+    /// All of its environment variables. Not for secrets: whoever may read the object reads them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<EnvVar>,
 }
@@ -282,7 +284,7 @@ pub struct ExternalSourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_last_modified: Option<String>,
 
-    /// A digest of everything that shapes the artifact: address, method, body, versions of the Secrets, path,
+    /// A digest of everything that shapes the artifact: address, method, body, versions of the Secrets, hooks, path,
     /// unpacking. While it differs from the spec's, no conditional request is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_inputs_digest: Option<String>,

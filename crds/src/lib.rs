@@ -10,6 +10,7 @@ pub mod defaults;
 pub mod duration;
 pub mod external_artifact;
 pub mod external_source;
+pub mod installation;
 pub mod manifests;
 pub mod names;
 pub mod reasons;

@@ -25,6 +25,38 @@ pub fn is_media_range(text: &str) -> bool {
     }
 }
 
+/// The name of an environment variable: letters, digits and `_`, no digit first, at most 253.
+pub fn is_env_name(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    !name.is_empty() && name.len() <= 253 && name.bytes().all(allowed) && !name.as_bytes()[0].is_ascii_digit()
+}
+
+/// Whether an environment variable changes what programs run or load before they do anything they were asked for.
+pub fn steers_programs(name: &str) -> bool {
+    const FAMILIES: [&str; 10] =
+        ["LD_", "DYLD_", "GIT_", "BASH", "PYTHON", "PERL", "RUBY", "NODE_", "GLIBC_", "MALLOC_"];
+    const NAMES: [&str; 16] = [
+        "PATH",
+        "IFS",
+        "ENV",
+        "SHELL",
+        "SHELLOPTS",
+        "PS4",
+        "PROMPT_COMMAND",
+        "CDPATH",
+        "EDITOR",
+        "VISUAL",
+        "PAGER",
+        "GCONV_PATH",
+        "LOCPATH",
+        "NLSPATH",
+        "JAVA_TOOL_OPTIONS",
+        "AWKPATH",
+    ];
+    let upper = name.to_ascii_uppercase();
+    FAMILIES.iter().any(|family| upper.starts_with(family)) || NAMES.contains(&&*upper)
+}
+
 /// A value as a label may carry it: at most 63 characters, every other character replaced by `_`, ends alphanumeric.
 /// Longer values keep their first 63, so two of them may fall together: labels select, they do not identify.
 pub fn label_value(text: &str) -> String {
@@ -69,6 +101,16 @@ mod tests {
         for bad in ["", "json", "/", "a/", "*/json", "a/b;c=d", "a b/c"] {
             assert!(!is_media_range(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn environment_variables() {
+        assert!(is_env_name("A") && is_env_name("_a1"));
+        for bad in ["", "1A", "A-B", "A=B", "A B", "Ä"] {
+            assert!(!is_env_name(bad), "{bad:?}");
+        }
+        assert!(steers_programs("LD_PRELOAD") && steers_programs("path") && steers_programs("BASH_FUNC_x"));
+        assert!(!steers_programs("REGION") && !steers_programs("OLD_PATH"));
     }
 
     #[test]

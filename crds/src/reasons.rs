@@ -59,6 +59,17 @@ pub const NOT_AN_ARCHIVE: &str = "NotAnArchive";
 /// The body is no archive that can be unpacked safely, or it holds no file.
 pub const UNSAFE_ARCHIVE: &str = "UnsafeArchive";
 
+/// A hook may not run: the whitelist does not admit it, or hooks are not enabled.
+pub const HOOK_NOT_ALLOWED: &str = "HookNotAllowed";
+/// A hook failed.
+pub const HOOK_FAILED: &str = "HookFailed";
+/// A hook was not done in its timeout.
+pub const HOOK_TIMED_OUT: &str = "HookTimedOut";
+/// A hook failed as often as `maxRetries` allows.
+pub const MAX_RETRIES_EXCEEDED: &str = "MaxRetriesExceeded";
+/// The executor of hooks cannot be reached, or failed.
+pub const HOOK_EXECUTOR_UNAVAILABLE: &str = "HookExecutorUnavailable";
+
 /// The store has no room.
 pub const STORE_FULL: &str = "StoreFull";
 /// The store refuses writes.
@@ -79,6 +90,8 @@ pub const INTERNAL_ERROR: &str = "InternalError";
 pub const NEW_ARTIFACT: &str = "NewArtifact";
 /// Event: the archive held links, which are never packed.
 pub const LINKS_SKIPPED: &str = "LinksSkipped";
+/// Event: a hook failed, and its policy is to go on.
+pub const HOOK_IGNORED: &str = "HookIgnored";
 /// Event: the requested reconciliation is not run while the source is suspended.
 pub const REQUEST_IGNORED: &str = "RequestIgnored";
 /// Event: stored revisions beyond the history were removed.

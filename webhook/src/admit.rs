@@ -6,7 +6,7 @@ use crate::{
     patch, refusal,
     review::{Request, Verdict},
 };
-use crds::rules::FieldError;
+use crds::{installation::Installation, rules::FieldError};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
@@ -34,7 +34,12 @@ struct Metadata {
 }
 
 /// Whether the write may happen, and what changes before it does.
-pub(crate) fn admit(step: Step, kinds: &[Kind], request: &Request<'_>) -> Verdict {
+pub(crate) fn admit(
+    step: Step,
+    kinds: &[Kind],
+    installation: &Installation<'_>,
+    request: &Request<'_>,
+) -> Verdict {
     let known = |kind: &&Kind| kind.group == request.kind.group && kind.kind == request.kind.kind;
     let Some(kind) = kinds.iter().find(known) else { return Verdict::untouched() };
     // Subresources have no spec to judge, deletions no object.
@@ -47,7 +52,7 @@ pub(crate) fn admit(step: Step, kinds: &[Kind], request: &Request<'_>) -> Verdic
     if request.operation == "UPDATE" && passes_anyway(&object, request) {
         return Verdict::untouched();
     }
-    match (kind.judge)(object.spec.get()) {
+    match (kind.judge)(object.spec.get(), installation) {
         Judgement::Unreadable(why) => undecodable(step, kind, request, &why),
         Judgement::Refused(invalid) => refused(kind, name(request, &object.metadata), invalid.errors()),
         Judgement::Accepted { .. } if step == Step::Validate => Verdict::untouched(),

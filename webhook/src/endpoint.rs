@@ -7,8 +7,12 @@ use crate::{
     review::{Answer, Review},
 };
 use bytes::Bytes;
-use crds::duration;
+use crds::{
+    duration,
+    installation::{Commands, Installation},
+};
 use extension_apiserver::serve::{BODY_IDLE_TIMEOUT, Body, BodyError, Handler, full, read_body};
+use hooks::whitelist::Live;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ALLOW, CONTENT_TYPE},
@@ -32,14 +36,16 @@ const USUAL: Duration = Duration::from_secs(10);
 /// The admission webhook: answers kube-apiserver's `AdmissionReview`s.
 pub struct Webhook {
     kinds: Vec<Kind>,
+    whitelist: Option<Live>,
     budget: Budget,
     metrics: Metrics,
 }
 
 impl Webhook {
-    /// A webhook for every kind of ours, counting in `registry`.
-    pub fn new(registry: &mut Registry) -> Self {
-        Self { kinds: kinds::all(), budget: Budget::new(BUDGET), metrics: Metrics::new(registry) }
+    /// A webhook for every kind of ours, counting in `registry`. It admits hooks as `whitelist` does, and none without.
+    pub fn new(registry: &mut Registry, whitelist: Option<Live>) -> Self {
+        let (kinds, budget) = (kinds::all(), Budget::new(BUDGET));
+        Self { kinds, whitelist, budget, metrics: Metrics::new(registry) }
     }
 
     /// The answer to a review, as JSON.
@@ -54,7 +60,9 @@ impl Webhook {
             return Err(format!("cannot answer {} of {}", review.kind, review.api_version));
         }
         let request = review.request;
-        let verdict = admit::admit(step, &self.kinds, &request);
+        let whitelist = self.whitelist.as_ref().map(Live::now);
+        let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
+        let verdict = admit::admit(step, &self.kinds, &Installation { commands }, &request);
         let took = started.elapsed();
         self.metrics.record(step, &verdict, took);
         debug!(

@@ -2,7 +2,8 @@
 use crate::patch;
 use crds::{
     defaults::Defaults,
-    rules::{Invalid, Rules, check},
+    installation::{Allowed, Installation, check_here},
+    rules::Invalid,
 };
 use json_patch::PatchOperation;
 use serde::{Serialize, de::DeserializeOwned};
@@ -18,9 +19,9 @@ pub(crate) enum Judgement {
 }
 
 /// Completes a spec and checks it. Warnings are about what the user wrote, so they come before the defaults.
-pub(crate) fn judge<S>(json: &str) -> Judgement
+pub(crate) fn judge<S>(json: &str, installation: &Installation<'_>) -> Judgement
 where
-    S: Rules + Defaults + Clone + PartialEq + Serialize + DeserializeOwned,
+    S: Allowed + Defaults + Clone + PartialEq + Serialize + DeserializeOwned,
 {
     let written: S = match serde_json::from_str(json) {
         Ok(spec) => spec,
@@ -28,7 +29,7 @@ where
     };
     let mut spec = written.clone();
     spec.set_defaults();
-    if let Err(invalid) = check(&spec) {
+    if let Err(invalid) = check_here(&spec, installation) {
         return Judgement::Refused(invalid);
     }
     let changes = if spec == written { Vec::new() } else { patch::spec(json, &written, &spec) };

@@ -1,6 +1,11 @@
 //! The kinds that are admitted, a row each.
 use crate::judge::{Judgement, judge};
-use crds::{ExternalSource, defaults::Defaults, external_source, rules::Rules};
+use crds::{
+    ExternalSource,
+    defaults::Defaults,
+    external_source,
+    installation::{Allowed, Installation},
+};
 use kube::{Resource, core::object::HasSpec};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -16,14 +21,14 @@ pub(crate) struct Kind {
     /// Put on new objects, which saves the controller a write for each.
     pub(crate) finalizer: Option<&'static str>,
     /// Judges a spec, given as JSON.
-    pub(crate) judge: fn(&str) -> Judgement,
+    pub(crate) judge: fn(&str, &Installation<'_>) -> Judgement,
 }
 
 impl Kind {
     fn of<K>() -> Self
     where
         K: Resource<DynamicType = ()>
-            + HasSpec<Spec: Rules + Defaults + Clone + PartialEq + Serialize + DeserializeOwned>,
+            + HasSpec<Spec: Allowed + Defaults + Clone + PartialEq + Serialize + DeserializeOwned>,
     {
         Self {
             group: K::group(&()).into_owned(),

@@ -46,7 +46,7 @@ fn review(operation: &str, object: &Value, old: &Value) -> Value {
 }
 
 fn answer(step: Step, review: &Value) -> Value {
-    let webhook = Webhook::new(&mut Registry::default());
+    let webhook = Webhook::new(&mut Registry::default(), None);
     let json = webhook.answer(step, review.to_string().as_bytes()).expect("a review");
     let answer: Value = serde_json::from_slice(&json).expect("JSON");
     assert_eq!((&answer["apiVersion"], &answer["kind"]), (&review["apiVersion"], &review["kind"]));
@@ -173,7 +173,7 @@ fn deletions_subresources_and_foreign_kinds_pass() {
 
 #[test]
 fn reviews_of_other_versions_are_not_answered() {
-    let webhook = Webhook::new(&mut Registry::default());
+    let webhook = Webhook::new(&mut Registry::default(), None);
     let mut old = review("CREATE", &object(), &Value::Null);
     old["apiVersion"] = json!("admission.k8s.io/v1beta1");
     let why = webhook.answer(Step::Mutate, old.to_string().as_bytes()).expect_err("old");

@@ -4,7 +4,7 @@ use super::{
     decide::{Decision, Order, Step},
     failure, history,
     history::Keep,
-    key,
+    hook_tries, key,
     metrics::Why,
     publish::{self, Verdict, Wanted},
 };
@@ -106,6 +106,7 @@ async fn fetch(
     let result = sources.pipeline.run(request).await;
     sources.metrics.fetched(&result, started.elapsed());
     work.progress.leave();
+    hook_tries::tell(work, &result);
     let pause = match result {
         Ok(Outcome::NotModified { pause }) => pause,
         Ok(Outcome::Fetched(fetched)) => {
@@ -113,7 +114,10 @@ async fn fetch(
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
             fetched.pause
         }
-        Err(error) => return Err(worse_if_lost(failure::from_pipeline(&error), order)),
+        Err(error) => {
+            let failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
+            return Err(worse_if_lost(failure, order));
+        }
     };
     keep_history(sources, work).await?;
     let revision = work.status.artifact.as_ref().map_or("", |artifact| &artifact.short_revision);

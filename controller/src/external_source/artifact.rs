@@ -76,6 +76,7 @@ pub(super) mod tests {
             validators: Validators { etag: Some("\"1\"".into()), last_modified: None },
             skipped_links: 2,
             changed: true,
+            ignored: Vec::new(),
             pause: None,
         }
     }

@@ -2,7 +2,7 @@
 use super::{Remembered, artifact, failure, observe::Seen, publish::name_taken};
 use crate::{
     moment::Moment,
-    reconcile::{Failure, Memory, Next},
+    reconcile::{Failure, Memory, Next, Retry},
 };
 use artifacts::{
     Digest,
@@ -10,11 +10,13 @@ use artifacts::{
     plan::Plan,
 };
 use crds::{
-    ExternalSource, ExternalSourceStatus,
+    ExternalSource, ExternalSourceSpec, ExternalSourceStatus,
     annotations::REQUESTED_AT,
     conditions::{self, READY, RECONCILING},
-    duration, reasons,
-    rules::check,
+    duration,
+    installation::{Commands, Installation, check_here},
+    reasons,
+    rules::{Valid, check},
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -85,8 +87,7 @@ fn step(
         let known = memory.own.ignored_request.as_deref();
         return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
     }
-    let spec = check(&source.spec)
-        .map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
+    let spec = checked(source, seen)?;
     if let Some(why) = &seen.taken {
         return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
     }
@@ -100,6 +101,17 @@ fn step(
         Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
         Due::At(time) => Step::Rest { until: Some(time), inputs },
         Due::OnChange => Step::Rest { until: None, inputs },
+    })
+}
+
+/// A spec that breaks a rule waits until it changes. One that only this installation does not allow is looked at again:
+/// the operator may change the whitelist.
+fn checked<'a>(source: &'a ExternalSource, seen: &Seen) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
+    check(&source.spec).map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
+    let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
+    check_here(&source.spec, &Installation { commands }).map_err(|refused| Failure {
+        retry: Retry::AtInterval,
+        ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
     })
 }
 

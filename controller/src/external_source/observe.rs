@@ -3,9 +3,10 @@ use super::{ExternalSources, artifact, failure, flux::Published, key};
 use crate::reconcile::Failure;
 use artifacts::{BlobInfo, plan::Secrets};
 use crds::ExternalSource;
+use hooks::{Whitelist, whitelist::Live};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What was read.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Seen {
     pub taken: Option<String>,
     /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it.
     pub flux_request: Option<String>,
+    /// The commands that hooks may run now.
+    pub whitelist: Option<Arc<Whitelist>>,
     /// Since when this process reconciles.
     pub since: Timestamp,
 }
@@ -30,6 +33,7 @@ pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) 
         blob: blob(sources, source).await?,
         taken: published.as_ref().and_then(|found| found.taken_from(source)),
         flux_request: published.as_ref().and_then(Published::requested_at),
+        whitelist: sources.whitelist.as_ref().map(Live::now),
         since: sources.since,
     })
 }

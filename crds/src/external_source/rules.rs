@@ -1,5 +1,7 @@
 //! What makes an `ExternalSource` wrong, and what makes it unwise.
-use super::{ExternalSourceSpec, History, Hooks, HttpGenerator, SecretKeyReference};
+mod hooks;
+
+use super::{ExternalSourceSpec, History, HttpGenerator, SecretKeyReference};
 use crate::{
     duration, names,
     rules::{FieldError, Rules, Violations},
@@ -24,7 +26,7 @@ impl Rules for ExternalSourceSpec {
         }
         between(&mut found, "spec.timeout", &self.timeout, Duration::from_secs(1)..=10 * MINUTE);
         if let Some(hooks) = &self.hooks {
-            no_hooks(&mut found, hooks);
+            hooks::hooks(&mut found, hooks);
         }
         match &self.generator.http {
             Some(http) => http_generator(&mut found, http),
@@ -79,7 +81,8 @@ fn between(found: &mut Violations, path: &str, text: &str, range: std::ops::Rang
 /// `1m`, not `1m0s`: what a person would type.
 fn short(duration: Duration) -> String {
     match duration.as_secs() {
-        seconds if seconds > 0 && seconds % 60 == 0 => format!("{}m", seconds / 60),
+        0 => format!("{}ms", duration.as_millis()),
+        seconds if seconds % 60 == 0 => format!("{}m", seconds / 60),
         seconds => format!("{seconds}s"),
     }
 }
@@ -97,14 +100,12 @@ fn destination_path(found: &mut Violations, path: &str) {
     }
 }
 
-fn no_hooks(found: &mut Violations, hooks: &Hooks) {
-    const WHY: &str = "hooks are not enabled on this installation; remove them";
-    for (list, path) in
-        [(&hooks.pre_request, "spec.hooks.preRequest"), (&hooks.post_request, "spec.hooks.postRequest")]
-    {
-        if !list.is_empty() {
-            found.forbidden(path, WHY);
-        }
+/// Asked once more of what preRequest hooks make of a request.
+impl Rules for HttpGenerator {
+    fn violations(&self) -> Vec<FieldError> {
+        let mut found = Violations::default();
+        http_generator(&mut found, self);
+        found.into_vec()
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Sentences name the host and the status code. They never hold a body, a path, a query, a header or a value of a
 //! Secret, and neither does `Debug`.
-use crate::{Digest, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
+use crate::{Digest, HookFailure, List, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
 use crds::reasons;
 use http::StatusCode;
 use std::{error::Error as StdError, io, time::Duration};
@@ -176,6 +176,27 @@ pub enum Error {
     #[error("packing the artifact failed unexpectedly")]
     PackerDied(#[source] BoxError),
 
+    /// A hook failed, and its policy does not ignore that.
+    #[error("{list} hook {hook} failed: {failure}")]
+    Hook {
+        /// Which list it is in.
+        list: List,
+        /// Its name.
+        hook: String,
+        /// What went wrong.
+        failure: HookFailure,
+        /// Whether its policy is to try again.
+        retries: bool,
+    },
+
+    /// The executor of hooks failed.
+    #[error(transparent)]
+    HookExecutor(hooks::Error),
+
+    /// There is no executor.
+    #[error("hooks are not enabled on this installation")]
+    HooksNotEnabled,
+
     /// The body is no archive that can be unpacked safely.
     #[error(transparent)]
     Unpack(UnpackError),
@@ -222,6 +243,9 @@ impl Error {
             Self::NotSpooled(source) if source.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::NoClient(_) | Self::PackerDied(_) => reasons::INTERNAL_ERROR,
+            Self::Hook { failure, .. } => failure.reason(),
+            Self::HookExecutor(_) => reasons::HOOK_EXECUTOR_UNAVAILABLE,
+            Self::HooksNotEnabled => reasons::HOOK_NOT_ALLOWED,
             Self::Unpack(error) => error.reason(),
             Self::Pack(error) => error.reason(),
             Self::Store(error) => error.reason(),
@@ -241,6 +265,8 @@ impl Error {
             | Self::TooLarge { .. }
             | Self::DigestMismatch { .. }
             | Self::Pack(PackError::Path { .. }) => Retry::AtInterval,
+            Self::HooksNotEnabled => Retry::AtInterval,
+            Self::Hook { .. } if !self.spends_retry() => Retry::AtInterval,
             Self::Unpack(error) => unpacking(error),
             Self::Answered { status, limited, .. } if !limited && !passes(*status) => Retry::AtInterval,
             Self::Answered { .. }
@@ -249,12 +275,19 @@ impl Error {
             | Self::TlsFailed { .. }
             | Self::TimedOut { .. }
             | Self::Truncated { .. }
+            | Self::Hook { .. }
+            | Self::HookExecutor(_)
             | Self::NotSpooled(_)
             | Self::NoClient(_)
             | Self::PackerDied(_)
             | Self::Pack(_)
             | Self::Store(_) => Retry::Soon,
         }
+    }
+
+    /// Whether trying again takes one of the tries that all hooks of a source share.
+    pub fn spends_retry(&self) -> bool {
+        matches!(self, Self::Hook { failure, retries: true, .. } if failure.may_pass())
     }
 
     /// How long the source asks to be left alone; at most a day.

@@ -6,6 +6,7 @@
 //! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything
 //! about the body is known to be right, and a pass that is dropped half-way leaves nothing behind.
 mod assemble;
+mod content;
 mod pipe;
 mod spool;
 
@@ -16,9 +17,11 @@ use crate::{
     egress::EgressPolicy,
     fetch::{Body, Fetcher, Head, Received, Reply},
     plan::Plan,
+    transform::{Ignored, Prepared, Transformer},
 };
 use assemble::{Assembled, Assembly};
 use bytes::Bytes;
+use content::Content;
 use pipe::Feed;
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 use tokio::{
@@ -96,6 +99,8 @@ pub struct Fetched {
     /// Whether this is another artifact than the stored one. An equal tar is not, whatever its compression: the
     /// stored blob and its digest are kept.
     pub changed: bool,
+    /// The hooks that failed and may.
+    pub ignored: Vec<Ignored>,
     /// How long the source asks to be left alone.
     pub pause: Option<Duration>,
 }
@@ -105,6 +110,7 @@ pub struct Pipeline {
     fetcher: Fetcher,
     store: Arc<dyn Store>,
     limits: Limits,
+    transformer: Transformer,
     /// Turns for packing what waits in memory: more at once than there are processors would only take memory.
     turns: Semaphore,
 }
@@ -117,7 +123,14 @@ impl Pipeline {
     pub fn new(policy: EgressPolicy, store: Arc<dyn Store>, limits: Limits) -> Result<Self, Error> {
         let fetcher = Fetcher::new(policy, limits.max_artifact_size)?;
         let turns = Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get));
-        Ok(Self { fetcher, store, limits, turns })
+        let transformer = Transformer::new(None, limits.max_artifact_size);
+        Ok(Self { fetcher, store, limits, transformer, turns })
+    }
+
+    /// The same, with hooks run by that executor.
+    #[must_use]
+    pub fn with_hooks(self, executor: hooks::Client) -> Self {
+        Self { transformer: Transformer::new(Some(executor), self.limits.max_artifact_size), ..self }
     }
 
     /// Where artifacts are kept.
@@ -132,15 +145,46 @@ impl Pipeline {
     /// # Errors
     /// The first step that failed; what is stored already stays as it is.
     pub async fn run(&self, request: Request<'_>) -> Result<Outcome, Error> {
+        if request.plan.hooks.pre_request.is_empty() {
+            return self.fetch(request).await;
+        }
+        let Prepared { plan, moved, mut ignored } = self.transformer.prepare(request.plan).await?;
+        let validators = request.validators.filter(|_| !moved);
+        let mut outcome = self.fetch(Request { plan: &plan, validators, ..request }).await?;
+        if let Outcome::Fetched(fetched) = &mut outcome {
+            ignored.append(&mut fetched.ignored);
+            fetched.ignored = ignored;
+            if moved {
+                // The next request may go elsewhere again, where they would be about something else.
+                fetched.validators = Validators::default();
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn fetch(&self, request: Request<'_>) -> Result<Outcome, Error> {
         let validators = request.validators.filter(|_| request.stored.is_some());
         match self.fetcher.fetch(request.plan, validators).await? {
             Reply::NotModified { pause } => Ok(Outcome::NotModified { pause }),
-            Reply::Data(head, body) => self.keep(request, head, body).await.map(Outcome::Fetched),
+            Reply::Data(head, body) => self.transform(request, head, body).await.map(Outcome::Fetched),
         }
     }
 
-    async fn keep(&self, request: Request<'_>, head: Head, mut body: Body) -> Result<Fetched, Error> {
-        let whole = body.read_ahead(SMALL).await?;
+    async fn transform(&self, request: Request<'_>, head: Head, body: Body) -> Result<Fetched, Error> {
+        let hooks = &request.plan.hooks.post_request;
+        if hooks.is_empty() {
+            return self.keep(request, head, Content::Arriving(body)).await;
+        }
+        let kept = self.transformer.transform(hooks, body).await?;
+        // What the source said of its bytes does not hold for these; it is still told as what the source said.
+        let (content_type, length) = (head.content_type.clone(), Some(kept.length));
+        let head = Head { content_type: None, length, ..head };
+        let fetched = self.keep(request, head, Content::kept(&kept)).await?;
+        Ok(Fetched { content_type, ignored: kept.ignored, ..fetched })
+    }
+
+    async fn keep(&self, request: Request<'_>, head: Head, mut content: Content) -> Result<Fetched, Error> {
+        let whole = content.read_ahead(SMALL).await?;
         let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;
         let assembly = Assembly::new(request.plan, &head, self.limits.max_unpacked_size);
@@ -148,19 +192,20 @@ impl Pipeline {
             Some(_) => Some(self.turns.acquire().await.expect("nobody closes the turns")),
             None => None,
         };
-        let Streamed { content, archive, upload } = stream(body, assembly, upload).await?;
+        let Streamed { received, archive, upload } = stream(content, assembly, upload).await?;
         drop(turn);
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
             blob,
             tar_digest: archive.tar_digest,
             tar_size: archive.tar_size,
-            content_digest: content.digest,
-            content_size: content.size,
+            content_digest: received.digest,
+            content_size: received.size,
             content_type: head.content_type,
             validators: head.validators,
             skipped_links: archive.skipped_links,
             changed,
+            ignored: Vec::new(),
             pause: head.pause,
         })
     }
@@ -199,31 +244,32 @@ impl std::fmt::Debug for Pipeline {
 
 /// A body that went through, waiting to be published.
 struct Streamed {
-    content: Received,
+    received: Received,
     archive: Assembled,
     upload: Box<dyn Upload>,
 }
 
 /// Moves the body through the packer into the upload. The first of the three to fail ends the pass; the others notice
 /// by their pipes, too late to be asked about it.
-async fn stream(body: Body, assembly: Assembly, upload: Box<dyn Upload>) -> Result<Streamed, Error> {
+async fn stream(content: Content, assembly: Assembly, upload: Box<dyn Upload>) -> Result<Streamed, Error> {
     let (feed, source) = pipe::inlet();
     let (sink, pieces) = pipe::outlet();
     let packing = spawn_blocking(move || assembly.run(source, sink));
     let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
-    let (content, upload, archive) = tokio::try_join!(receive(body, feed), write(upload, pieces), packed)?;
-    let content = content.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
-    Ok(Streamed { content, archive, upload })
+    let (received, upload, archive) =
+        tokio::try_join!(receive(content, feed), write(upload, pieces), packed)?;
+    let received = received.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
+    Ok(Streamed { received, archive, upload })
 }
 
 /// Passes the body on, and judges it at its end; `None` if the packer did not want all of it.
-async fn receive(mut body: Body, feed: Feed) -> Result<Option<Received>, Error> {
-    while let Some(piece) = body.chunk().await? {
+async fn receive(mut content: Content, feed: Feed) -> Result<Option<Received>, Error> {
+    while let Some(piece) = content.chunk().await? {
         if feed.send(piece).await.is_err() {
             return Ok(None);
         }
     }
-    let received = body.finish()?;
+    let received = content.finish()?;
     Ok(feed.end().await.ok().map(|()| received))
 }
 

@@ -3,8 +3,11 @@
 //! Everything a Secret can get wrong is found here, before any connection, and is told by the name of the Secret and
 //! its key; the values themselves are never shown.
 mod ca_bundle;
-mod headers;
+pub(crate) mod headers;
+mod hooks;
 mod inputs;
+
+pub(crate) use hooks::{Hook, Hooks};
 
 use crate::{Digest, EntryPath, Error};
 use bytes::Bytes;
@@ -54,7 +57,8 @@ pub struct Plan {
     pub(crate) unpack: Unpack,
     /// `destinationPath` without empty and `.` steps; `None` if nothing is left of it.
     pub(crate) destination: Option<EntryPath>,
-    inputs: Digest,
+    pub(crate) hooks: Hooks,
+    pub(crate) inputs: Digest,
 }
 
 /// Whose certificates are believed.
@@ -87,6 +91,7 @@ impl Plan {
     pub fn new(spec: Valid<'_, ExternalSourceSpec>, secrets: &Secrets) -> Result<Self, Error> {
         let http = spec.generator.http.as_ref().expect("the rules ask for spec.generator.http");
         let destination = spec.destination_path.as_deref().and_then(normalized);
+        let hooks = Hooks::new(spec.hooks.as_ref());
         Ok(Self {
             url: Url::parse(&http.url).expect("the rules accepted this url"),
             method: Method::from_bytes(http.method.as_bytes()).expect("the rules accepted this method"),
@@ -97,8 +102,9 @@ impl Plan {
             follow_redirects: http.follow_redirects.unwrap_or(true),
             expected: Expected::new(http),
             unpack: http.unpack.unwrap_or_default(),
-            inputs: inputs::digest(http, secrets, destination.as_ref()),
+            inputs: inputs::digest(http, secrets, (destination.as_ref(), &hooks)),
             destination,
+            hooks,
         })
     }
 

@@ -123,6 +123,7 @@ fn source() -> ExternalSource {
 
 fn seen() -> Seen {
     Seen {
+        whitelist: None,
         secrets: Ok(Secrets::default()),
         blob: Some(fetched("one", 60).blob),
         taken: None,

@@ -3,7 +3,7 @@ mod any_input;
 
 use super::*;
 use crate::{
-    external_source::{Generator, GeneratorType, Hook, SecretReference},
+    external_source::{Generator, GeneratorType, SecretReference},
     rules::check,
 };
 
@@ -128,15 +128,6 @@ fn the_destination_path_stays_inside() {
         let spec = ExternalSourceSpec { destination_path: Some(good.into()), ..spec() };
         assert_eq!(wrong(&spec), [""; 0], "{good:?}");
     }
-}
-
-#[test]
-fn hooks_are_refused_until_they_are_enabled() {
-    let hooks = Hooks { pre_request: vec![Hook::default()], post_request: vec![Hook::default()] };
-    let spec = ExternalSourceSpec { hooks: Some(hooks), ..spec() };
-    assert_eq!(wrong(&spec), ["spec.hooks.preRequest", "spec.hooks.postRequest"]);
-    let none = ExternalSourceSpec { hooks: Some(Hooks::default()), ..self::spec() };
-    assert_eq!(wrong(&none), [""; 0]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 use super::ReferencedSecret;
 use crate::Error;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 
 /// More than any server takes; keeps a Secret of many tiny keys from filling the header table.
 const MOST: usize = 100;
@@ -46,18 +46,19 @@ pub(super) fn from_secret(secret: &ReferencedSecret) -> Result<HeaderMap, Error>
         if headers.contains_key(&name) {
             return Err(refuse("another key gives the same header; case does not matter"));
         }
-        headers.insert(name, self::value(value).map_err(refuse)?);
+        headers.insert(name, self::value(value.expose_secret()).map_err(refuse)?);
     }
     Ok(headers)
 }
 
-fn name(key: &str) -> Result<HeaderName, &'static str> {
+/// A header that may be asked for.
+pub(crate) fn name(key: &str) -> Result<HeaderName, &'static str> {
     let name = HeaderName::from_bytes(key.as_bytes()).map_err(|_| "it is no header name")?;
     if OURS.contains(&name) { Err("this header is set by the fetch itself") } else { Ok(name) }
 }
 
-fn value(secret: &SecretSlice<u8>) -> Result<HeaderValue, &'static str> {
-    let bytes = secret.expose_secret();
+/// A value that can be sent, marked sensitive.
+pub(crate) fn value(bytes: &[u8]) -> Result<HeaderValue, &'static str> {
     if bytes.contains(&b'\r') || bytes.contains(&b'\n') {
         return Err("its value holds a line break; a common cause is a newline at the end");
     }

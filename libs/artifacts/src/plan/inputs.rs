@@ -2,12 +2,16 @@
 //!
 //! Every field is written with its name and its length, so that no two different inputs have the same bytes.
 //! Secrets enter by name and version: their values leave no trace, not even a hash that could be guessed against.
-use super::{ReferencedSecret, Secrets};
+use super::{Hook, Hooks, ReferencedSecret, Secrets};
 use crate::{Digest, EntryPath, Hasher, pack::PACKER_VERSION};
-use crds::external_source::{HttpGenerator, Unpack};
+use crds::external_source::{HttpGenerator, RetryPolicy, Unpack};
 
 /// The digest for a source.
-pub(super) fn digest(http: &HttpGenerator, secrets: &Secrets, destination: Option<&EntryPath>) -> Digest {
+pub(super) fn digest(
+    http: &HttpGenerator,
+    secrets: &Secrets,
+    (destination, hooks): (Option<&EntryPath>, &Hooks),
+) -> Digest {
     let mut inputs = Inputs(Hasher::new());
     inputs.text("packer", &PACKER_VERSION.to_string());
     inputs.text("url", &http.url);
@@ -24,6 +28,8 @@ pub(super) fn digest(http: &HttpGenerator, secrets: &Secrets, destination: Optio
     inputs.optional("sha256", http.sha256.as_deref());
     inputs.text("unpack", unpack(http.unpack.unwrap_or_default()));
     inputs.optional("destinationPath", destination.map(EntryPath::as_str));
+    inputs.hooks("preRequest", &hooks.pre_request);
+    inputs.hooks("postRequest", &hooks.post_request);
     inputs.0.finish()
 }
 
@@ -33,6 +39,11 @@ fn unpack(unpack: Unpack) -> &'static str {
         Unpack::Auto => "Auto",
         Unpack::Always => "Always",
     }
+}
+
+/// Whether a failure is ignored shapes what is published; whether it is tried again does not.
+fn ignores(policy: RetryPolicy) -> &'static str {
+    if policy == RetryPolicy::Ignore { "ignore" } else { "fail" }
 }
 
 struct Inputs(Hasher);
@@ -55,6 +66,18 @@ impl Inputs {
     fn list(&mut self, name: &str, values: impl Iterator<Item = impl ToString>) {
         for value in values {
             self.text(name, &value.to_string());
+        }
+    }
+
+    fn hooks(&mut self, list: &str, hooks: &[Hook]) {
+        for hook in hooks {
+            self.text(list, &hook.command.program);
+            self.list("arg", hook.command.args.iter());
+            for (name, value) in &hook.command.env {
+                self.text("variable", name);
+                self.text("value", value);
+            }
+            self.text("policy", ignores(hook.policy));
         }
     }
 

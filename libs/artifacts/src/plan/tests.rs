@@ -246,3 +246,31 @@ fn what_does_not_shape_the_artifact_leaves_the_inputs_digest() {
         assert_eq!(digest(&same), base);
     }
 }
+
+#[test]
+fn every_part_of_a_hook_that_shapes_the_artifact_is_an_input() {
+    use crds::external_source::{EnvVar, Hook, Hooks, RetryPolicy};
+    let digest = |change: &dyn Fn(&mut Hook), pre: bool| {
+        let mut hook =
+            Hook { name: "a".into(), command: "jq".into(), timeout: "30s".into(), ..Hook::default() };
+        change(&mut hook);
+        let (pre, post) = if pre { (vec![hook], Vec::new()) } else { (Vec::new(), vec![hook]) };
+        let hooks = Some(Hooks { pre_request: pre, post_request: post });
+        plan(&ExternalSourceSpec { hooks, ..spec() }, &Secrets::default()).expect("good").inputs_digest()
+    };
+    let variable = || EnvVar { name: "A".into(), value: "b".into() };
+    let different: Vec<_> = [
+        plan(&spec(), &Secrets::default()).expect("good").inputs_digest(),
+        digest(&|_| (), true),
+        digest(&|_| (), false),
+        digest(&|hook| hook.command = "yq".into(), false),
+        digest(&|hook| hook.args = vec!["a".into()], false),
+        digest(&|hook| hook.env = vec![variable()], false),
+        digest(&|hook| hook.retry_policy = RetryPolicy::Ignore, false),
+    ]
+    .into();
+    let distinct: std::collections::BTreeSet<_> = different.iter().collect();
+    assert_eq!(distinct.len(), different.len());
+    let same = digest(&|hook| (hook.name, hook.timeout) = ("b".into(), "1m".into()), false);
+    assert_eq!(same, digest(&|_| (), false), "name and timeout shape nothing");
+}

@@ -1,0 +1,34 @@
+//! Where a command's program lies. Whoever asks has no say in it: a hook's `PATH` is never looked at.
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Where names without a folder are looked for.
+const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+
+/// The program of that name or path; `None` if there is none that can be run.
+pub(crate) fn find(command: &str) -> Option<PathBuf> {
+    let runs = |path: &Path| {
+        fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    if command.contains('/') {
+        return Some(PathBuf::from(command)).filter(|path| path.is_absolute() && runs(path));
+    }
+    FOLDERS.iter().map(|folder| Path::new(folder).join(command)).find(|path| runs(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_and_a_relative_path_is_not() {
+        assert!(find("cat").is_some_and(|path| path.is_absolute()));
+        assert_eq!(find("/bin/cat"), Some("/bin/cat".into()));
+        for none in ["", ".", "..", "./cat", "bin/cat", "no-such-program", "/bin", "/etc/passwd"] {
+            assert_eq!(find(none), None, "{none:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Hooks around a fetch: on the request ([`pre_request`]), and on the bytes that came ([`post_request`]).
+//!
+//! A hook that fails ends the pass, unless its policy is to ignore that. Nothing is tried again here: a pass that may go
+//! better is run anew as a whole, with the pauses of the loop. An executor that fails is no failure of a hook: no policy
+//! speaks of it, since ignoring it would publish data that was never transformed.
+mod document;
+mod failure;
+mod post_request;
+mod pre_request;
+
+pub use failure::{HookFailure, Ignored, List};
+pub(crate) use post_request::Kept;
+
+use crate::{
+    Error,
+    plan::{Hook, Plan},
+};
+use bytes::Bytes;
+use crds::external_source::RetryPolicy;
+use futures::Stream;
+use hooks::Client;
+use std::io;
+use tokio::io::AsyncWrite;
+
+/// Runs the hooks of passes.
+pub(crate) struct Transformer {
+    /// `None` where hooks are not enabled.
+    client: Option<Client>,
+    /// The most that a hook may write.
+    largest: u64,
+}
+
+/// A request as preRequest hooks have made it.
+pub(crate) struct Prepared {
+    pub(crate) plan: Plan,
+    /// Whether it goes elsewhere, or says something else, than the spec: what is known of earlier answers may not be
+    /// about it.
+    pub(crate) moved: bool,
+    pub(crate) ignored: Vec<Ignored>,
+}
+
+impl Transformer {
+    pub(crate) fn new(client: Option<Client>, largest: u64) -> Self {
+        Self { client, largest }
+    }
+
+    async fn run(
+        &self,
+        hook: &Hook,
+        input: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+        output: &mut (impl AsyncWrite + Unpin),
+        most: u64,
+    ) -> Result<(), HookError> {
+        let client = self.client.as_ref().ok_or(HookError::Pass(Error::HooksNotEnabled))?;
+        client.run(&hook.command, input, output, most).await.map_err(|error| {
+            match error.is_of_the_command() {
+                true => HookError::Hook(HookFailure::Command(error)),
+                false => HookError::Pass(Error::HookExecutor(error)),
+            }
+        })
+    }
+}
+
+/// What went wrong, and whose fault it is.
+enum HookError {
+    Hook(HookFailure),
+    Pass(Error),
+}
+
+/// Takes a failure as the hook's policy wants it: as one to tell of, or as the end of the pass.
+fn judged(error: HookError, list: List, hook: &Hook) -> Result<Ignored, Error> {
+    let failure = match error {
+        HookError::Pass(error) => return Err(error),
+        HookError::Hook(failure) => failure,
+    };
+    let (name, retries) = (hook.name.clone(), hook.policy == RetryPolicy::Retry);
+    match hook.policy {
+        RetryPolicy::Ignore => Ok(Ignored { list, hook: name, why: failure.to_string() }),
+        RetryPolicy::Retry | RetryPolicy::Fail => Err(Error::Hook { list, hook: name, failure, retries }),
+    }
+}

@@ -1,0 +1,96 @@
+//! A request as preRequest hooks read and write it. Pure.
+use super::HookFailure;
+use crate::plan::{Plan, headers as header};
+use bytes::Bytes;
+use crds::{external_source::HttpGenerator, rules::Rules};
+use http::{HeaderMap, Method};
+use json_patch::Patch;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use url::Url;
+
+/// More than any server takes.
+const MOST_HEADERS: usize = 100;
+
+/// The request.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    url: String,
+    method: String,
+    /// Null stands for the value that the Secret has, which no hook ever sees.
+    #[serde(default)]
+    headers: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+/// What a hook reads.
+pub(super) fn written(plan: &Plan) -> Vec<u8> {
+    serde_json::to_vec(&Document::of(plan)).expect("texts serialize")
+}
+
+/// The request that a hook asks for, by the whole of it or by a JSON patch.
+pub(super) fn applied(plan: &Plan, output: &[u8]) -> Result<Plan, HookFailure> {
+    let output: Value = serde_json::from_slice(output).map_err(|_| HookFailure::NoRequest)?;
+    let document = if output.is_array() {
+        let patch: Patch = serde_json::from_value(output).map_err(|_| HookFailure::NoRequest)?;
+        let mut document = serde_json::to_value(Document::of(plan)).expect("texts serialize");
+        json_patch::patch(&mut document, &patch).map_err(|_| HookFailure::Patch)?;
+        document
+    } else {
+        output
+    };
+    let document: Document = serde_json::from_value(document).map_err(|_| HookFailure::NoRequest)?;
+    document.plan(plan)
+}
+
+impl Document {
+    fn of(plan: &Plan) -> Self {
+        Self {
+            url: plan.url.to_string(),
+            method: plan.method.to_string(),
+            headers: plan.headers.keys().map(|name| (name.to_string(), None)).collect(),
+            body: plan.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
+        }
+    }
+
+    /// What the rules accept of any spec, they accept of this.
+    fn plan(self, before: &Plan) -> Result<Plan, HookFailure> {
+        let asked =
+            HttpGenerator { url: self.url, method: self.method, body: self.body, ..HttpGenerator::default() };
+        if let Some(error) = asked.violations().into_iter().next() {
+            return Err(HookFailure::Rule { field: error.path });
+        }
+        Ok(Plan {
+            url: Url::parse(&asked.url).expect("the rules accepted this url"),
+            method: Method::from_bytes(asked.method.as_bytes()).expect("the rules accepted this method"),
+            headers: headers(self.headers, &before.headers)?,
+            body: asked.body.map(Bytes::from),
+            ..before.clone()
+        })
+    }
+}
+
+fn headers(asked: BTreeMap<String, Option<String>>, before: &HeaderMap) -> Result<HeaderMap, HookFailure> {
+    let refuse = |problem| HookFailure::Header { problem };
+    if asked.len() > MOST_HEADERS {
+        return Err(refuse("a request carries at most 100 headers"));
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in asked {
+        let name = header::name(&name).map_err(refuse)?;
+        let value = match value {
+            Some(value) => header::value(value.as_bytes()).map_err(refuse)?,
+            None => before.get(&name).cloned().ok_or(refuse("null keeps a value, and there is none"))?,
+        };
+        if headers.insert(name, value).is_some() {
+            return Err(refuse("it is there twice; case does not matter"));
+        }
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests;

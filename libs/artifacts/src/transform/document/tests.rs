@@ -1,0 +1,98 @@
+//! What a preRequest hook may make of a request.
+use super::*;
+use crate::plan::{ReferencedSecret, Secrets};
+use crds::{
+    ExternalSourceSpec,
+    external_source::{Generator, SecretReference},
+    rules::check,
+};
+use secrecy::SecretSlice;
+
+const CANARY: &str = "canary-7f3a";
+
+fn plan() -> Plan {
+    let http = HttpGenerator {
+        url: "https://example.com/data".into(),
+        method: "GET".into(),
+        headers_secret_ref: Some(SecretReference { name: "token".into() }),
+        ..HttpGenerator::default()
+    };
+    let spec = ExternalSourceSpec {
+        interval: "1m".into(),
+        timeout: "30s".into(),
+        generator: Generator { http: Some(http), ..Generator::default() },
+        ..ExternalSourceSpec::default()
+    };
+    let data = [("Authorization".to_owned(), SecretSlice::from(CANARY.as_bytes().to_vec()))].into();
+    let secret = ReferencedSecret { name: "token".into(), version: "1".into(), data };
+    let secrets = Secrets { headers: Some(secret), ca_bundle: None };
+    Plan::new(check(&spec).expect("a good spec"), &secrets).expect("a plan")
+}
+
+fn refused(output: &str) -> String {
+    match applied(&plan(), output.as_bytes()) {
+        Ok(_) => panic!("accepted: {output}"),
+        Err(failure) => failure.to_string(),
+    }
+}
+
+#[test]
+fn a_hook_reads_the_names_of_headers_and_no_value() {
+    let text = String::from_utf8(written(&plan())).unwrap();
+    assert_eq!(
+        text,
+        r#"{"url":"https://example.com/data","method":"GET","headers":{"authorization":null},"body":null}"#
+    );
+}
+
+#[test]
+fn what_comes_back_unchanged_changes_nothing() {
+    for same in [String::from_utf8(written(&plan())).unwrap(), "[]".to_owned()] {
+        let after = applied(&plan(), same.as_bytes()).expect("the same request");
+        assert_eq!((after.url, after.method, after.body), (plan().url, plan().method, None));
+        assert_eq!(after.headers["authorization"], CANARY);
+    }
+}
+
+#[test]
+fn a_patch_and_a_whole_request_change_every_part() {
+    let patch = r#"[{"op":"replace","path":"/url","value":"https://example.com/2"},
+        {"op":"replace","path":"/method","value":"POST"},{"op":"add","path":"/body","value":"q"},
+        {"op":"add","path":"/headers/x-page","value":"2"},{"op":"remove","path":"/headers/authorization"}]"#;
+    let whole = r#"{"url":"https://example.com/2","method":"POST","headers":{"X-Page":"2"},"body":"q"}"#;
+    for output in [patch, whole] {
+        let after = applied(&plan(), output.as_bytes()).expect("a good request");
+        assert_eq!((after.url.path(), after.method, after.body), ("/2", Method::POST, Some("q".into())));
+        assert_eq!(after.headers.len(), 1);
+        assert!(after.headers["x-page"] == "2" && after.headers["x-page"].is_sensitive());
+    }
+}
+
+#[test]
+fn what_is_no_request_is_refused_in_words_without_it() {
+    for (output, why) in [
+        ("", "neither"),
+        ("canary-7f3a", "neither"),
+        ("null", "neither"),
+        (r#"{"url":"https://example.com"}"#, "neither"),
+        (r#"{"url":"https://example.com","method":"GET","canary-7f3a":1}"#, "neither"),
+        (r#"[{"op":"replace","path":"/canary-7f3a","value":1}]"#, "does not fit"),
+        (r#"[{"op":"remove","path":"/url"}]"#, "neither"),
+        (r#"{"url":"file:///canary-7f3a","method":"GET"}"#, "spec.generator.http.url"),
+        (r#"{"url":"https://u:canary-7f3a@example.com","method":"GET"}"#, "spec.generator.http.url"),
+        (r#"{"url":"https://example.com","method":"G T"}"#, "spec.generator.http.method"),
+        (
+            r#"{"url":"https://example.com","method":"GET","headers":{"Host":"canary-7f3a"}}"#,
+            "set by the fetch",
+        ),
+        (
+            r#"{"url":"https://example.com","method":"GET","headers":{"A":"canary-7f3a\r\nB: c"}}"#,
+            "line break",
+        ),
+        (r#"{"url":"https://example.com","method":"GET","headers":{"cookie":null}}"#, "null keeps"),
+        (r#"{"url":"https://example.com","method":"GET","headers":{"a":"1","A":"2"}}"#, "twice"),
+    ] {
+        let said = refused(output);
+        assert!(said.contains(why) && !said.contains(CANARY), "{output}: {said}");
+    }
+}

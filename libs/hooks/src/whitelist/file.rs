@@ -1,0 +1,239 @@
+//! The whitelist as the operator's file has it now.
+//!
+//! Polled, not watched: kubelet swaps the folder that its symlinks point to, which a watch on the file never sees.
+use super::Whitelist;
+use arc_swap::ArcSwap;
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use telemetry::Chain;
+use tokio::{fs, time};
+use tracing::{info, warn};
+
+/// One small read, so a new file counts within about a second.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The whitelist of the moment. Clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Live(Arc<ArcSwap<Whitelist>>);
+
+impl Live {
+    /// A whitelist that stays as it is.
+    pub fn fixed(whitelist: Whitelist) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(whitelist)))
+    }
+
+    /// The whitelist as it is now.
+    pub fn now(&self) -> Arc<Whitelist> {
+        self.0.load_full()
+    }
+}
+
+/// Why a file gives no whitelist.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// It cannot be read.
+    #[error("failed to read the whitelist {path}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It can be read, and not used.
+    #[error("failed to use the whitelist {path}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: super::Invalid,
+    },
+}
+
+/// Reads the file again and again. Runs until it is dropped.
+pub struct Reload {
+    path: PathBuf,
+    live: Live,
+    text: String,
+    /// What is wrong with the file, if something is.
+    problem: Option<String>,
+    metrics: Metrics,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Metrics {
+    reloads: Family<Labels, Counter>,
+    current: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Outcome {
+    Loaded,
+    Refused,
+}
+
+impl Reload {
+    /// Reads the file for the first time, and registers its metrics below `registry`.
+    ///
+    /// # Errors
+    /// It gives no whitelist: what begins without one has nothing to stay with.
+    pub async fn start(path: &Path, registry: &mut Registry) -> Result<(Live, Self), Unusable> {
+        let (text, whitelist) = load(path).await?;
+        warn_of(&whitelist);
+        let metrics = Metrics::default();
+        metrics.register(registry);
+        metrics.loaded();
+        let live = Live::fixed(whitelist);
+        Ok((live.clone(), Self { path: path.to_owned(), live, text, problem: None, metrics }))
+    }
+
+    /// Follows the file. While it is missing or wrong, the last good whitelist stays; that is told once.
+    pub async fn run(mut self) {
+        let mut ticks = time::interval(EVERY);
+        ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.look().await;
+        }
+    }
+
+    async fn look(&mut self) {
+        let problem = self.again().await.err().map(|error| Chain(&error).to_string());
+        if let Some(error) = problem.as_ref().filter(|_| problem != self.problem) {
+            self.metrics.refused();
+            warn!(error, "the last good whitelist stays");
+        }
+        self.problem = problem;
+    }
+
+    async fn again(&mut self) -> Result<(), Unusable> {
+        let (text, whitelist) = load(&self.path).await?;
+        self.metrics.current.set(1);
+        if text != self.text {
+            warn_of(&whitelist);
+            info!(path = %self.path.display(), "whitelist replaced");
+            self.live.0.store(Arc::new(whitelist));
+            self.text = text;
+            self.metrics.loaded();
+        }
+        Ok(())
+    }
+}
+
+impl Metrics {
+    fn register(&self, registry: &mut Registry) {
+        let help = "Versions of the hook whitelist that were read, by what became of them";
+        registry.register("hook_whitelist_reloads", help, self.reloads.clone());
+        let help = "Whether the hook whitelist in use is what its file says now";
+        registry.register("hook_whitelist_current", help, self.current.clone());
+        for outcome in [Outcome::Loaded, Outcome::Refused] {
+            drop(self.reloads.get_or_create(&Labels { outcome }));
+        }
+    }
+
+    fn loaded(&self) {
+        self.current.set(1);
+        self.reloads.get_or_create(&Labels { outcome: Outcome::Loaded }).inc();
+    }
+
+    fn refused(&self) {
+        self.current.set(0);
+        self.reloads.get_or_create(&Labels { outcome: Outcome::Refused }).inc();
+    }
+}
+
+async fn load(path: &Path) -> Result<(String, Whitelist), Unusable> {
+    let text = fs::read_to_string(path).await;
+    let text = text.map_err(|source| Unusable::Unreadable { path: path.to_owned(), source })?;
+    match Whitelist::parse(&text) {
+        Ok(whitelist) => Ok((text, whitelist)),
+        Err(source) => Err(Unusable::Invalid { path: path.to_owned(), source }),
+    }
+}
+
+fn warn_of(whitelist: &Whitelist) {
+    for warning in whitelist.warnings() {
+        warn!(warning, "unwise rule on the hook whitelist");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+
+    fn admits(live: &Live, command: &str) -> bool {
+        live.now().check(command, &[], []).is_ok()
+    }
+
+    fn metrics(registry: &Registry) -> String {
+        let mut text = String::new();
+        encode(&mut text, registry).expect("memory");
+        text
+    }
+
+    #[tokio::test]
+    async fn a_new_file_counts_and_a_bad_one_leaves_the_last_good() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("whitelist.yaml");
+        std::fs::write(&path, "commands: { jq: {} }").expect("written");
+        let mut registry = Registry::default();
+        let (live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
+        assert!(admits(&live, "jq") && !admits(&live, "yq"));
+
+        std::fs::write(&path, "commands: { yq: {} }").expect("written");
+        reload.look().await;
+        assert!(admits(&live, "yq") && !admits(&live, "jq"));
+
+        for bad in [Some("commands: ["), None] {
+            match bad {
+                Some(text) => std::fs::write(&path, text).expect("written"),
+                None => std::fs::remove_file(&path).expect("removed"),
+            }
+            reload.look().await;
+            assert!(admits(&live, "yq") && reload.metrics.current.get() == 0, "{bad:?}");
+        }
+        assert!(metrics(&registry).contains(r#"hook_whitelist_reloads_total{outcome="Loaded"} 2"#));
+    }
+
+    #[tokio::test]
+    async fn what_stays_wrong_is_counted_once_and_shown_until_it_is_right() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("whitelist.yaml");
+        std::fs::write(&path, "commands: {}").expect("written");
+        let mut registry = Registry::default();
+        let (_live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
+        std::fs::write(&path, "commands: [").expect("written");
+        for _ in 0..3 {
+            reload.look().await;
+        }
+        let shown = metrics(&registry);
+        assert!(shown.contains(r#"hook_whitelist_reloads_total{outcome="Refused"} 1"#), "{shown}");
+        assert!(shown.contains("hook_whitelist_current 0"), "{shown}");
+        std::fs::write(&path, "commands: {}").expect("written");
+        reload.look().await;
+        assert!(metrics(&registry).contains("hook_whitelist_current 1"));
+    }
+
+    #[tokio::test]
+    async fn nothing_begins_without_a_whitelist() {
+        let missing = Reload::start(Path::new("/nowhere"), &mut Registry::default()).await;
+        assert_eq!(
+            missing.err().map(|error| error.to_string()),
+            Some("failed to read the whitelist /nowhere".into())
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! What kube-apiserver, with our webhook, lets in.
 use crate::sources::manifest;
 use anyhow::Result;
-use cluster::suite::Suite;
+use cluster::suite::{Suite, skip};
 use crds::ExternalSource;
 use kube::{
     Api,
@@ -41,7 +41,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         spec["timeout"] = json!("1h");
         spec["destinationPath"] = json!("../../etc/passwd");
         spec["maxRetries"] = json!(-1);
-        spec["hooks"] = json!({ "preRequest": [{ "name": "a", "command": "sh" }] });
+        spec["hooks"] = json!({ "preRequest": [{ "name": "a", "command": "rm" }] });
         spec["generator"]["http"] = json!({
             "url": "file:///etc/passwd",
             "method": "G E T",
@@ -56,7 +56,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         "spec.timeout",
         "spec.destinationPath",
         "spec.maxRetries",
-        "spec.hooks.preRequest",
+        "spec.hooks.preRequest[0]",
         "spec.generator.http.url",
         "spec.generator.http.method",
         "spec.generator.http.headersSecretRef.name",
@@ -180,7 +180,7 @@ async fn a_refusal_is_a_status_that_programs_can_read() -> Result<()> {
     Ok(())
 }
 
-/// Every field of the original but hooks, which are not enabled yet.
+/// Every field of the original but hooks, which not every installation enables.
 const ORIGINAL: &str = "apiVersion: source.flux.oddkin.co/v1alpha1
 kind: ExternalSource
 metadata: { name: original }
@@ -228,16 +228,31 @@ async fn manifests_of_the_original_apply_unchanged() -> Result<()> {
 }
 
 #[tokio::test]
-async fn hooks_of_the_original_are_understood_and_refused_as_not_enabled() -> Result<()> {
+async fn hooks_of_the_original_are_admitted_as_the_whitelist_says() -> Result<()> {
     let suite = Suite::attach().await?;
-    let hook = "{ name: a, command: jq, args: [.], timeout: 10s, retryPolicy: ignore, env: [{ name: A, value: b }] }";
-    let hooks = format!("  hooks: {{ preRequest: [{hook}], postRequest: [{hook}] }}\n");
-    let said = refusal(&suite, &format!("{ORIGINAL}{hooks}")).await?;
-    let refused: Vec<&str> = said.lines().filter(|line| line.starts_with("* ")).collect();
-    assert_eq!(refused.len(), 2, "{said}");
-    for (line, list) in refused.iter().zip(["preRequest", "postRequest"]) {
-        assert!(line.starts_with(&format!("* spec.hooks.{list}: ")), "{said}");
-        assert!(line.contains("not enabled on this installation"), "{said}");
+    if suite.own().is_none() {
+        return skip("this installation may have no hooks");
+    }
+    let with_hooks = |command: &str, argument: &str| {
+        let hook = format!(
+            "{{ name: a, command: {command}, args: ['{argument}'], timeout: 10s, retryPolicy: ignore, env: [{{ name: A, value: b }}] }}"
+        );
+        format!("{ORIGINAL}  hooks: {{ preRequest: [{hook}], postRequest: [{hook}] }}\n")
+    };
+    let namespace = suite.namespace("admit").await?;
+    namespace.apply(&with_hooks("jq", ".")).await?;
+    for (command, argument, why) in [
+        ("yq", ".", "not on the whitelist"),
+        ("/usr/bin/jq", ".", "not on the whitelist"),
+        ("jq", "-n", "argument 0 matches no pattern"),
+        ("cat", "-", "argument 0 is an option"),
+    ] {
+        let said = refusal(&suite, &with_hooks(command, argument)).await?;
+        let refused: Vec<&str> = said.lines().filter(|line| line.starts_with("* ")).collect();
+        assert_eq!(refused.len(), 2, "{said}");
+        for (line, list) in refused.iter().zip(["preRequest", "postRequest"]) {
+            assert!(line.starts_with(&format!("* spec.hooks.{list}[0]: ")) && line.contains(why), "{said}");
+        }
     }
     Ok(())
 }

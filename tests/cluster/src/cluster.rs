@@ -4,6 +4,7 @@ use crate::{
     directory::Directory,
     endpoints::{Endpoints, PosternEndpoints},
     example::Example,
+    hook_executor::HookExecutor,
     install,
     kubectl::Kubectl,
     network::Network,
@@ -141,6 +142,11 @@ impl Cluster {
         self.postern_at("postern", self.record.endpoints.postern.clone())
     }
 
+    /// What runs the hooks of every Postern here.
+    pub fn hook_executor(&self) -> HookExecutor {
+        HookExecutor { directory: self.directory.clone() }
+    }
+
     /// One more Postern, with its own ports and store, not started yet. It is not in the EndpointSlice.
     ///
     /// # Errors
@@ -203,6 +209,8 @@ impl Cluster {
         postern_flags.clone_into(&mut self.record.postern_flags);
         self.record.write(&self.directory)?;
         install::prepare(&self.kubectl(), &self.record.endpoints.postern).await?;
+        self.hook_executor().stop().await?;
+        self.hook_executor().start().await?;
         self.postern().restart().await?;
         install::register(&self.kubectl()).await
     }
@@ -240,7 +248,13 @@ impl Cluster {
         let postern = self.postern();
         postern.write_kubeconfig(self.record.endpoints.kube_apiserver).await?;
         let flux = async { if options.flux_crds { install::flux_crds(&kubectl).await } else { Ok(()) } };
-        let start = async { if options.postern { postern.start().await } else { Ok(()) } };
+        let start = async {
+            if !options.postern {
+                return Ok(());
+            }
+            self.hook_executor().start().await?;
+            postern.start().await
+        };
         tokio::try_join!(flux, start)?;
         if options.postern {
             install::register(&kubectl).await?;

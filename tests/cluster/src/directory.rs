@@ -66,7 +66,15 @@ impl Directory {
         ] {
             absent_is_fine(fs::remove_dir_all(self.0.join(name)))?;
         }
-        for name in ["kubeconfig", "env", "cluster.json", "audit-policy.yaml", "externalsource.yaml"] {
+        for name in [
+            "kubeconfig",
+            "env",
+            "cluster.json",
+            "audit-policy.yaml",
+            "externalsource.yaml",
+            "hook-whitelist.yaml",
+            "hooks.sock",
+        ] {
             absent_is_fine(fs::remove_file(self.0.join(name)))?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 use crate::{
     directory::Directory,
     endpoints::PosternEndpoints,
+    hook_executor::HookExecutor,
     kubeconfig::{self, Credential},
     network::Network,
     process::Process,
@@ -133,6 +134,7 @@ impl Postern {
             .arg(format!("--deny-egress={}", self.network.pods()))
             // Who stops it here has no other replica to turn to.
             .arg("--shutdown-delay=0s")
+            .args(HookExecutor { directory: self.directory.clone() }.flags())
             .args(&self.flags);
         Ok(command)
     }
@@ -149,7 +151,10 @@ pub(crate) async fn token(client: &Client, namespace: &str, account: &str) -> Re
 }
 
 /// What the variable names, or what cargo built beside the running program.
-pub(crate) fn program(variable: &str, name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+/// There is none.
+pub fn program(variable: &str, name: &str) -> Result<PathBuf> {
     let program = match std::env::var_os(variable) {
         Some(given) => PathBuf::from(given),
         None => beside(&std::env::current_exe()?).join(name),

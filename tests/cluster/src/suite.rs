@@ -137,7 +137,10 @@ impl Suite {
 /// A test that fails while it has Postern stopped must not fail all others.
 async fn revive(cluster: &Cluster) -> Result<()> {
     let _one_at_a_time = REVIVAL.lock().await;
-    let postern = cluster.postern();
+    let (postern, executor) = (cluster.postern(), cluster.hook_executor());
+    if executor.pid().is_none() {
+        executor.start().await?;
+    }
     if postern.pid().is_none() {
         postern.start().await?;
         postern.touch_slice().await?;

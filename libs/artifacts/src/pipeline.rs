@@ -145,6 +145,17 @@ impl Pipeline {
     /// # Errors
     /// The first step that failed; what is stored already stays as it is.
     pub async fn run(&self, request: Request<'_>) -> Result<Outcome, Error> {
+        let mut outcome = self.prepare(request).await?;
+        if let Outcome::Fetched(fetched) = &mut outcome
+            && !fetched.ignored.is_empty()
+        {
+            // What a hook failed on may go better the next time: the source must not pass for unchanged then.
+            fetched.validators = Validators::default();
+        }
+        Ok(outcome)
+    }
+
+    async fn prepare(&self, request: Request<'_>) -> Result<Outcome, Error> {
         if request.plan.hooks.pre_request.is_empty() {
             return self.fetch(request).await;
         }

@@ -32,6 +32,20 @@ async fn what_may_fail_leaves_the_data_as_it_was_and_is_told() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_was_ignored_is_run_again_though_the_source_has_not_changed() -> Result<()> {
+    let Some(scene) = Scene::with_hooks(Answer::data("1\n")).await? else { return Ok(()) };
+    let folder = tempfile::tempdir()?;
+    let mark = folder.path().join("mark").display().to_string();
+    let second = shell("second", &format!("test -e {mark} && exec sed s/1/2/; touch {mark}; exit 1"));
+    scene.apply_hooks(&json!({ "postRequest": [with_policy(second, "ignore")] }), |_| ()).await?;
+    scene.ready().await?;
+    assert_eq!(scene.transformed().await?, "1\n");
+    scene.request("again").await?;
+    assert_eq!(scene.transformed().await?, "2\n");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_must_not_fail_ends_the_pass_at_its_first_run() -> Result<()> {
     let Some(scene) = Scene::with_hooks(Answer::data("1\n")).await? else { return Ok(()) };
     let folder = tempfile::tempdir()?;

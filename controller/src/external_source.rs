@@ -58,8 +58,6 @@ pub(crate) struct ExternalSources {
 pub(crate) struct Remembered {
     /// The digest of what the last fetch was made from.
     inputs: Option<Digest>,
-    /// The request on the ExternalArtifact that was seen last; the outer `None`: no look was taken yet.
-    flux_request: Option<Option<String>>,
     /// The request that an event has already called ignored.
     ignored_request: Option<String>,
     /// How many tries the hooks of this source have taken since its last good pass.

@@ -1,5 +1,5 @@
 //! Annotations that mean something to us.
 
 /// Asks for a pass right now (a convention of Flux). Any new value does; `status.lastHandledReconcileAt` shows the one
-/// whose pass has ended.
+/// whose pass has ended. On the ExternalArtifact it does the same, and `status.lastHandledArtifactReconcileAt` shows it.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";

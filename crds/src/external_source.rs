@@ -293,6 +293,10 @@ pub struct ExternalSourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 
+    /// As `lastHandledReconcileAt`, for the same annotation on the ExternalArtifact, where Flux's receivers put it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_artifact_reconcile_at: Option<String>,
+
     /// When the next fetch is due, as known at the last write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_fetch_time: Option<Time>,

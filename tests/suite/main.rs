@@ -44,3 +44,4 @@ mod sources;
 mod tls;
 mod tree;
 mod upstream;
+mod watched;

@@ -1,14 +1,10 @@
 //! ExternalSources as tests write and await them.
-use anyhow::{Context, Result, bail};
+use crate::watched;
+use anyhow::{Context, Result};
 use crds::{ExternalSource, conditions};
-use futures::TryStreamExt;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{
-    Api, Client,
-    runtime::{WatchStreamExt, watcher},
-};
-use std::{pin::pin, time::Duration};
-use tokio::time::timeout;
+use kube::{Api, Client};
+use std::time::Duration;
 
 /// Longer than anything takes that works; a test that waits this long has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -50,25 +46,7 @@ pub(crate) async fn until_in(
     name: &str,
     wanted: impl Fn(&ExternalSource) -> bool,
 ) -> Result<ExternalSource> {
-    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-    let mut last = None;
-    let search = async {
-        let mut seen = pin!(watcher(api.clone(), config).default_backoff().applied_objects());
-        while let Some(source) = seen.try_next().await? {
-            if wanted(&source) {
-                return Ok(source);
-            }
-            last = Some(source);
-        }
-        bail!("the watch ended")
-    };
-    match timeout(patience, search).await {
-        Ok(found) => found,
-        Err(_) => bail!(
-            "{name} did not become so in {patience:?}; its status is {:#?}",
-            last.and_then(|s| s.status)
-        ),
-    }
+    watched::until(patience, api, name, wanted).await
 }
 
 /// Watches until Ready is True, and returns the source.

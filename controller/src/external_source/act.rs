@@ -33,7 +33,9 @@ pub(super) async fn act(
     mut work: Work<'_, ExternalSources>,
     decision: Decision,
 ) -> Result<Done, Failure> {
-    work.memory.own.flux_request = Some(decision.flux_request);
+    if let Some(request) = decision.followed {
+        work.status.last_handled_artifact_reconcile_at = Some(request);
+    }
     let outcome = match decision.step {
         Step::Rest { until, inputs } => {
             work.memory.own.inputs = Some(inputs);

@@ -28,8 +28,8 @@ const SPREAD: Duration = Duration::from_secs(300);
 #[derive(Debug)]
 pub(crate) struct Decision {
     pub step: Step,
-    /// `requestedAt` as it was seen on the ExternalArtifact.
-    pub flux_request: Option<String>,
+    /// The request on the ExternalArtifact that this step answers, if there is one.
+    pub followed: Option<String>,
 }
 
 /// What `act` must do.
@@ -70,9 +70,9 @@ pub(super) fn decide(
     memory: &Memory<Remembered>,
     moment: Moment,
 ) -> Decision {
-    let flux_request = seen.flux_request.clone();
     let step = step(source, seen, memory, moment).unwrap_or_else(Step::Fail);
-    Decision { step, flux_request }
+    let is_attempt = matches!(step, Step::Fetch(_) | Step::Fail(_));
+    Decision { step, followed: seen.flux_request.clone().filter(|_| is_attempt) }
 }
 
 fn step(
@@ -82,7 +82,7 @@ fn step(
     moment: Moment,
 ) -> Result<Step, Failure> {
     let status = source.status.clone().unwrap_or_default();
-    let request = request(source, &status);
+    let request = request(source, &status).or_else(|| request_through_flux(seen, &status));
     if source.spec.suspend == Some(true) {
         let known = memory.own.ignored_request.as_deref();
         return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
@@ -94,8 +94,7 @@ fn step(
     let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
         .map_err(|error| failure::from_pipeline(&error))?;
     let inputs = plan.inputs_digest();
-    let asked = request.is_some() || asked_through_flux(seen, memory);
-    let case = Case { source, status: &status, seen, memory, inputs, asked };
+    let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some() };
     Ok(match case.due(moment) {
         Due::Now => Step::Fetch(Box::new(case.order(plan))),
         Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
@@ -121,11 +120,10 @@ fn request<'a>(source: &'a ExternalSource, status: &ExternalSourceStatus) -> Opt
     (status.last_handled_reconcile_at.as_ref() != Some(value)).then_some(value)
 }
 
-/// Flux's receivers can only annotate kinds that they know, so a request on the ExternalArtifact counts as well. What
-/// was there at the first look has been followed, or is too old to matter.
-fn asked_through_flux(seen: &Seen, memory: &Memory<Remembered>) -> bool {
-    seen.flux_request.is_some()
-        && memory.own.flux_request.as_ref().is_some_and(|known| *known != seen.flux_request)
+/// Flux's receivers can only annotate kinds that they know, so a request on the ExternalArtifact counts as well.
+fn request_through_flux<'a>(seen: &'a Seen, status: &ExternalSourceStatus) -> Option<&'a str> {
+    let value = seen.flux_request.as_ref()?;
+    (status.last_handled_artifact_reconcile_at.as_ref() != Some(value)).then_some(value)
 }
 
 /// All that bears on whether a fetch is due.

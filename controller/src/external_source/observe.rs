@@ -17,7 +17,7 @@ pub(crate) struct Seen {
     pub blob: Option<BlobInfo>,
     /// Why the ExternalArtifact of this name must be left alone.
     pub taken: Option<String>,
-    /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it.
+    /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it, if that is the source's.
     pub flux_request: Option<String>,
     /// The commands that hooks may run now.
     pub whitelist: Option<Arc<Whitelist>>,
@@ -28,11 +28,12 @@ pub(crate) struct Seen {
 pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) -> Result<Seen, Failure> {
     sources.flux.known().await?;
     let published = sources.flux.find(source);
+    let taken = published.as_ref().and_then(|found| found.taken_from(source));
     Ok(Seen {
         secrets: secrets(sources, source).await,
         blob: blob(sources, source).await?,
-        taken: published.as_ref().and_then(|found| found.taken_from(source)),
-        flux_request: published.as_ref().and_then(Published::requested_at),
+        flux_request: published.filter(|_| taken.is_none()).as_ref().and_then(Published::requested_at),
+        taken,
         whitelist: sources.whitelist.as_ref().map(Live::now),
         since: sources.since,
     })

@@ -1,18 +1,13 @@
 //! The ExternalArtifact: complete, owned, restored, and never somebody else's.
 use crate::{
     scene::Scene,
-    sources::{PATIENCE, condition, until_failed},
+    sources::{PATIENCE, condition, until, until_failed},
     upstream::Answer,
+    watched,
 };
-use anyhow::{Context, Result, bail};
-use crds::{ExternalArtifact, conditions};
-use futures::TryStreamExt;
-use kube::{
-    Api, ResourceExt,
-    runtime::{WatchStreamExt, watcher},
-};
-use std::pin::pin;
-use tokio::time::timeout;
+use anyhow::{Context, Result};
+use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, conditions};
+use kube::{Api, ResourceExt};
 
 impl Scene {
     fn published(&self) -> Api<ExternalArtifact> {
@@ -21,17 +16,7 @@ impl Scene {
 
     /// Watches the ExternalArtifact until it is as `wanted` says.
     async fn until_published(&self, wanted: impl Fn(&ExternalArtifact) -> bool) -> Result<ExternalArtifact> {
-        let search = async {
-            let stream = watcher(self.published(), watcher::Config::default()).default_backoff();
-            let mut seen = pin!(stream.applied_objects());
-            while let Some(artifact) = seen.try_next().await? {
-                if wanted(&artifact) {
-                    return Ok(artifact);
-                }
-            }
-            bail!("the watch ended")
-        };
-        timeout(PATIENCE, search).await.context("the ExternalArtifact did not become so")?
+        watched::until(PATIENCE, &self.published(), "one", wanted).await
     }
 }
 
@@ -120,6 +105,30 @@ async fn a_failure_leaves_the_last_artifact_published() -> Result<()> {
     scene.request("now").await?;
     scene.failed("NotFound").await?;
     assert_eq!(url(&scene.published().get("one").await?), url(&before));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_on_the_external_artifact_is_one_pass_and_is_remembered() -> Result<()> {
+    let scene = Scene::of(Answer::data("1"), "").await?;
+    scene.ready().await?;
+    scene.until_published(has_artifact).await?;
+    let asked = scene.upstream.asked().len();
+    let request = ["annotate", "externalartifact", "one", "reconcile.fluxcd.io/requestedAt=hook"];
+    scene.namespace.kubectl(&request).await?;
+    let handled = |source: &ExternalSource| {
+        let status = source.status.as_ref();
+        status.and_then(|status| status.last_handled_artifact_reconcile_at.as_deref()) == Some("hook")
+    };
+    until(&scene.sources, "one", handled).await?;
+    assert_eq!(scene.upstream.asked().len(), asked + 1);
+
+    // A second pass shows that neither the first one nor what it wrote was taken for a request.
+    let source = scene.request("after").await?;
+    assert!(handled(&source), "{:?}", source.status);
+    assert_eq!(scene.upstream.asked().len(), asked + 2);
+    let published = scene.published().get("one").await?;
+    assert_eq!(published.annotations().get(REQUESTED_AT).map(String::as_str), Some("hook"));
     Ok(())
 }
 

@@ -29,8 +29,7 @@ impl Scene {
         status.observed_inputs_digest = Some(inputs.to_string());
         scene.memory.next = Next::At(in_seconds(300));
         scene.memory.generation = Some(1);
-        scene.memory.own =
-            Remembered { inputs: Some(inputs), flux_request: Some(None), ..Default::default() };
+        scene.memory.own = Remembered { inputs: Some(inputs), ..Default::default() };
         scene
     }
 
@@ -63,6 +62,10 @@ impl Scene {
 
     fn step(&self) -> Step {
         decide(&self.source, &self.seen, &self.memory, NOW).step
+    }
+
+    fn followed(&self) -> Option<String> {
+        decide(&self.source, &self.seen, &self.memory, NOW).followed
     }
 
     fn order(&self) -> Order {
@@ -169,17 +172,32 @@ fn a_request_is_one_pass_with_conditions() {
 fn a_request_on_the_external_artifact_counts_once() {
     let mut scene = Scene::well();
     scene.seen.flux_request = Some("now".into());
+    assert_eq!(scene.followed().as_deref(), Some("now"));
     scene.order();
-    scene.memory.own.flux_request = Some(Some("now".into()));
+    scene.status().last_handled_artifact_reconcile_at = Some("now".into());
+    assert_eq!(scene.rests_until(), Some(in_seconds(300)));
+    assert_eq!(scene.followed(), None);
+}
+
+#[test]
+fn a_request_on_the_external_artifact_is_followed_after_a_restart_if_it_was_not_before() {
+    let mut scene = Scene::restarted();
+    scene.seen.flux_request = Some("now".into());
+    scene.order();
+    scene.status().last_handled_artifact_reconcile_at = Some("now".into());
     scene.rests_until();
 }
 
 #[test]
-fn what_was_on_the_external_artifact_at_the_first_look_is_no_request() {
+fn a_request_on_the_external_artifact_is_answered_by_a_failure_and_not_by_rest() {
     let mut scene = Scene::well();
-    scene.memory.own.flux_request = None;
-    scene.seen.flux_request = Some("long ago".into());
-    scene.rests_until();
+    scene.seen.flux_request = Some("now".into());
+    scene.http().url = "nonsense".into();
+    scene.failure();
+    assert_eq!(scene.followed().as_deref(), Some("now"));
+    scene.source.spec.suspend = Some(true);
+    assert!(matches!(scene.step(), Step::Suspend { ignored: Some(request) } if request == "now"));
+    assert_eq!(scene.followed(), None);
 }
 
 #[test]
@@ -304,7 +322,7 @@ fn a_second_look_after_a_restart_comes_to_the_same() {
     let Step::Rest { until: Some(turn), inputs } = scene.step() else { panic!("it is well") };
     // What the loop and `act` remember of a rest.
     (scene.memory.next, scene.memory.generation) = (Next::At(turn), Some(1));
-    scene.memory.own = Remembered { inputs: Some(inputs), flux_request: Some(None), ..Default::default() };
+    scene.memory.own = Remembered { inputs: Some(inputs), ..Default::default() };
     assert_eq!(scene.rests_until(), Some(turn));
 }
 

@@ -88,15 +88,19 @@ impl Folder {
         })
     }
 
+    /// Every file with its text, by path from the folder.
     fn files(&self) -> Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
-        for entry in fs::read_dir(&self.dir).context("failed to read the folder")? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                files.insert(
-                    entry.file_name().to_string_lossy().into_owned(),
-                    fs::read_to_string(entry.path())?,
-                );
+        let mut folders = vec![self.dir.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).context("failed to read the folder")? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    let name = path.strip_prefix(&self.dir)?.to_string_lossy().into_owned();
+                    files.insert(name, fs::read_to_string(&path)?);
+                }
             }
         }
         Ok(files)

@@ -16,6 +16,7 @@ mod audit;
 mod contract;
 mod e2e_control_plane;
 mod e2e_demo;
+mod e2e_flux;
 mod e2e_metrics;
 mod events;
 mod fault_attacks;

@@ -4,6 +4,7 @@ use crate::{
     directory::Directory,
     endpoints::{Endpoints, PosternEndpoints},
     example::Example,
+    flux,
     hook_executor::HookExecutor,
     install,
     kubectl::Kubectl,
@@ -202,6 +203,14 @@ impl Cluster {
     /// kubectl fails.
     pub async fn install_flux_crds(&self) -> Result<()> {
         install::flux_crds(&self.kubectl()).await
+    }
+
+    /// Installs and starts Flux's kustomize-controller, if it does not run yet; it ends with the cluster.
+    ///
+    /// # Errors
+    /// It is not there and cannot be built, or does not become ready.
+    pub async fn start_kustomize_controller(&self) -> Result<()> {
+        flux::start_kustomize_controller(self).await
     }
 
     /// Applies the shipped manifests again and restarts Postern, as it is built now, with these flags from now on.

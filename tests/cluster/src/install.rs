@@ -7,7 +7,10 @@ use kube::{
     api::{Patch, PatchParams},
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const NAMESPACE: &str = include_str!("../../../deploy/namespace.yaml");
 const ROLES: &str = include_str!("../../../deploy/roles.yaml");
@@ -28,7 +31,11 @@ pub(crate) async fn prepare(kubectl: &Kubectl, postern: &PosternEndpoints) -> Re
 
 /// Applies the CRDs of Flux's source-controller.
 pub(crate) async fn flux_crds(kubectl: &Kubectl) -> Result<()> {
-    let folder = tokio::task::spawn_blocking(tools::flux_crds).await??;
+    apply_folder(kubectl, &tokio::task::spawn_blocking(tools::flux_crds).await??).await
+}
+
+/// Applies all manifests of a folder.
+pub(crate) async fn apply_folder(kubectl: &Kubectl, folder: &Path) -> Result<()> {
     let folder = folder.display().to_string();
     kubectl.run(&["apply", "--server-side", "--force-conflicts", "--filename", &folder]).await.map(drop)
 }

@@ -26,6 +26,7 @@ pub mod dev;
 pub mod directory;
 pub mod endpoints;
 pub mod example;
+mod flux;
 pub mod guard;
 pub mod hook_executor;
 mod install;

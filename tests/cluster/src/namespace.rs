@@ -12,9 +12,10 @@ use kube::{
 use std::{fmt::Write, path::PathBuf};
 
 /// What a test may have left, as group, version and kind.
-const KINDS: [(&str, &str, &str); 2] = [
+const KINDS: [(&str, &str, &str); 3] = [
     ("source.flux.oddkin.co", "v1alpha1", "ExternalSource"),
     ("source.toolkit.fluxcd.io", "v1", "ExternalArtifact"),
+    ("kustomize.toolkit.fluxcd.io", "v1", "Kustomization"),
 ];
 
 /// A namespace that one test owns.

@@ -18,6 +18,11 @@ const FLUX_CRDS: GoModule =
     GoModule { name: "flux-crds", folder: "flux-crds", path: "github.com/fluxcd/source-controller" };
 const OLDER_KUBECTL: GoModule =
     GoModule { name: "kubectl-older", folder: "kubectl-older", path: "k8s.io/kubernetes" };
+const KUSTOMIZE_CONTROLLER: GoModule = GoModule {
+    name: "kustomize-controller",
+    folder: "kustomize-controller",
+    path: "github.com/fluxcd/kustomize-controller",
+};
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
 
 /// Absolute paths of everything that a control plane is started from.
@@ -60,6 +65,22 @@ impl Programs {
 /// No Go toolchain, a download that failed, a cache folder that cannot be written.
 pub fn flux_crds() -> Result<PathBuf> {
     FLUX_CRDS.folder(&Sources::from_env()?.cache, "config/crd/bases")
+}
+
+/// Flux's kustomize-controller.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn kustomize_controller() -> Result<PathBuf> {
+    Sources::from_env()?.program(&KUSTOMIZE_CONTROLLER, KUSTOMIZE_CONTROLLER.name, KUSTOMIZE_CONTROLLER.path)
+}
+
+/// The folder that holds the CRDs of Flux's kustomize-controller.
+///
+/// # Errors
+/// As for [`flux_crds`].
+pub fn kustomize_crds() -> Result<PathBuf> {
+    KUSTOMIZE_CONTROLLER.folder(&Sources::from_env()?.cache, "config/crd/bases")
 }
 
 /// Kubernetes' own example of an extension API server, of the same version as the control plane.

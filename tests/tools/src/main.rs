@@ -14,6 +14,8 @@ fn main() -> Result<()> {
         println!("{}", tools::sample_apiserver()?.display());
         println!("{}", tools::go_client()?.display());
         println!("{}", tools::older_kubectl()?.display());
+        println!("{}", tools::kustomize_crds()?.display());
+        println!("{}", tools::kustomize_controller()?.display());
     }
     Ok(())
 }

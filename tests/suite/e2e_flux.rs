@@ -44,6 +44,18 @@ async fn a_kustomization_applies_what_a_source_serves_and_every_new_revision() -
 }
 
 #[tokio::test]
+async fn a_request_on_the_external_artifact_brings_what_is_new_into_the_cluster() -> Result<()> {
+    let Some(delivery) = Delivery::begin(Suite::attach().await?).await? else { return skip(ELSEWHERE) };
+    delivery.delivered("1").await?;
+    delivery.scene.upstream.answer(manifests("2"));
+    // As Flux's notification-controller does for a Receiver.
+    let request = ["annotate", "externalartifact", "one", "reconcile.fluxcd.io/requestedAt=hook"];
+    delivery.scene.namespace.kubectl(&request).await?;
+    delivery.delivered("2").await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_source_that_fails_leaves_all_that_was_applied() -> Result<()> {
     let Some(delivery) = Delivery::begin(Suite::attach().await?).await? else { return skip(ELSEWHERE) };
     let before = delivery.delivered("1").await?;

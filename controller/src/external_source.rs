@@ -30,7 +30,8 @@ use crds::{ExternalSource, duration, external_source::FINALIZER};
 use decide::Decision;
 use hooks::whitelist::Live;
 use jiff::Timestamp;
-use kube::{Client, core::ObjectMeta};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Client, Resource, core::ObjectMeta};
 use observe::Seen;
 use std::{sync::Arc, time::Duration};
 use url::Url;
@@ -95,6 +96,11 @@ impl Kind for ExternalSources {
 
     async fn act(&self, work: Work<'_, Self>, decision: Decision) -> Result<Done, Failure> {
         act::act(self, work, decision).await
+    }
+
+    fn related(&self, source: &ExternalSource) -> Option<ObjectReference> {
+        let published = self.flux.find(source).filter(|found| found.taken_from(source).is_none())?;
+        Some(published.0.object_ref(&()))
     }
 
     async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {

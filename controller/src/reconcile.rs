@@ -30,6 +30,7 @@ pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
 
 use crate::moment::Moment;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Resource,
     core::{NamespaceResourceScope, ObjectMeta, object::HasStatus},
@@ -115,6 +116,9 @@ pub(crate) trait Kind: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Done, Failure>> + Send
     where
         Self: Sized;
+
+    /// An object beside this one that its events tell of, if there is one.
+    fn related(&self, object: &Self::Object) -> Option<ObjectReference>;
 
     /// Undoes what lies outside the object, before it goes. Safe to run twice.
     fn clean_up(&self, meta: &ObjectMeta) -> impl Future<Output = Result<(), Failure>> + Send;

@@ -45,12 +45,17 @@ impl Publisher {
         Self { client, reporter }
     }
 
-    pub(super) async fn publish(&self, about: &ObjectReference, notes: Vec<Note>) {
+    /// `related` is an object beside the one that the notes are about.
+    pub(super) async fn publish(
+        &self,
+        (about, related): (&ObjectReference, Option<&ObjectReference>),
+        notes: Vec<Note>,
+    ) {
         // A recorder that lives on would fold an event into an earlier one of the same reason and keep the earlier
         // text: the second revision would be announced with the digest of the first.
         for note in notes {
             let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-            match recorder.publish(&event(note), about).await {
+            match recorder.publish(&event(note, related.cloned()), about).await {
                 // Nobody reads the events of a namespace that goes.
                 Err(error) if is_in_vain(&error) => return,
                 Err(error) => warn!(error = %telemetry::Chain(&error), "could not publish an event"),
@@ -60,13 +65,13 @@ impl Publisher {
     }
 }
 
-fn event(note: Note) -> Event {
+fn event(note: Note, related: Option<ObjectReference>) -> Event {
     Event {
         type_: if note.warning { EventType::Warning } else { EventType::Normal },
         reason: note.reason.into(),
         note: Some(cut(note.message)),
         action: "Reconcile".into(),
-        secondary: None,
+        secondary: related,
     }
 }
 

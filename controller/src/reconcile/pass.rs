@@ -126,7 +126,8 @@ async fn settle<K: Kind>(
         entry.draft = Some(draft).filter(|draft| *draft != before);
     }
     shared.memories.put(key(object.meta()), entry);
-    shared.publisher.publish(&object.object_ref(&()), notes).await;
+    let related = shared.kind.related(&object);
+    shared.publisher.publish((&object.object_ref(&()), related.as_ref()), notes).await;
     wake
 }
 

@@ -1,5 +1,6 @@
 //! The ExternalArtifact: complete, owned, restored, and never somebody else's.
 use crate::{
+    events,
     scene::Scene,
     sources::{PATIENCE, condition, until, until_failed},
     upstream::Answer,
@@ -7,7 +8,8 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, conditions};
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::events::v1::Event;
+use kube::{Api, ResourceExt, api::ListParams};
 
 impl Scene {
     fn published(&self) -> Api<ExternalArtifact> {
@@ -129,6 +131,22 @@ async fn a_request_on_the_external_artifact_is_one_pass_and_is_remembered() -> R
     assert_eq!(scene.upstream.asked().len(), asked + 2);
     let published = scene.published().get("one").await?;
     assert_eq!(published.annotations().get(REQUESTED_AT).map(String::as_str), Some("hook"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_of_a_source_name_its_external_artifact() -> Result<()> {
+    let scene = Scene::of(Answer::data("1"), "").await?;
+    scene.ready().await?;
+    let published = scene.until_published(has_artifact).await?;
+    events::until(&scene.suite, scene.namespace.name(), "NewArtifact").await?;
+    let all: Api<Event> = Api::namespaced(scene.suite.client().clone(), scene.namespace.name());
+    let event = all.list(&ListParams::default().fields("reason=NewArtifact")).await?.items.pop();
+    let event = event.context("the event")?;
+    let (about, related) = (event.regarding.context("regarding")?, event.related.context("related")?);
+    assert_eq!((about.kind.as_deref(), about.name.as_deref()), (Some("ExternalSource"), Some("one")));
+    assert_eq!(related.kind.as_deref(), Some("ExternalArtifact"));
+    assert_eq!((related.name, related.uid), (Some("one".to_owned()), published.uid()));
     Ok(())
 }
 

@@ -56,6 +56,7 @@ soak: programs ## Put two hundred sources through every misfortune, into docs/so
 lint: ## Check the format, clippy with warnings denied, and what we depend on
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets -- --deny warnings
+	cargo clippy --quiet --workspace --test suite -- --deny warnings
 	@test -x $(DENY)/bin/cargo-deny || cargo install --quiet --locked cargo-deny --version 0.20.2 --root $(DENY)
 	cargo fetch --quiet --locked
 	PATH="$(DENY)/bin:$$PATH" cargo deny --offline check bans licenses sources

@@ -3,6 +3,7 @@
 //! `make test` starts the control plane and runs this binary as its child; the classes are in the names: `admit_`
 //! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
 //! survive, `soak` all of it for long. A file a class and kind.
+#![expect(clippy::print_stderr, reason = "what a test measures stands beside its result")]
 mod admit_external_source;
 mod aggregated;
 mod api_examples;

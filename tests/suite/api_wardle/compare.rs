@@ -48,7 +48,7 @@ fn walk(request: &str, at: &str, theirs: Option<&Value>, ours: Option<&Value>, f
         (Some(Value::Array(a)), Some(Value::Array(b))) if a.len() == b.len() => {
             let pairs = a.iter().zip(b).enumerate();
             pairs.for_each(|(index, (a, b))| {
-                walk(request, &below(&index.to_string()), Some(a), Some(b), found)
+                walk(request, &below(&index.to_string()), Some(a), Some(b), found);
             });
         }
         (theirs, ours) if theirs == ours => {}

@@ -12,6 +12,8 @@ test soak tools: export TOOLS = all
 CASES ?= 100000
 FUZZ_SECONDS ?= 60
 FUZZ = libs/extension-apiserver/fuzz
+# What is measured is built as it is published. One selection, so that dependencies are compiled once.
+RELEASED = --package postern --package bench --package wardle
 FUZZ_TARGETS = $(notdir $(wildcard $(FUZZ)/corpus/*))
 # Lint needs one program that Rust does not bring along.
 DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
@@ -50,7 +52,9 @@ fuzz-%:
 	@mkdir -p $(FUZZ)/target/found/$*
 	@cd $(FUZZ) && cargo +nightly fuzz run --fuzz-dir . $* target/found/$* corpus/$* -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
+soak: export WARDLE_BIN = $(dir $(TARGET))release/wardle
 soak: programs ## Put two hundred sources through every misfortune, into docs/soak.md (SOAK_MINUTES=10)
+	cargo build --release $(RELEASED) --bin wardle
 	@$(TARGET)/cluster test -- soak:: --ignored
 
 lint: ## Check the format, clippy with warnings denied, and what we depend on
@@ -66,7 +70,7 @@ generate: ## Write the files that follow from the code: the CRDs
 
 bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine)
 	cargo fetch --quiet --locked
-	cargo build --release --package postern --package bench --package wardle
+	cargo build --release $(RELEASED)
 	cargo build --profile dist --package postern
 	@mkdir -p docs
 	$(dir $(TARGET))release/bench run --dist $(dir $(TARGET))dist/postern --out docs/benchmarks.md

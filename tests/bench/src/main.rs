@@ -6,7 +6,6 @@
 //! the server for who wants to repeat a line by hand.
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 mod audit;
-mod cores;
 mod data;
 mod fleet;
 mod outcome;
@@ -26,7 +25,7 @@ mod wardle;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use cores::Cores;
+use cluster::cores::Cores;
 use source::Source;
 use std::{
     fs,

@@ -7,7 +7,6 @@ mod start;
 mod watches;
 
 use crate::{
-    cores::Cores,
     report::{self, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
@@ -15,6 +14,7 @@ use crate::{
 use anyhow::{Context, Result};
 use cluster::{
     Cluster, Wardle,
+    cores::{self, Cores},
     wardle::Maker::{Kubernetes, Postern},
 };
 use http::Method;
@@ -119,7 +119,7 @@ impl Pair<'_> {
     async fn restart(&self) -> Result<()> {
         self.each(async |server| {
             server.stop().await?;
-            crate::cores::on(self.cores.server, server.launch())?;
+            cores::on(self.cores.server, server.launch())?;
             self.believes(server).await
         })
         .await?;

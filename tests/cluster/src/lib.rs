@@ -21,6 +21,7 @@
 pub mod authority;
 pub mod cluster;
 mod control_plane;
+pub mod cores;
 pub mod demo;
 pub mod dev;
 pub mod directory;

@@ -1,5 +1,5 @@
-//! Those who attack, each in a loop, all on a thread of their own: it is the server that should be busy with them, and not who
-//! measures it.
+//! Those who attack, each in a loop, all on a thread of their own that gives way to every other: it is the server that should be
+//! busy with them, and not who measures it.
 use super::{Besieged, frames};
 use crate::{
     sockets::{Held, Slow},
@@ -7,16 +7,21 @@ use crate::{
 };
 use anyhow::Result;
 use bytes::Bytes;
+use nix::unistd::gettid;
 use reqwest::Client;
 use std::{
     future::Future,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
-use tokio::{runtime::Runtime, time};
+use tokio::{
+    runtime::{self, Runtime},
+    time,
+};
 
 /// Who was thrown out comes back after this.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -164,5 +169,14 @@ impl Attackers {
 }
 
 fn runtime() -> Result<Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?)
+    let mut builder = runtime::Builder::new_multi_thread();
+    Ok(builder.worker_threads(1).on_thread_start(give_way).enable_all().build()?)
+}
+
+/// Leaves the processor of the calling thread to everybody else who wants it: what an attacker computes is no burden of the
+/// server's.
+fn give_way() {
+    let thread = gettid().to_string();
+    let set = Command::new("chrt").args(["--idle", "--pid", "0", &thread]).status();
+    assert!(set.is_ok_and(|status| status.success()), "chrt, which is in util-linux, cannot set a priority");
 }

@@ -7,7 +7,7 @@ use crate::{
     sources::PATIENCE,
 };
 use anyhow::{Context, Result, ensure};
-use cluster::{Cluster, Wardle, usage, wardle::Maker};
+use cluster::{Cluster, Wardle, cores, usage, wardle::Maker};
 use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use serde_json::json;
 use std::{
@@ -48,11 +48,27 @@ pub(crate) struct Endured {
 }
 
 impl Besieged {
+    /// A server for which the kernel finds a place, among everything else.
     pub(crate) async fn begin(cluster: &Cluster) -> Result<Self> {
+        let server = Self::server(cluster).await?;
+        server.start().await?;
+        Self::of(server, cluster).await
+    }
+
+    /// A server alone on this processor.
+    pub(crate) async fn begin_on(core: usize, cluster: &Cluster) -> Result<Self> {
+        let server = Self::server(cluster).await?;
+        cores::on(core, server.launch())?;
+        Self::of(server, cluster).await
+    }
+
+    async fn server(cluster: &Cluster) -> Result<Wardle> {
         process::raise_file_limit()?;
         cluster.kubectl().apply(RIGHTS).await?;
-        let server = cluster.wardle(Maker::Postern, "wardle-besieged").await?;
-        server.start().await?;
+        cluster.wardle(Maker::Postern, "wardle-besieged").await
+    }
+
+    async fn of(server: Wardle, cluster: &Cluster) -> Result<Self> {
         let pid = server.pid().context("it was started")?;
         let pki = |file: &str| cluster.directory().pki(file);
         let authority = Authority::load(&pki("kubernetes-ca.crt"), &pki("kubernetes-ca.key"))?;

@@ -8,7 +8,11 @@ use crate::{
     process::ATTACK_GROWTH,
 };
 use anyhow::{Result, ensure};
-use cluster::suite::{Suite, skip};
+use cluster::{
+    Cluster,
+    cores::Cores,
+    suite::{Suite, skip},
+};
 use std::time::Duration;
 
 const CALM: Duration = Duration::from_secs(15);
@@ -21,9 +25,20 @@ const SLOWER: f64 = 2.0;
 async fn no_attack_makes_the_others_wait_for_long() -> Result<()> {
     let suite = Suite::attach_alone().await?;
     let Some(cluster) = suite.own() else { return skip("it starts a server beside a cluster of our own") };
+    let cores = Cores::two()?;
+    cores.clear(cluster.directory())?;
+    let measured = measure(cluster, cores.server).await;
+    cores.share(cluster.directory())?;
+    let broken = measured?;
+    ensure!(broken.is_empty(), "{broken:#?}");
+    Ok(())
+}
+
+/// Adds a row for each attack: what missed its aim.
+async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
     let mut broken = Vec::new();
     for attack in ATTACKS {
-        let endured = Besieged::begin(cluster).await?.endure(attack, CALM, ATTACK).await?;
+        let endured = Besieged::begin_on(core, cluster).await?.endure(attack, CALM, ATTACK).await?;
         let slower = endured.under.as_secs_f64() / endured.before.as_secs_f64();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
         let row = format!(
@@ -45,6 +60,5 @@ async fn no_attack_makes_the_others_wait_for_long() -> Result<()> {
             broken.push(format!("{}: {:.0} MiB more", attack.name, mebibytes(endured.memory.grown())));
         }
     }
-    ensure!(broken.is_empty(), "{broken:#?}");
-    Ok(())
+    Ok(broken)
 }

@@ -5,14 +5,13 @@ use super::{
     section,
 };
 use crate::{
-    cores,
     outcome::float,
     report::{Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
 };
 use anyhow::{Context, Result};
-use cluster::{Wardle, usage};
+use cluster::{Wardle, cores, usage};
 use futures::future::try_join_all;
 use http::Method;
 use std::time::{Duration, Instant};

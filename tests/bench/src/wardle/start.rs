@@ -1,14 +1,13 @@
 //! How soon each server is ready, and what it holds then.
 use super::{Both, Pair, section};
 use crate::{
-    cores,
     outcome::float,
     report::{Goal, Section},
     samples::Unit,
     setting::Setting,
 };
 use anyhow::{Context, Result, bail};
-use cluster::{Wardle, usage};
+use cluster::{Wardle, cores, usage};
 use http::Method;
 use std::time::{Duration, Instant};
 

@@ -5,7 +5,6 @@ use super::{
     section,
 };
 use crate::{
-    cores,
     outcome::float,
     report::{Goal, Section},
     samples::{Samples, Unit},
@@ -13,7 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use cluster::{Wardle, usage};
+use cluster::{Wardle, cores, usage};
 use futures::future::try_join_all;
 use http::Method;
 use http_body_util::BodyExt;

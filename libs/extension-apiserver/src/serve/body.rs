@@ -126,7 +126,8 @@ impl Blocks {
             return self.blocks.pop().unwrap_or_default().freeze();
         }
         let mut whole = BytesMut::with_capacity(self.bytes);
-        self.blocks.iter().for_each(|block| whole.extend_from_slice(block));
+        // Each goes as soon as it is copied, so that a body is hardly ever there twice.
+        self.blocks.into_iter().for_each(|block| whole.extend_from_slice(&block));
         whole.freeze()
     }
 }

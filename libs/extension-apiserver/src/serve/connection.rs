@@ -3,6 +3,7 @@ use super::{
     Handler, Limits, Peer, Tls,
     activity::Activity,
     answer::{Wishes, answer},
+    paced::Paced,
 };
 use hyper::service::service_fn;
 use hyper_util::{
@@ -80,6 +81,7 @@ impl<H: Handler> Connections<H> {
             request.extensions_mut().insert(peer.clone());
             answer(Arc::clone(&self.handler), request, activity.begin(), Arc::clone(&wishes))
         });
+        let stream = Paced::new(stream, &self.limits);
         let mut connection = pin!(self.http.serve_connection_with_upgrades(TokioIo::new(stream), service));
         let mut closing = false;
         loop {

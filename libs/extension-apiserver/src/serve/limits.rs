@@ -26,6 +26,11 @@ pub struct Limits {
     pub stream_window: u32,
     /// Bytes that a client may send ahead on one HTTP/2 connection: what its unread bodies can cost.
     pub connection_window: u32,
+    /// Bytes of HTTP/2 frames that are neither a request nor its body (pings, settings, resets, windows, headers beyond 64 KiB)
+    /// which one connection may send at once. What comes faster than this and `overhead_per_second` allow is read slowly.
+    pub overhead_at_once: usize,
+    /// Bytes of such frames a second, over a longer time. A sixteenth of what is answered comes on top.
+    pub overhead_per_second: usize,
     /// How long a connection may be silent before it is asked for a sign of life.
     pub keep_alive_interval: Duration,
     /// How long the answer to that may take.
@@ -47,6 +52,8 @@ impl Default for Limits {
             max_streams: 1_000,
             stream_window: 256 << 10,
             connection_window: 16 << 20,
+            overhead_at_once: 64 << 10,
+            overhead_per_second: 16 << 10,
             keep_alive_interval: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(20),
             drain_timeout: Duration::from_secs(10),

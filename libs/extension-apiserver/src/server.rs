@@ -202,11 +202,12 @@ impl Inner {
         };
         record.admitted(admission, is_read(&request));
         arrival.span = trace::span(&parts.headers, &user, &arrival.audit_id);
-        let call = self.call(user, parts, arrival, request, deadline);
+        let call = self.call(user.clone(), parts, arrival, request, deadline);
         let body = std::mem::replace(&mut arrival.body, empty());
         let incoming =
             Incoming { body, upgrade: arrival.upgrade.take(), namespaces: self.namespaces.clone() };
-        self.run(call, incoming, record).instrument(arrival.span.clone()).await
+        let run = self.run(call, incoming, record).instrument(arrival.span.clone());
+        self.fairness.in_turn(&user, run).await
     }
 
     fn call(

@@ -9,12 +9,14 @@
 //! cost estimates and no watch on the cluster, and keeps the one promise that matters for a server of a few resources.
 //! Requests that stay open (watches) are exempt, and `system:masters` never waits.
 mod lane;
+mod rounds;
 
 use super::health::plain;
 use crate::{access::UserInfo, request::RequestInfo, serve::Body};
 use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 use lane::{Lane, Seat};
-use std::{sync::Arc, time::Duration};
+use rounds::Rounds;
+use std::{future::Future, sync::Arc, time::Duration};
 
 /// Members are served whatever else is going on: administrators, and kube-apiserver's own probes.
 pub(super) const MASTERS: &str = "system:masters";
@@ -42,6 +44,7 @@ pub(super) struct Fairness {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     max_wait: Duration,
+    rounds: Rounds,
 }
 
 /// Every seat is taken and stays so.
@@ -56,7 +59,8 @@ pub(super) struct Admission {
 
 impl Fairness {
     pub(super) fn new(limits: MaxInFlight) -> Self {
-        Self { reads: Lane::new(limits.reads), writes: Lane::new(limits.writes), max_wait: limits.max_wait }
+        let MaxInFlight { reads, writes, max_wait } = limits;
+        Self { reads: Lane::new(reads), writes: Lane::new(writes), max_wait, rounds: Rounds::default() }
     }
 
     /// Returns when it is the request's turn.
@@ -69,6 +73,11 @@ impl Fairness {
             return Ok(Admission { _seat: lane.free_seat(&user.name) });
         }
         lane.seat(&user.name, self.max_wait).await.map(|seat| Admission { _seat: Some(seat) })
+    }
+
+    /// Lets an admitted request compute whenever it is its user's turn.
+    pub(super) async fn in_turn<T>(&self, user: &UserInfo, work: impl Future<Output = T>) -> T {
+        self.rounds.run(&user.name, work).await
     }
 }
 

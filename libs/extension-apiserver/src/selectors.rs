@@ -4,7 +4,10 @@ mod label;
 mod labels;
 
 use crate::status::Status;
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What one requirement asks of a label's or field's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +33,14 @@ pub struct Requirement {
     pub key: String,
     /// What is asked.
     pub operator: Operator,
-    /// The values to compare with; none for the two existence operators.
+    /// The values to compare with, sorted; none for the two existence operators.
     pub values: Vec<String>,
 }
 
 impl Requirement {
     fn accepts(&self, value: Option<&str>) -> bool {
-        let listed = |value: &str| self.values.iter().any(|candidate| candidate == value);
+        let listed =
+            |value: &str| self.values.binary_search_by(|candidate| candidate.as_str().cmp(value)).is_ok();
         match (self.operator, value) {
             (Operator::In, Some(value)) => listed(value),
             (Operator::NotIn, Some(value)) => !listed(value),
@@ -57,7 +61,12 @@ impl Requirement {
 
 /// A parsed label selector; the default selects everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LabelSelector(Vec<Requirement>);
+pub struct LabelSelector {
+    /// Sorted by key.
+    requirements: Vec<Requirement>,
+    /// The keys that must be there.
+    needed: BTreeSet<String>,
+}
 
 impl LabelSelector {
     /// Reads `a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1`.
@@ -65,22 +74,33 @@ impl LabelSelector {
     /// # Errors
     /// 400 with what was found and what was expected.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        labels::parse(text).map(Self).map_err(Status::bad_request)
+        let requirements = labels::parse(text).map_err(Status::bad_request)?;
+        let needs = |term: &&Requirement| !term.accepts(None);
+        let needed = requirements.iter().filter(needs).map(|term| term.key.clone()).collect();
+        Ok(Self { requirements, needed })
     }
 
-    /// Whether these labels fulfil every requirement.
+    /// Whether these labels fulfil every requirement. However many there are, only those are looked at that are about one of
+    /// the labels.
     pub fn matches(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
-        self.0.iter().all(|r| r.accepts(labels.and_then(|l| l.get(&r.key)).map(String::as_str)))
+        let Some(labels) = labels else { return self.needed.is_empty() };
+        self.needed.iter().all(|key| labels.contains_key(key))
+            && labels.iter().all(|(key, value)| self.about(key).all(|term| term.accepts(Some(value))))
+    }
+
+    fn about<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Requirement> {
+        let first = self.requirements.partition_point(|term| term.key.as_str() < key);
+        self.requirements[first..].iter().take_while(move |term| term.key == key)
     }
 
     /// Its terms, all of which must hold.
     pub fn requirements(&self) -> &[Requirement] {
-        &self.0
+        &self.requirements
     }
 
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.requirements.is_empty()
     }
 }
 

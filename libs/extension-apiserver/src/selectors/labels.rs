@@ -2,15 +2,15 @@
 use super::{Operator, Requirement, label};
 use std::collections::BTreeSet;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Token {
-    Word(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    Word(&'a str),
     Symbol(&'static str),
     End,
 }
 
-impl Token {
-    fn text(&self) -> &str {
+impl<'a> Token<'a> {
+    fn text(&self) -> &'a str {
         match self {
             Self::Word(word) => word,
             Self::Symbol(symbol) => symbol,
@@ -29,7 +29,7 @@ const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", ",", "(", ")", ">", "<"];
 pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     let mut tokens = Tokens { tokens: tokens(text), next: 0 };
     let mut requirements = Vec::new();
-    if *tokens.peek() == Token::End {
+    if tokens.peek() == Token::End {
         return Ok(requirements);
     }
     if !tokens.peek().starts_requirement() {
@@ -38,7 +38,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     loop {
         let requirement = requirement(&mut tokens);
         requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
-        if *tokens.peek() == Token::End {
+        if tokens.peek() == Token::End {
             requirements.sort_by(|a: &Requirement, b| a.key.cmp(&b.key));
             return Ok(requirements);
         }
@@ -50,18 +50,18 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
 }
 
 /// The tokens of a selector; behind the last one the end is seen for ever.
-struct Tokens {
-    tokens: Vec<Token>,
+struct Tokens<'a> {
+    tokens: Vec<Token<'a>>,
     next: usize,
 }
 
-impl Tokens {
-    fn peek(&self) -> &Token {
-        self.tokens.get(self.next).unwrap_or(&Token::End)
+impl<'a> Tokens<'a> {
+    fn peek(&self) -> Token<'a> {
+        self.tokens.get(self.next).copied().unwrap_or(Token::End)
     }
 
     fn sees(&self, symbol: &'static str) -> bool {
-        *self.peek() == Token::Symbol(symbol)
+        self.peek() == Token::Symbol(symbol)
     }
 
     fn take(&mut self, symbol: &'static str) -> bool {
@@ -74,8 +74,8 @@ impl Tokens {
         if self.take(symbol) { Ok(()) } else { Err(self.unexpected(expected)) }
     }
 
-    fn word(&mut self, expected: &str) -> Result<String, String> {
-        let Token::Word(word) = self.peek().clone() else { return Err(self.unexpected(expected)) };
+    fn word(&mut self, expected: &str) -> Result<&'a str, String> {
+        let Token::Word(word) = self.peek() else { return Err(self.unexpected(expected)) };
         self.next += 1;
         Ok(word)
     }
@@ -85,7 +85,7 @@ impl Tokens {
     }
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+fn tokens(text: &str) -> Vec<Token<'_>> {
     let is_space = |letter: char| matches!(letter, ' ' | '\t' | '\r' | '\n');
     let mut tokens = Vec::new();
     let mut rest = text.trim_start_matches(is_space);
@@ -99,7 +99,7 @@ fn tokens(text: &str) -> Vec<Token> {
             None => {
                 let ends = |letter: char| is_space(letter) || "=!,()><".contains(letter);
                 let end = rest.find(ends).unwrap_or(rest.len());
-                tokens.push(Token::Word(rest[..end].to_owned()));
+                tokens.push(Token::Word(&rest[..end]));
                 end
             }
         };
@@ -108,9 +108,9 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-fn requirement(tokens: &mut Tokens) -> Result<Requirement, String> {
+fn requirement(tokens: &mut Tokens<'_>) -> Result<Requirement, String> {
     let is_absent = tokens.take("!");
-    let key = tokens.word("identifier")?;
+    let key = tokens.word("identifier")?.to_owned();
     let wrong = label::key_errors(&key);
     if !wrong.is_empty() {
         return Err(format!("<nil>: Invalid value: {key:?}: {}", wrong.join("; ")));
@@ -118,7 +118,7 @@ fn requirement(tokens: &mut Tokens) -> Result<Requirement, String> {
     if is_absent {
         return Ok(Requirement { key, operator: Operator::DoesNotExist, values: Vec::new() });
     }
-    if *tokens.peek() == Token::End || tokens.sees(",") {
+    if tokens.peek() == Token::End || tokens.sees(",") {
         return Ok(Requirement { key, operator: Operator::Exists, values: Vec::new() });
     }
     let operator = operator(tokens)?;
@@ -126,7 +126,7 @@ fn requirement(tokens: &mut Tokens) -> Result<Requirement, String> {
         (operator, Values::Set) => (operator, set(tokens)?),
         (operator, Values::One) => (operator, BTreeSet::from([one(tokens)?])),
     };
-    let (operator, values) = (values.0, values.1.into_iter().collect::<Vec<_>>());
+    let (operator, values) = (values.0, values.1.into_iter().map(str::to_owned).collect::<Vec<_>>());
     let wrong = value_errors(&key, operator, &values);
     match wrong.as_slice() {
         [] => Ok(Requirement { key, operator, values }),
@@ -141,7 +141,7 @@ enum Values {
     Set,
 }
 
-fn operator(tokens: &mut Tokens) -> Result<(Operator, Values), String> {
+fn operator(tokens: &mut Tokens<'_>) -> Result<(Operator, Values), String> {
     let operator = match tokens.peek().text() {
         "in" => (Operator::In, Values::Set),
         "notin" => (Operator::NotIn, Values::Set),
@@ -156,26 +156,26 @@ fn operator(tokens: &mut Tokens) -> Result<(Operator, Values), String> {
 }
 
 /// The value behind a sign; none is the empty one.
-fn one(tokens: &mut Tokens) -> Result<String, String> {
-    if *tokens.peek() == Token::End || tokens.sees(",") {
-        return Ok(String::new());
+fn one<'a>(tokens: &mut Tokens<'a>) -> Result<&'a str, String> {
+    if tokens.peek() == Token::End || tokens.sees(",") {
+        return Ok("");
     }
     tokens.word("identifier")
 }
 
 /// `(a,b)`; a missing word beside a comma is the empty value.
-fn set(tokens: &mut Tokens) -> Result<BTreeSet<String>, String> {
+fn set<'a>(tokens: &mut Tokens<'a>) -> Result<BTreeSet<&'a str>, String> {
     if !tokens.take("(") {
         return Err(format!("found '{}' expected: '('", tokens.peek().text()));
     }
     let mut values = BTreeSet::new();
     if tokens.take(")") {
-        values.insert(String::new());
+        values.insert("");
         return Ok(values);
     }
     let mut expected = "',', ')' or identifier";
     loop {
-        if let Token::Word(word) = tokens.peek().clone() {
+        if let Token::Word(word) = tokens.peek() {
             tokens.next += 1;
             values.insert(word);
             if !tokens.sees(",") {
@@ -185,13 +185,13 @@ fn set(tokens: &mut Tokens) -> Result<BTreeSet<String>, String> {
         } else if !tokens.sees(",") {
             return Err(tokens.unexpected(expected));
         } else if values.is_empty() {
-            values.insert(String::new());
+            values.insert("");
         }
         expected = "',', or identifier";
         tokens.take(",");
         let is_end = tokens.sees(")");
         if is_end || tokens.sees(",") {
-            values.insert(String::new());
+            values.insert("");
         }
         if is_end {
             tokens.take(")");

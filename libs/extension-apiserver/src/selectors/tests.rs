@@ -88,6 +88,16 @@ fn equality_becomes_in_for_the_authorizer() {
 }
 
 #[test]
+fn of_a_huge_selector_only_the_terms_about_an_objects_labels_count() {
+    let many: String = (0..5_000).map(|number| format!("k{number}!=a,")).collect();
+    let selector = LabelSelector::parse(&format!("{many}needed")).expect("it is one");
+    assert!(!selector.matches(None));
+    assert!(!selector.matches(Some(&labels(&[("k1", "b")]))));
+    assert!(selector.matches(Some(&labels(&[("k1", "b"), ("needed", "")]))));
+    assert!(!selector.matches(Some(&labels(&[("k4999", "a"), ("needed", "")]))));
+}
+
+#[test]
 fn field_selectors_compare_and_escape() {
     let selector = FieldSelector::parse(r"metadata.name=a\,b,source!=c").unwrap();
     assert_eq!(selector.exact("metadata.name"), Some("a,b"));

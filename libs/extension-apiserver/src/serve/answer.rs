@@ -34,7 +34,9 @@ pub(super) async fn answer<H: Handler>(
     running: Running,
     wishes: Arc<Wishes>,
 ) -> Result<Response<Watched>, Infallible> {
-    let handled = AssertUnwindSafe(async { handler.handle(request).await }).catch_unwind().await;
+    // In a place of its own: a watch that stays open for hours keeps nothing of what only its request needed.
+    let handling = Box::pin(async { handler.handle(request).await });
+    let handled = AssertUnwindSafe(handling).catch_unwind().await;
     let mut response = handled.unwrap_or_else(|panic| {
         error!(panic = text(&*panic), "a request handler panicked");
         internal_error()

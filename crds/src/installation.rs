@@ -1,7 +1,7 @@
 //! What an installation allows beyond what makes a spec right anywhere. Pure: whoever asks brings what the flags say.
 use crate::{
     external_source::Hook,
-    rules::{Invalid, Rules, Valid, Violations, check},
+    rules::{FieldError, Invalid, Rules, Valid, Violations, check},
 };
 
 /// Which commands hooks may run.
@@ -23,6 +23,18 @@ pub trait Allowed: Rules {
     fn not_allowed(&self, installation: &Installation<'_>, found: &mut Violations);
 }
 
+/// Whether this installation allows what is right anywhere.
+///
+/// # Errors
+/// Everything at once that it does not allow.
+pub fn allowed<'a, T: Allowed>(
+    spec: Valid<'a, T>,
+    installation: &Installation<'_>,
+) -> Result<Valid<'a, T>, Invalid> {
+    let not_allowed = refusals(&*spec, installation);
+    if not_allowed.is_empty() { Ok(spec) } else { Err(Invalid::of(not_allowed)) }
+}
+
 /// As [`check`], and whether this installation allows it.
 ///
 /// # Errors
@@ -31,12 +43,14 @@ pub fn check_here<'a, T: Allowed>(
     spec: &'a T,
     installation: &Installation<'_>,
 ) -> Result<Valid<'a, T>, Invalid> {
+    match check(spec) {
+        Ok(valid) => allowed(valid, installation),
+        Err(invalid) => Err(Invalid::of([invalid.errors(), &refusals(spec, installation)].concat())),
+    }
+}
+
+fn refusals<T: Allowed>(spec: &T, installation: &Installation<'_>) -> Vec<FieldError> {
     let mut found = Violations::default();
     spec.not_allowed(installation, &mut found);
-    let not_allowed = found.into_vec();
-    match check(spec) {
-        Ok(valid) if not_allowed.is_empty() => Ok(valid),
-        Ok(_) => Err(Invalid::of(not_allowed)),
-        Err(invalid) => Err(Invalid::of([invalid.errors(), &not_allowed].concat())),
-    }
+    found.into_vec()
 }

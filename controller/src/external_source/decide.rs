@@ -14,7 +14,7 @@ use crds::{
     annotations::REQUESTED_AT,
     conditions::{self, READY, RECONCILING},
     duration,
-    installation::{Commands, Installation, check_here},
+    installation::{Commands, Installation, allowed},
     reasons,
     rules::{Valid, check},
 };
@@ -106,9 +106,10 @@ fn step(
 /// A spec that breaks a rule waits until it changes. One that only this installation does not allow is looked at again:
 /// the operator may change the whitelist.
 fn checked<'a>(source: &'a ExternalSource, seen: &Seen) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
-    check(&source.spec).map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
+    let spec = check(&source.spec)
+        .map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
     let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-    check_here(&source.spec, &Installation { commands }).map_err(|refused| Failure {
+    allowed(spec, &Installation { commands }).map_err(|refused| Failure {
         retry: Retry::AtInterval,
         ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
     })

@@ -91,8 +91,8 @@ impl Reload {
     /// # Errors
     /// It gives no whitelist: what begins without one has nothing to stay with.
     pub async fn start(path: &Path, registry: &mut Registry) -> Result<(Live, Self), Unusable> {
-        let (text, whitelist) = load(path).await?;
-        warn_of(&whitelist);
+        let text = read(path).await?;
+        let whitelist = parse(path, &text)?;
         let metrics = Metrics::default();
         metrics.register(registry);
         metrics.loaded();
@@ -120,15 +120,15 @@ impl Reload {
     }
 
     async fn again(&mut self) -> Result<(), Unusable> {
-        let (text, whitelist) = load(&self.path).await?;
-        self.metrics.current.set(1);
+        let text = read(&self.path).await?;
         if text != self.text {
-            warn_of(&whitelist);
+            let whitelist = parse(&self.path, &text)?;
             info!(path = %self.path.display(), "whitelist replaced");
             self.live.0.store(Arc::new(whitelist));
             self.text = text;
             self.metrics.loaded();
         }
+        self.metrics.current.set(1);
         Ok(())
     }
 }
@@ -155,19 +155,18 @@ impl Metrics {
     }
 }
 
-async fn load(path: &Path) -> Result<(String, Whitelist), Unusable> {
+async fn read(path: &Path) -> Result<String, Unusable> {
     let text = fs::read_to_string(path).await;
-    let text = text.map_err(|source| Unusable::Unreadable { path: path.to_owned(), source })?;
-    match Whitelist::parse(&text) {
-        Ok(whitelist) => Ok((text, whitelist)),
-        Err(source) => Err(Unusable::Invalid { path: path.to_owned(), source }),
-    }
+    text.map_err(|source| Unusable::Unreadable { path: path.to_owned(), source })
 }
 
-fn warn_of(whitelist: &Whitelist) {
+fn parse(path: &Path, text: &str) -> Result<Whitelist, Unusable> {
+    let invalid = |source| Unusable::Invalid { path: path.to_owned(), source };
+    let whitelist = Whitelist::parse(text).map_err(invalid)?;
     for warning in whitelist.warnings() {
         warn!(warning, "unwise rule on the hook whitelist");
     }
+    Ok(whitelist)
 }
 
 #[cfg(test)]

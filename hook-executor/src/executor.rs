@@ -1,10 +1,5 @@
 //! What is asked, by whom, and whether it may be.
-use crate::{
-    metrics::{Metrics, Running},
-    orphans, plain,
-    run::Limits,
-    stream,
-};
+use crate::{metrics::Metrics, orphans, plain, run::Limits, stream};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use hooks::{
@@ -17,6 +12,7 @@ use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
+use telemetry::metrics::Running;
 use tokio::{
     fs,
     sync::{OwnedSemaphorePermit, Semaphore},

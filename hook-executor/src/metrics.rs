@@ -6,6 +6,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::time::Duration;
+use telemetry::metrics::Running;
 
 /// Handles; clones count together.
 #[derive(Clone, Debug)]
@@ -19,10 +20,6 @@ pub(crate) struct Metrics {
 struct Labels {
     outcome: &'static str,
 }
-
-/// A command that runs.
-#[derive(Debug)]
-pub(crate) struct Running(Gauge);
 
 impl Metrics {
     pub(crate) fn register(registry: &mut Registry) -> Self {
@@ -45,9 +42,9 @@ impl Metrics {
         metrics
     }
 
+    /// A command runs, until the answer is dropped.
     pub(crate) fn begin(&self) -> Running {
-        self.running.inc();
-        Running(self.running.clone())
+        Running::new(self.running.clone())
     }
 
     pub(crate) fn ended(&self, ended: Ended, took: Duration) {
@@ -57,11 +54,5 @@ impl Metrics {
 
     pub(crate) fn denied(&self) {
         self.runs.get_or_create(&Labels { outcome: "Denied" }).inc();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

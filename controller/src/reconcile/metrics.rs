@@ -5,6 +5,7 @@ use prometheus_client::{
     registry::Registry,
 };
 use std::time::Duration;
+use telemetry::metrics::Running;
 
 /// Handles of the loop's metrics; clones count together.
 #[derive(Clone, Debug)]
@@ -82,22 +83,5 @@ impl Metrics {
 
     pub(super) fn wrote(&self, kind: &'static str) {
         self.writes.get_or_create(&OfKind { kind }).inc();
-    }
-}
-
-/// Something that goes on; it counts until it is dropped, however it ends.
-#[derive(Debug)]
-pub(crate) struct Running(Gauge);
-
-impl Running {
-    fn new(gauge: Gauge) -> Self {
-        gauge.inc();
-        Self(gauge)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -4,7 +4,7 @@
 //! user can grow the number of series.
 mod process;
 
-use prometheus_client::metrics::info::Info;
+use prometheus_client::metrics::{gauge::Gauge, info::Info};
 
 pub use prometheus_client::registry::Registry;
 
@@ -19,4 +19,22 @@ pub fn registry(version: &'static str) -> Registry {
 /// Where Postern's own metrics go: a name that is registered here gets `postern_` in front.
 pub fn postern(registry: &mut Registry) -> &mut Registry {
     registry.sub_registry_with_prefix("postern")
+}
+
+/// Something that goes on; a gauge counts it until this is dropped, however it ends.
+#[derive(Debug)]
+pub struct Running(Gauge);
+
+impl Running {
+    /// One more.
+    pub fn new(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }

@@ -4,8 +4,8 @@ use crate::Error;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use secrecy::ExposeSecret;
 
-/// More than any server takes; keeps a Secret of many tiny keys from filling the header table.
-const MOST: usize = 100;
+/// More than any server takes; keeps many tiny names from filling the header table.
+pub(crate) const MOST: usize = 100;
 
 /// What the fetch itself must decide: where the message goes and where it ends (RFC 9110 7.2 and 8.6, RFC 9112), and
 /// which answer is wanted. A Secret that sets these asks for something else than `spec` says.

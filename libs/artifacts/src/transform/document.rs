@@ -10,9 +10,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use url::Url;
 
-/// More than any server takes.
-const MOST_HEADERS: usize = 100;
-
 /// The request.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -75,7 +72,7 @@ impl Document {
 
 fn headers(asked: BTreeMap<String, Option<String>>, before: &HeaderMap) -> Result<HeaderMap, HookFailure> {
     let refuse = |problem| HookFailure::Header { problem };
-    if asked.len() > MOST_HEADERS {
+    if asked.len() > header::MOST {
         return Err(refuse("a request carries at most 100 headers"));
     }
     let mut headers = HeaderMap::new();

@@ -12,9 +12,9 @@ test soak tools: export TOOLS = all
 CASES ?= 100000
 FUZZ_SECONDS ?= 60
 FUZZ = libs/extension-apiserver/fuzz
-# What is measured is built as it is published. One selection, so that dependencies are compiled once.
-RELEASED = --package postern --package bench --package wardle
 FUZZ_TARGETS = $(notdir $(wildcard $(FUZZ)/corpus/*))
+# What is measured. One selection, so that dependencies are compiled once.
+RELEASED = --package postern --package bench --package wardle
 # Lint needs one program that Rust does not bring along.
 DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
 

@@ -1,13 +1,13 @@
 //! From an address to a stored, verified artifact, and back to its files.
 //!
 //! The way of the data: [`plan`] works out from a spec and its Secrets what to do; `fetch` asks the source, through the
-//! guard that [`egress`] describes; `transform` lets hooks change request and bytes; [`unpack`] takes apart what came as an archive; [`pack`] makes a reproducible one;
-//! [`store`] keeps it by its digest. [`pipeline`] runs them as one stream: no large body is ever whole in memory, and
-//! nothing is visible before it is known to be right. [`error`] says what went wrong and when to try again. [`read`]
-//! gets single files back out.
+//! guard that [`egress`] describes; `transform` lets hooks change request and bytes; [`unpack`] takes apart what came as
+//! an archive; [`pack`] makes a reproducible one; [`store`] keeps it by its digest. [`pipeline`] runs them as one stream:
+//! no large body is ever whole in memory, and nothing is visible before it is known to be right. [`error`] says what went
+//! wrong and when to try again. [`read`] gets single files back out.
 //!
-//! Of our crates it imports `crds`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server. Start reading
-//! at [`pipeline::Pipeline::run`].
+//! Of our crates it imports `crds`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server.
+//! Start reading at [`pipeline::Pipeline::run`].
 mod digest;
 pub mod egress;
 mod entry_path;

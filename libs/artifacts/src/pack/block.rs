@@ -103,7 +103,9 @@ pub(super) fn pack(block: Block) -> Packed {
     Packed { deflated, block }
 }
 
-/// `None` if nothing is gained. Each block gets a compressor of its own: one that is reset remembers enough of what it saw before to find other
+/// `None` if nothing is gained.
+///
+/// Each block gets a compressor of its own: one that is reset remembers enough of what it saw before to find other
 /// matches, and then the archive would depend on which thread packed which block.
 fn deflate(block: &Block) -> Option<Vec<u8>> {
     const UNFAILING: &str = "deflate takes any bytes in one go, and any window of a raw stream";

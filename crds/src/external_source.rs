@@ -331,8 +331,8 @@ pub struct Artifact {
     /// When it was stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_update_time: Option<Time>,
-    /// More about it: `created`, `size`, `contentHash` (of the body as received), `tarDigest` (of the archive before
-    /// compression), `contentType`, `skippedLinks`.
+    /// More about it: `created`, `size`, `contentHash` (SHA-256 of the body as received), `tarDigest` (BLAKE3 of the archive
+    /// before compression), `contentType`, `skippedLinks`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
 }

@@ -59,7 +59,7 @@ pub(super) fn stored(artifact: &Artifact) -> Option<Stored> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use artifacts::{BlobInfo, Digest, pipeline::Validators};
+    use artifacts::{BlobInfo, Digest, TarDigest, pipeline::Validators};
     use jiff::Timestamp;
 
     /// An artifact of the given content, as a pass in the given second would store it.
@@ -68,7 +68,7 @@ pub(super) mod tests {
         let key = BlobKey { source: SourceKey::new("apps", "podinfo").unwrap(), digest };
         Fetched {
             blob: BlobInfo { key, size: 7, stored_at: Timestamp::new(second, 999).unwrap() },
-            tar_digest: Digest::of(b"tar"),
+            tar_digest: TarDigest::of(b"tar"),
             tar_size: 9,
             content_digest: Digest::of(b"body"),
             content_size: 4,

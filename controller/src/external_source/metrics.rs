@@ -138,7 +138,7 @@ mod tests {
         let equal = Fetched { changed: false, ..fetched("one", 1) };
         let refused = Error::Store(artifacts::StoreError::DigestMismatch {
             key: equal.blob.key.clone(),
-            found: equal.tar_digest,
+            found: equal.content_digest,
         });
         for result in [
             Ok(Outcome::Fetched(fetched("one", 1))),

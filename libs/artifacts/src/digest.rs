@@ -3,6 +3,10 @@ use aws_lc_rs::digest::{Context, SHA256};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
+mod tar_digest;
+
+pub use tar_digest::{InvalidTarDigest, TarDigest, TarHasher};
+
 const PREFIX: &str = "sha256:";
 
 /// A SHA-256. Written `sha256:` and 64 hexadecimal digits, as in OCI and in Flux's artifacts.

@@ -22,7 +22,7 @@ pub mod store;
 mod transform;
 pub mod unpack;
 
-pub use digest::{Digest, Hasher, InvalidDigest};
+pub use digest::{Digest, Hasher, InvalidDigest, InvalidTarDigest, TarDigest, TarHasher};
 pub use entry_path::{EntryPath, InvalidPath};
 pub use error::{Error, Retry};
 pub use revision::{revision, short_revision};

@@ -7,7 +7,7 @@ mod gzip;
 mod header;
 mod workers;
 
-use crate::{Digest, EntryPath, InvalidPath};
+use crate::{EntryPath, InvalidPath, TarDigest};
 use crds::reasons;
 use gzip::Gzip;
 use std::io::{self, Read, Write};
@@ -38,7 +38,7 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// The digest of the tar before compression. Unlike that of the archive it stays the same when deflate improves.
-    pub tar_digest: Digest,
+    pub tar_digest: TarDigest,
     /// The size of the tar before compression.
     pub tar_size: u64,
     /// How many files it holds.

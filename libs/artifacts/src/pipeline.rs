@@ -13,7 +13,7 @@ mod spool;
 pub use crate::fetch::Validators;
 
 use crate::{
-    BlobInfo, BlobKey, Digest, Error, SourceKey, Store, Upload,
+    BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
     egress::EgressPolicy,
     fetch::{Body, Fetcher, Head, Received, Reply},
     plan::Plan,
@@ -47,7 +47,7 @@ pub struct Stored {
     /// The digest of the blob.
     pub digest: Digest,
     /// The digest of its tar, before compression, if status knows it.
-    pub tar_digest: Option<Digest>,
+    pub tar_digest: Option<TarDigest>,
 }
 
 /// One pass.
@@ -83,7 +83,7 @@ pub struct Fetched {
     /// The blob that holds it.
     pub blob: BlobInfo,
     /// The digest of the archive before compression.
-    pub tar_digest: Digest,
+    pub tar_digest: TarDigest,
     /// The size of the archive before compression.
     pub tar_size: u64,
     /// The digest of the body as received.

@@ -58,8 +58,8 @@ impl Block {
         self.data().len() == BLOCK
     }
 
-    /// Reads up to `limit` bytes, and no more than there is room for, from `source`. Gives those that came.
-    pub(super) fn fill(&mut self, source: &mut impl Read, limit: usize) -> io::Result<&[u8]> {
+    /// Reads up to `limit` bytes, and no more than there is room for, from `source`. Says how many came.
+    pub(super) fn fill(&mut self, source: &mut impl Read, limit: usize) -> io::Result<usize> {
         let from = self.end;
         let full = self.start + BLOCK;
         if from == self.bytes.len() {
@@ -68,13 +68,14 @@ impl Block {
         }
         let to = self.bytes.len().min(full).min(from.saturating_add(limit));
         let free = &mut self.bytes[from..to];
-        self.end += loop {
+        let came = loop {
             match source.read(free) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read?,
             }
         };
-        Ok(&self.bytes[from..self.end])
+        self.end += came;
+        Ok(came)
     }
 }
 

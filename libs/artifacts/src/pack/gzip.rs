@@ -5,7 +5,7 @@ use super::{
     block::{Block, Packed},
     workers,
 };
-use crate::{Digest, Hasher};
+use crate::{TarDigest, TarHasher};
 use flate2::Crc;
 use std::{
     collections::VecDeque,
@@ -25,7 +25,7 @@ const MOST_PENDING: usize = 3;
 /// Writes a gzip member.
 pub(super) struct Gzip<W> {
     out: W,
-    hasher: Hasher,
+    hasher: TarHasher,
     checksum: Crc,
     length: u64,
     block: Block,
@@ -38,7 +38,7 @@ impl<W: Write> Gzip<W> {
     pub(super) fn new(out: W) -> Self {
         Self {
             out,
-            hasher: Hasher::new(),
+            hasher: TarHasher::new(),
             checksum: Crc::new(),
             length: 0,
             block: Block::new(),
@@ -54,11 +54,9 @@ impl<W: Write> Gzip<W> {
             self.next_block()?;
         }
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let came = self.block.fill(source, limit).map_err(PackError::Read)?;
-        self.hasher.update(came);
-        self.checksum.update(came);
-        self.length += came.len() as u64;
-        Ok(came.len() as u64)
+        let came = self.block.fill(source, limit).map_err(PackError::Read)? as u64;
+        self.length += came;
+        Ok(came)
     }
 
     /// How much was written into it so far, before compression.
@@ -67,9 +65,8 @@ impl<W: Write> Gzip<W> {
     }
 
     /// Ends the member; gives the digest of what was written into it.
-    pub(super) fn finish(mut self) -> Result<(Digest, W), PackError> {
-        let last = std::mem::replace(&mut self.block, Block::new());
-        self.pending.push_back(workers::submit(last));
+    pub(super) fn finish(mut self) -> Result<(TarDigest, W), PackError> {
+        self.submit(Block::new());
         self.settle(0)?;
         let [checksum, length] = [self.checksum.sum(), self.checksum.amount()].map(u32::to_le_bytes);
         let end = [&LAST_BLOCK[..], &checksum, &length].concat();
@@ -80,9 +77,16 @@ impl<W: Write> Gzip<W> {
     fn next_block(&mut self) -> Result<(), PackError> {
         let mut next = self.spare.pop().unwrap_or_else(Block::new);
         next.follow(&self.block);
-        let full = std::mem::replace(&mut self.block, next);
-        self.pending.push_back(workers::submit(full));
+        self.submit(next);
         self.settle(MOST_PENDING)
+    }
+
+    /// Has the block packed that is filled, and goes on with `next`.
+    fn submit(&mut self, next: Block) {
+        let filled = std::mem::replace(&mut self.block, next);
+        self.hasher.update(filled.data());
+        self.checksum.update(filled.data());
+        self.pending.push_back(workers::submit(filled));
     }
 
     /// Writes what is ready, and waits for what is not while more than `most` blocks are on their way.

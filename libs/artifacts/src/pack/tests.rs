@@ -1,5 +1,6 @@
 //! The archive as others read it, and the promise that it never changes by itself.
 use super::{block::tests::random, *};
+use crate::Digest;
 use flate2::read::GzDecoder;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -69,11 +70,11 @@ fn tree() -> Vec<File> {
 #[test]
 fn the_tar_of_a_fixed_tree_never_changes() {
     let (packed, archive) = pack(&tree());
-    assert_eq!(packed.tar_digest, Digest::of(&tar_of(&archive)));
+    assert_eq!(packed.tar_digest, TarDigest::of(&tar_of(&archive)));
     assert_eq!(packed.tar_size, tar_of(&archive).len() as u64);
     assert_eq!(
         packed.tar_digest.to_string(),
-        "sha256:265230edc0cbfabf099e4a5c5c6697678bd12e10ae83b8df0955b047af9c3a54"
+        "blake3:ceb82ca2f804f459e17ae3471d5f7d74a1819111106e6a106062c8b5798aee01"
     );
 }
 
@@ -204,7 +205,7 @@ proptest! {
             }
         }
         let (packed, archive) = pack(&kept);
-        prop_assert_eq!(packed.tar_digest, Digest::of(&tar_of(&archive)));
+        prop_assert_eq!(packed.tar_digest, TarDigest::of(&tar_of(&archive)));
         let read: Vec<_> = entries(&archive).into_iter().filter(|entry| entry.1.is_file()).collect();
         prop_assert_eq!(read.len(), kept.len());
         for ((name, _, mode, contents), file) in read.into_iter().zip(kept) {

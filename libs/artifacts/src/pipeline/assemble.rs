@@ -4,7 +4,7 @@ use super::{
     spool::{self, Spooled},
 };
 use crate::{
-    Digest, EntryPath, Error,
+    EntryPath, Error, TarDigest,
     fetch::Head,
     pack::{Mode, PackError, Packer},
     plan::Plan,
@@ -26,7 +26,7 @@ pub(super) struct Assembly {
 
 /// What is known of the archive beyond its bytes.
 pub(super) struct Assembled {
-    pub(super) tar_digest: Digest,
+    pub(super) tar_digest: TarDigest,
     pub(super) tar_size: u64,
     pub(super) skipped_links: u64,
 }

@@ -26,8 +26,9 @@ use pipe::Feed;
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
 use tokio::{
     sync::{Semaphore, mpsc},
-    task::spawn_blocking,
+    task::{JoinSet, spawn_blocking},
 };
+use tracing::Instrument;
 
 /// Bodies up to this size are read ahead. With as many passes at once as are usual, that is a few MiB.
 const SMALL: u64 = 256 * 1024;
@@ -267,8 +268,14 @@ async fn stream(content: Content, assembly: Assembly, upload: Box<dyn Upload>) -
     let (sink, pieces) = pipe::outlet();
     let packing = spawn_blocking(move || assembly.run(source, sink));
     let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
-    let (received, upload, archive) =
-        tokio::try_join!(receive(content, feed), write(upload, pieces), packed)?;
+    // A task of its own, so that one processor hashes the body while another hashes the archive; it ends with the set.
+    let mut receiving = JoinSet::new();
+    receiving.spawn(receive(content, feed).in_current_span());
+    let received = async {
+        let ended = receiving.join_next().await.expect("one task was spawned");
+        ended.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+    };
+    let (received, upload, archive) = tokio::try_join!(received, write(upload, pieces), packed)?;
     let received = received.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
     Ok(Streamed { received, archive, upload })
 }

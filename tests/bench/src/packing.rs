@@ -56,9 +56,9 @@ fn method() -> String {
      one file in a tar.gz, digest the archive, and store it through a temporary file, fsync, rename and fsync of the \
      folder. They run in turn, each round in a process of its own, on the same two processors, which the server \
      shares. The twin (`tests/bench/twin`) is Go's standard library alone at its default level, three goroutines, \
-     `GOMAXPROCS=2`. Postern hashes three times what the twin hashes once: the body, the tar and the archive. On a \
-     processor without SHA instructions that takes a second for an incompressible body, more than all else together; \
-     its goal was set on one that has them. Time runs inside each process, from the request to the durable name; \
+     `GOMAXPROCS=2`. Postern hashes three times what the twin hashes once: the body and the archive with SHA-256, the \
+     tar with BLAKE3. On a processor without SHA instructions SHA-256 takes most of the processor time of an \
+     incompressible body. Time runs inside each process, from the request to the durable name; \
      memory growth is the peak of the whole process (`VmHWM`) above what it held before the request. Every archive is \
      unpacked and compared with the body.\n\n\
      The source code is the Rust files of Postern's dependencies, as `Cargo.lock` pins them: text that nobody made for \

@@ -63,6 +63,16 @@ fn every_version_stands_in_the_root_manifest() {
     }
 }
 
+#[test]
+fn everything_may_be_used_under_either_licence() {
+    for package in metadata()["packages"].as_array().expect("packages") {
+        assert_eq!(package["license"], "MIT OR Apache-2.0", "{}", package["name"]);
+    }
+    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(tree::root().join(licence).is_file(), "{licence} is missing");
+    }
+}
+
 fn metadata() -> serde_json::Value {
     let out = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])

@@ -15,6 +15,7 @@ mod archive;
 mod attacks;
 mod audit;
 mod contract;
+mod design;
 mod e2e_control_plane;
 mod e2e_demo;
 mod e2e_flux;

@@ -5,9 +5,18 @@ use std::{collections::BTreeSet, fs};
 /// A row: what stands in its first cell, and the tests that its last cell names.
 pub(crate) type Row = (String, Vec<String>);
 
+/// The text of a document.
+pub(crate) fn text(document: &str) -> String {
+    fs::read_to_string(tree::root().join(document)).expect("the document is there")
+}
+
 /// The rows of all tables in a document whose first cell is a promise; `is_promise` knows the heads of tables apart.
 pub(crate) fn rows(document: &str, is_promise: impl Fn(&str) -> bool) -> Vec<Row> {
-    let text = fs::read_to_string(tree::root().join(document)).expect("the document is there");
+    rows_of(&text(document), is_promise)
+}
+
+/// The same of a text, such as a part of a document.
+pub(crate) fn rows_of(text: &str, is_promise: impl Fn(&str) -> bool) -> Vec<Row> {
     let cells = text.lines().filter_map(|line| line.strip_prefix('|')?.strip_suffix('|'));
     let rows = cells.map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
     let promises = rows.filter(|cells| is_promise(cells[0]));

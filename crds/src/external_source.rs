@@ -124,6 +124,12 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_secret_ref: Option<SecretKeyReference>,
 
+    /// A Secret in this namespace with the certificate to show to a source that asks for one: `tls.crt` (PEM, followed by
+    /// those that lead to its authority) and `tls.key` (PEM), as cert-manager and `kubectl create secret tls` write them. If
+    /// it holds `ca.crt` too, those authorities are trusted beside the system's. It is not shown to another origin after a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_secret_ref: Option<SecretReference>,
+
     /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
     /// both are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]

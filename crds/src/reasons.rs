@@ -21,6 +21,8 @@ pub const SECRET_KEY_MISSING: &str = "SecretKeyMissing";
 pub const INVALID_HEADER: &str = "InvalidHeader";
 /// A CA bundle is not PEM, or holds no certificate.
 pub const INVALID_CA_BUNDLE: &str = "InvalidCABundle";
+/// A client certificate or its key cannot be used.
+pub const INVALID_CLIENT_CERTIFICATE: &str = "InvalidClientCertificate";
 
 /// The address of the source is one that may not be reached from here.
 pub const ADDRESS_REFUSED: &str = "AddressRefused";

@@ -47,6 +47,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
             "method": "G E T",
             "headersSecretRef": { "name": "other/token" },
             "caBundleSecretRef": { "name": "UPPER", "key": "a/b" },
+            "certSecretRef": { "name": "-" },
         });
         spec["history"] = json!({ "limit": 0 });
     });
@@ -62,6 +63,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         "spec.generator.http.headersSecretRef.name",
         "spec.generator.http.caBundleSecretRef.name",
         "spec.generator.http.caBundleSecretRef.key",
+        "spec.generator.http.certSecretRef.name",
         "spec.history.limit",
     ] {
         assert!(said.contains(&format!("* {field}: ")), "{field} is not named in:\n{said}");

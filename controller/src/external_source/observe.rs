@@ -6,7 +6,10 @@ use crds::ExternalSource;
 use hooks::{Whitelist, whitelist::Live};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What was read.
 #[derive(Debug)]
@@ -42,20 +45,21 @@ pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) 
 async fn secrets(sources: &ExternalSources, source: &ExternalSource) -> Result<Secrets, Failure> {
     let (namespace, name) = (source.namespace().unwrap_or_default(), source.name_any());
     let http = source.spec.generator.http.as_ref();
-    let headers = http.and_then(|http| http.headers_secret_ref.as_ref()).map(|reference| &*reference.name);
-    let ca_bundle =
-        http.and_then(|http| http.ca_bundle_secret_ref.as_ref()).map(|reference| &*reference.name);
-    let named: BTreeSet<&str> = headers.into_iter().chain(ca_bundle).collect();
-    sources.secrets.follow(&namespace, &name, &named);
-    let mut found = Secrets::default();
-    for secret in named {
-        let secret = sources.secrets.read(&namespace, secret, &name).await?;
-        found.headers =
-            found.headers.or_else(|| secret.clone().filter(|secret| Some(&*secret.name) == headers));
-        found.ca_bundle =
-            found.ca_bundle.or_else(|| secret.filter(|secret| Some(&*secret.name) == ca_bundle));
+    let named = [
+        http.and_then(|http| http.headers_secret_ref.as_ref()).map(|reference| &*reference.name),
+        http.and_then(|http| http.ca_bundle_secret_ref.as_ref()).map(|reference| &*reference.name),
+        http.and_then(|http| http.cert_secret_ref.as_ref()).map(|reference| &*reference.name),
+    ];
+    let distinct: BTreeSet<&str> = named.into_iter().flatten().collect();
+    sources.secrets.follow(&namespace, &name, &distinct);
+    let mut found = BTreeMap::new();
+    for secret in distinct {
+        if let Some(read) = sources.secrets.read(&namespace, secret, &name).await? {
+            found.insert(secret, read);
+        }
     }
-    Ok(found)
+    let [headers, ca_bundle, certificate] = named.map(|name| found.get(name?).cloned());
+    Ok(Secrets { headers, ca_bundle, certificate })
 }
 
 async fn blob(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {

@@ -53,6 +53,10 @@ impl Rules for ExternalSourceSpec {
             let why = "credentials of headersSecretRef travel unencrypted; use https";
             warnings.push(format!("spec.generator.http.url: {why}"));
         }
+        if plain && http.cert_secret_ref.is_some() {
+            let why = "is of no use over http, where nobody asks for a certificate; use https";
+            warnings.push(format!("spec.generator.http.certSecretRef: {why}"));
+        }
         warnings
     }
 }
@@ -120,6 +124,9 @@ fn http_generator(found: &mut Violations, http: &HttpGenerator) {
     }
     if let Some(reference) = &http.ca_bundle_secret_ref {
         secret_key(found, "spec.generator.http.caBundleSecretRef", reference);
+    }
+    if let Some(reference) = &http.cert_secret_ref {
+        secret_name(found, "spec.generator.http.certSecretRef.name", &reference.name);
     }
     for (i, code) in http.expected_status.iter().flatten().enumerate() {
         if !(100..=599).contains(code) {

@@ -53,6 +53,17 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// The Secret holds no client certificate with its key.
+    #[error("key {key} of Secret {secret} cannot be used as a client certificate: {problem}")]
+    InvalidClientCertificate {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
     /// The policy closes the address.
     #[error("{host} may not be reached: {refused}")]
     AddressRefused {
@@ -229,6 +240,7 @@ impl Error {
             Self::SecretKeyMissing { .. } => reasons::SECRET_KEY_MISSING,
             Self::InvalidHeader { .. } => reasons::INVALID_HEADER,
             Self::InvalidCaBundle { .. } => reasons::INVALID_CA_BUNDLE,
+            Self::InvalidClientCertificate { .. } => reasons::INVALID_CLIENT_CERTIFICATE,
             Self::AddressRefused { .. } => reasons::ADDRESS_REFUSED,
             Self::NameNotResolved { .. } => reasons::NAME_NOT_RESOLVED,
             Self::ConnectionFailed { .. } => reasons::CONNECTION_FAILED,
@@ -258,7 +270,8 @@ impl Error {
             Self::SecretNotFound { .. }
             | Self::SecretKeyMissing { .. }
             | Self::InvalidHeader { .. }
-            | Self::InvalidCaBundle { .. } => Retry::OnChange,
+            | Self::InvalidCaBundle { .. }
+            | Self::InvalidClientCertificate { .. } => Retry::OnChange,
             Self::AddressRefused { .. }
             | Self::UnexpectedContentType { .. }
             | Self::RedirectRefused { .. }

@@ -64,9 +64,10 @@ impl Fetcher {
             timeout: plan.timeout,
             largest: self.largest_body,
         };
-        let client = self.clients.trusting(&plan.trust)?;
+        let home = self.clients.client(&plan.trust, plan.certificate.as_ref())?;
+        let away = self.clients.client(&plan.trust, None)?;
         let conditions = validators.map(conditions).unwrap_or_default();
-        let pass = Pass { policy: &self.policy, plan, client, conditions, bounds };
+        let pass = Pass { policy: &self.policy, plan, home, away, conditions, bounds };
         pass.run().await
     }
 }
@@ -75,7 +76,10 @@ impl Fetcher {
 struct Pass<'a> {
     policy: &'a EgressPolicy,
     plan: &'a Plan,
-    client: Client,
+    /// For the origin of the spec, which may know who asks.
+    home: Client,
+    /// For all others.
+    away: Client,
     conditions: HeaderMap,
     bounds: Bounds,
 }
@@ -101,7 +105,8 @@ impl Pass<'_> {
         resolver::check_literal(self.policy, &hop.url)
             .map_err(|refused| Error::AddressRefused { host: host.clone(), refused })?;
         let Bounds { deadline, timeout, .. } = self.bounds;
-        match timeout_at(deadline, self.client.execute(self.request(hop))).await {
+        let client = if hop.at_home { &self.home } else { &self.away };
+        match timeout_at(deadline, client.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
             Ok(answer) => answer.map_err(|error| failure::of_request(error, host)),
         }

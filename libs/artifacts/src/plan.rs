@@ -3,10 +3,12 @@
 //! Everything a Secret can get wrong is found here, before any connection, and is told by the name of the Secret and
 //! its key; the values themselves are never shown.
 mod ca_bundle;
+mod client_certificate;
 pub(crate) mod headers;
 mod hooks;
 mod inputs;
 
+pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use hooks::{Hook, Hooks};
 
 use crate::{Digest, EntryPath, Error};
@@ -40,6 +42,8 @@ pub struct Secrets {
     pub headers: Option<ReferencedSecret>,
     /// What `caBundleSecretRef` names.
     pub ca_bundle: Option<ReferencedSecret>,
+    /// What `certSecretRef` names.
+    pub certificate: Option<ReferencedSecret>,
 }
 
 /// What one pass will do.
@@ -51,6 +55,8 @@ pub struct Plan {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Option<Bytes>,
     pub(crate) trust: Trust,
+    /// Shown to the origin of `url` alone.
+    pub(crate) certificate: Option<ClientCertificate>,
     pub(crate) timeout: Duration,
     pub(crate) follow_redirects: bool,
     pub(crate) expected: Expected,
@@ -66,6 +72,8 @@ pub struct Plan {
 pub(crate) enum Trust {
     /// Those that the system's authorities signed.
     System,
+    /// Those that the system's authorities signed, or these.
+    SystemAnd(Vec<CertificateDer<'static>>),
     /// Those that these authorities signed, and no others.
     Bundle(Vec<CertificateDer<'static>>),
     /// Everybody's.
@@ -98,6 +106,7 @@ impl Plan {
             headers: headers(http, secrets)?,
             body: http.body.clone().map(Bytes::from),
             trust: trust(http, secrets)?,
+            certificate: certificate(http, secrets)?,
             timeout: duration::parse(&spec.timeout).expect("the rules accepted this timeout"),
             follow_redirects: http.follow_redirects.unwrap_or(true),
             expected: Expected::new(http),
@@ -149,17 +158,31 @@ fn headers(http: &HttpGenerator, secrets: &Secrets) -> Result<HeaderMap, Error> 
 
 /// A bundle is believed even where `insecureSkipVerify` is set too: whoever gave one meant it.
 fn trust(http: &HttpGenerator, secrets: &Secrets) -> Result<Trust, Error> {
-    let Some(reference) = &http.ca_bundle_secret_ref else {
-        let skip = http.insecure_skip_verify.unwrap_or_default();
-        return Ok(if skip { Trust::Anybody } else { Trust::System });
-    };
-    let secret = given(secrets.ca_bundle.as_ref(), &reference.name)?;
-    Ok(Trust::Bundle(ca_bundle::from_secret(secret, &reference.key)?))
+    if let Some(reference) = &http.ca_bundle_secret_ref {
+        let secret = given(secrets.ca_bundle.as_ref(), &reference.name)?;
+        return Ok(Trust::Bundle(ca_bundle::from_secret(secret, &reference.key)?));
+    }
+    if http.insecure_skip_verify.unwrap_or_default() {
+        return Ok(Trust::Anybody);
+    }
+    let beside = secrets.certificate.as_ref().filter(|secret| secret.data.contains_key(BESIDE_CERTIFICATE));
+    match beside.filter(|_| http.cert_secret_ref.is_some()) {
+        Some(secret) => Ok(Trust::SystemAnd(ca_bundle::from_secret(secret, BESIDE_CERTIFICATE)?)),
+        None => Ok(Trust::System),
+    }
+}
+
+fn certificate(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<ClientCertificate>, Error> {
+    let Some(reference) = &http.cert_secret_ref else { return Ok(None) };
+    ClientCertificate::from_secret(given(secrets.certificate.as_ref(), &reference.name)?).map(Some)
 }
 
 fn given<'a>(secret: Option<&'a ReferencedSecret>, name: &str) -> Result<&'a ReferencedSecret, Error> {
     secret.ok_or_else(|| Error::SecretNotFound { secret: name.to_owned() })
 }
+
+/// Where Secrets of certificates hold the authorities of the other side (cert-manager, Flux).
+const BESIDE_CERTIFICATE: &str = "ca.crt";
 
 /// Drops the steps of a path that lead nowhere.
 fn normalized(path: &str) -> Option<EntryPath> {

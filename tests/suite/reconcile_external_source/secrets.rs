@@ -70,6 +70,17 @@ async fn a_bundle_that_is_no_pem_and_a_missing_key_are_named() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_client_certificate_that_is_none_is_named_but_not_shown() -> Result<()> {
+    let scene = Scene::without_source(Answer::data("1")).await?;
+    scene.namespace.apply(&secret("stringData: { tls.crt: not a certificate, tls.key: hunter2 }")).await?;
+    scene.apply("      certSecretRef: { name: token }\n").await?;
+    let message = scene.failed("InvalidClientCertificate").await?;
+    assert!(message.contains("token") && message.contains("tls.crt"), "{message}");
+    assert!(!message.contains("hunter2"), "{message}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn credentials_are_nowhere_to_be_read() -> Result<()> {
     const CANARY: &str = "canary-7f3a9c";
     let scene = Scene::without_source(Answer::status(http::StatusCode::UNAUTHORIZED)).await?;

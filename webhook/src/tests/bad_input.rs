@@ -32,6 +32,11 @@ const RULES: &[Row] = &[
         |s| http(s)["caBundleSecretRef"] = json!({ "name": "UPPER", "key": "a/b" }),
         &["spec.generator.http.caBundleSecretRef.name", "spec.generator.http.caBundleSecretRef.key"],
     ),
+    (
+        "name of a certificate that no Secret has",
+        |s| http(s)["certSecretRef"] = json!({ "name": "" }),
+        &["spec.generator.http.certSecretRef.name"],
+    ),
     ("path that climbs", |s| s["destinationPath"] = json!("a/../../b"), &["spec.destinationPath"]),
     ("path with NUL", |s| s["destinationPath"] = json!("a\0b"), &["spec.destinationPath"]),
     ("path of 300 bytes", |s| s["destinationPath"] = json!("a".repeat(300)), &["spec.destinationPath"]),

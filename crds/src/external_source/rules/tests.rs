@@ -112,9 +112,11 @@ fn references_must_name_what_a_secret_can_be_called() {
     let bad = with_http(|http| {
         http.headers_secret_ref = Some(SecretReference { name: "other/secret".into() });
         http.ca_bundle_secret_ref = Some(SecretKeyReference { name: "UPPER".into(), key: "a/b".into() });
+        http.cert_secret_ref = Some(SecretReference { name: "-".into() });
     });
-    let expected = ["headersSecretRef.name", "caBundleSecretRef.name", "caBundleSecretRef.key"]
-        .map(|path| format!("spec.generator.http.{path}"));
+    let expected =
+        ["headersSecretRef.name", "caBundleSecretRef.name", "caBundleSecretRef.key", "certSecretRef.name"]
+            .map(|path| format!("spec.generator.http.{path}"));
     assert_eq!(wrong(&bad), expected);
 }
 
@@ -171,10 +173,11 @@ fn unwise_things_are_allowed_with_a_warning() {
     let mut unwise = with_http(|http| {
         http.url = "http://example.dev/".into();
         http.headers_secret_ref = Some(SecretReference { name: "token".into() });
+        http.cert_secret_ref = Some(SecretReference { name: "client".into() });
         http.insecure_skip_verify = Some(true);
     });
     unwise.destination_path = Some("/etc/app.yaml".into());
     assert_eq!(wrong(&unwise), [""; 0]);
-    assert_eq!(unwise.warnings().len(), 3);
+    assert_eq!(unwise.warnings().len(), 4);
     assert!(unwise.warnings().iter().all(|warning| warning.len() <= 120));
 }

@@ -1,7 +1,11 @@
-//! HTTP clients: one for each way to trust, all behind the same guard.
+//! HTTP clients: one for each way to trust and to be known, all behind the same guard.
 use super::resolver::Guard;
-use crate::{Error, egress::EgressPolicy, plan::Trust};
-use reqwest::{Certificate, Client, ClientBuilder, redirect::Policy};
+use crate::{
+    Error,
+    egress::EgressPolicy,
+    plan::{ClientCertificate, Trust},
+};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use rustls_pki_types::CertificateDer;
 use std::{sync::Arc, time::Duration};
 use tracing::warn;
@@ -32,16 +36,30 @@ impl Clients {
         Ok(Self { policy, system, anybody })
     }
 
-    /// The client for a way to trust. One with a bundle lives for one pass: its connections must not serve another
-    /// source, which trusts others.
-    pub(super) fn trusting(&self, trust: &Trust) -> Result<Client, Error> {
-        match trust {
-            Trust::System => Ok(self.system.clone()),
-            Trust::Anybody => Ok(self.anybody.clone()),
-            Trust::Bundle(authorities) => built(
-                builder(&self.policy).tls_certs_only(certificates(authorities)?).pool_max_idle_per_host(0),
-            ),
-        }
+    /// The client for a way to trust and to be known. One with a bundle or a certificate lives for one pass: its
+    /// connections must not serve another source, which trusts others and is known as another.
+    pub(super) fn client(
+        &self,
+        trust: &Trust,
+        known_by: Option<&ClientCertificate>,
+    ) -> Result<Client, Error> {
+        let builder = match (trust, known_by) {
+            (Trust::System, None) => return Ok(self.system.clone()),
+            (Trust::Anybody, None) => return Ok(self.anybody.clone()),
+            (Trust::System, Some(_)) => builder(&self.policy),
+            (Trust::Anybody, Some(_)) => builder(&self.policy).tls_danger_accept_invalid_certs(true),
+            (Trust::SystemAnd(authorities), _) => {
+                builder(&self.policy).tls_certs_merge(certificates(authorities)?)
+            }
+            (Trust::Bundle(authorities), _) => {
+                builder(&self.policy).tls_certs_only(certificates(authorities)?)
+            }
+        };
+        let builder = builder.pool_max_idle_per_host(0);
+        built(match known_by {
+            Some(certificate) => builder.identity(identity(certificate)?),
+            None => builder,
+        })
     }
 }
 
@@ -72,6 +90,10 @@ fn builder(policy: &Arc<EgressPolicy>) -> ClientBuilder {
 
 fn built(builder: ClientBuilder) -> Result<Client, Error> {
     builder.build().map_err(|error| Error::NoClient(error.into()))
+}
+
+fn identity(certificate: &ClientCertificate) -> Result<Identity, Error> {
+    Identity::from_pem(certificate.pem()).map_err(|error| Error::NoClient(error.into()))
 }
 
 fn certificates(authorities: &[CertificateDer<'static>]) -> Result<Vec<Certificate>, Error> {

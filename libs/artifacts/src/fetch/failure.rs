@@ -13,7 +13,8 @@ pub(super) fn of_request(error: reqwest::Error, host: String) -> Error {
         let source = io::Error::new(lookup.kind(), lookup.to_string());
         return Error::NameNotResolved { host, source };
     }
-    if let Some(problem) = find::<rustls::Error>(&error).map(tls_problem) {
+    let refused_late = || find::<io::Error>(&error).and_then(late_refusal);
+    if let Some(problem) = find::<rustls::Error>(&error).map(tls_problem).or_else(refused_late) {
         return Error::TlsFailed { host, problem, source: anonymous(error) };
     }
     let problem = match find::<io::Error>(&error) {
@@ -65,14 +66,43 @@ fn io_problem(error: &io::Error) -> &'static str {
 fn tls_problem(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(problem) => certificate_problem(problem),
-        rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired | AlertDescription::BadCertificate,
-        ) => "it asks for a client certificate",
-        rustls::Error::AlertReceived(_) => "it refused the handshake",
+        rustls::Error::AlertReceived(alert) => refusal(*alert),
         rustls::Error::InvalidMessage(_) => "it does not speak TLS on this port",
         rustls::Error::PeerIncompatible(_) => "it offers no TLS 1.2 or 1.3 with a cipher that is still safe",
         _ => "the handshake failed",
     }
+}
+
+/// What a server says of a certificate that it was shown; `decrypt_error` of one whose authority has another key.
+const REFUSALS: [AlertDescription; 8] = [
+    AlertDescription::DecryptError,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+];
+
+fn refusal(alert: AlertDescription) -> &'static str {
+    match alert {
+        AlertDescription::CertificateRequired => {
+            "it asks for a client certificate; name a Secret that holds one in certSecretRef"
+        }
+        alert if REFUSALS.contains(&alert) => {
+            "it refuses the client certificate; put one that it accepts into the Secret that certSecretRef names"
+        }
+        _ => "it refused the handshake",
+    }
+}
+
+/// In TLS 1.3 a server looks at the certificate when the client's handshake is over, so that its alert ends the first
+/// request; and HTTP/2 keeps no more of it than its text.
+fn late_refusal(error: &io::Error) -> Option<&'static str> {
+    let text = error.to_string();
+    let is_said = |alert: &&AlertDescription| rustls::Error::AlertReceived(**alert).to_string() == text;
+    REFUSALS.iter().chain([&AlertDescription::CertificateRequired]).find(is_said).map(|alert| refusal(*alert))
 }
 
 /// What is wrong, and who can mend it in which way.

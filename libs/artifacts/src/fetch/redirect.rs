@@ -16,8 +16,10 @@ pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Method,
     pub(super) body: Option<Bytes>,
-    /// The headers of the Secret; empty from the first change of origin on, even on the way back.
+    /// The headers of the Secret; empty once it is not at home.
     pub(super) headers: HeaderMap,
+    /// Whether the origin has been that of the spec all along: false from the first change on, even on the way back.
+    pub(super) at_home: bool,
     /// The requests made before this one.
     visited: Vec<(Method, Url)>,
 }
@@ -29,6 +31,7 @@ impl Hop {
             method: plan.method.clone(),
             body: plan.body.clone(),
             headers: plan.headers.clone(),
+            at_home: true,
             visited: Vec::new(),
         }
     }
@@ -45,7 +48,8 @@ impl Hop {
     /// In words that continue "the host redirects".
     pub(super) fn follow(self, status: StatusCode, location: &[u8]) -> Result<Self, &'static str> {
         let url = self.target(location)?;
-        let mut headers = if url.origin() == self.url.origin() { self.headers } else { HeaderMap::new() };
+        let at_home = self.at_home && url.origin() == self.url.origin();
+        let mut headers = if at_home { self.headers } else { HeaderMap::new() };
         let (method, body) = if becomes_get(status, &self.method) {
             headers = without_content_headers(&headers);
             (Method::GET, None)
@@ -60,7 +64,7 @@ impl Hop {
         if visited.len() > MOST {
             return Err("more than 5 times");
         }
-        Ok(Self { url, method, body, headers, visited })
+        Ok(Self { url, method, body, headers, at_home, visited })
     }
 
     fn target(&self, location: &[u8]) -> Result<Url, &'static str> {
@@ -120,6 +124,7 @@ mod tests {
             headers: [header(header::AUTHORIZATION, "secret"), header(header::CONTENT_TYPE, "text/plain")]
                 .into_iter()
                 .collect(),
+            at_home: true,
             visited: Vec::new(),
         }
     }
@@ -160,14 +165,14 @@ mod tests {
             ("https://a/x", "https://a./x"),
         ] {
             let away = follow(hop(Method::GET, from), 302, to).expect("followed");
-            assert!(away.headers.is_empty(), "{to}");
+            assert!(away.headers.is_empty() && !away.at_home, "{to}");
             if from.starts_with("https") {
                 let back = follow(away, 302, "https://a/z").expect("followed");
-                assert!(back.headers.is_empty(), "{to} and back");
+                assert!(back.headers.is_empty() && !back.at_home, "{to} and back");
             }
         }
         let same = follow(hop(Method::GET, "https://a/x"), 302, "https://a:443/y").expect("followed");
-        assert_eq!(same.headers.len(), 2);
+        assert!(same.headers.len() == 2 && same.at_home);
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub(super) fn digest(
     inputs.optional("body", http.body.as_deref());
     inputs.secret("headers", secrets.headers.as_ref().filter(|_| http.headers_secret_ref.is_some()));
     inputs.secret("caBundle", secrets.ca_bundle.as_ref().filter(|_| http.ca_bundle_secret_ref.is_some()));
+    inputs.secret("certificate", secrets.certificate.as_ref().filter(|_| http.cert_secret_ref.is_some()));
     inputs
         .optional("caBundleKey", http.ca_bundle_secret_ref.as_ref().map(|reference| reference.key.as_str()));
     inputs.text("insecureSkipVerify", &http.insecure_skip_verify.unwrap_or_default().to_string());

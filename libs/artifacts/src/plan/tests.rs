@@ -44,14 +44,14 @@ fn secret(name: &str, data: &[(&str, &[u8])]) -> ReferencedSecret {
 /// A spec with `headersSecretRef`, and the plan that its Secret gives.
 fn with_headers(data: &[(&str, &[u8])]) -> Result<Plan, Error> {
     let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
-    plan(&spec, &Secrets { headers: Some(secret("token", data)), ca_bundle: None })
+    plan(&spec, &Secrets { headers: Some(secret("token", data)), ..Secrets::default() })
 }
 
 /// A spec with `caBundleSecretRef`, and the plan that its Secret gives.
 fn with_bundle(pem: &[u8]) -> Result<Plan, Error> {
     let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
     let spec = with(|http| http.ca_bundle_secret_ref = Some(reference));
-    plan(&spec, &Secrets { headers: None, ca_bundle: Some(secret("ca", &[("ca.crt", pem)])) })
+    plan(&spec, &Secrets { ca_bundle: Some(secret("ca", &[("ca.crt", pem)])), ..Secrets::default() })
 }
 
 fn authority() -> String {
@@ -118,7 +118,7 @@ fn a_bundle_replaces_the_system_and_wins_over_skipping() {
         http.insecure_skip_verify = Some(true);
     });
     let ca_bundle = Some(secret("ca", &[("ca.crt", pem.as_bytes())]));
-    let plan = super::Plan::new(rules::check(&both).unwrap(), &Secrets { headers: None, ca_bundle });
+    let plan = super::Plan::new(rules::check(&both).unwrap(), &Secrets { ca_bundle, ..Secrets::default() });
     assert!(matches!(plan.expect("good").trust, Trust::Bundle(_)));
 }
 
@@ -156,6 +156,48 @@ fn a_hostile_bundle_costs_little() {
     }
 }
 
+/// A spec with `certSecretRef`, and the plan that its Secret gives.
+fn with_certificate(data: &[(&str, &[u8])]) -> Result<Plan, Error> {
+    let spec = with(|http| http.cert_secret_ref = Some(SecretReference { name: "client".into() }));
+    plan(&spec, &Secrets { certificate: Some(secret("client", data)), ..Secrets::default() })
+}
+
+#[test]
+fn a_bad_client_certificate_is_told_by_secret_and_key_and_never_by_value() {
+    let pair = || {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(["postern".into()]).unwrap().self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
+    };
+    let ((certificate, key), (_, another)) = (pair(), pair());
+    with_certificate(&[("tls.crt", certificate.as_bytes()), ("tls.key", key.as_bytes())]).expect("good");
+
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    let unreadable = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let of_no_kind = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let huge = "\n".repeat(64 * 1024 + 1);
+    for (crt, private, which, problem) in [
+        (CANARY, &*key, "tls.crt", "it holds no certificate in PEM"),
+        (&certificate[..100], &key, "tls.crt", "it is not PEM"),
+        (unreadable, &key, "tls.crt", "the certificate cannot be read"),
+        (&huge, &key, "tls.crt", "it is larger than 64 KiB"),
+        (&certificate, CANARY, "tls.key", "it holds no private key in PEM that is not encrypted"),
+        (&certificate, &encrypted, "tls.key", "it holds no private key in PEM that is not encrypted"),
+        (&certificate, of_no_kind, "tls.key", "it is of a kind that TLS does not use"),
+        (&certificate, &another, "tls.key", "it is not the key of the certificate in tls.crt"),
+    ] {
+        let data = [("tls.crt", crt.as_bytes()), ("tls.key", private.as_bytes())];
+        let error = with_certificate(&data).expect_err(problem);
+        let expected =
+            format!("key {which} of Secret client cannot be used as a client certificate: {problem}");
+        assert_eq!(error.to_string(), expected);
+        assert_eq!((error.reason(), error.retry()), ("InvalidClientCertificate", Retry::OnChange));
+        assert!(!format!("{error:?}").contains(CANARY));
+    }
+    let error = with_certificate(&[("tls.crt", certificate.as_bytes())]).expect_err("no key");
+    assert_eq!(error.to_string(), "Secret client has no key tls.key");
+}
+
 #[test]
 fn a_missing_secret_or_key_is_told_by_name() {
     let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
@@ -163,7 +205,7 @@ fn a_missing_secret_or_key_is_told_by_name() {
     let error = plan(&spec, &Secrets::default()).expect_err("no Secret");
     assert_eq!((error.to_string(), error.reason()), ("Secret ca does not exist".into(), "SecretNotFound"));
     let ca_bundle = Some(secret("ca", &[("other", b"")]));
-    let error = plan(&spec, &Secrets { headers: None, ca_bundle }).expect_err("no key");
+    let error = plan(&spec, &Secrets { ca_bundle, ..Secrets::default() }).expect_err("no key");
     assert_eq!(
         (error.to_string(), error.reason()),
         ("Secret ca has no key ca.crt".into(), "SecretKeyMissing")
@@ -226,7 +268,7 @@ fn another_version_of_a_secret_changes_the_inputs_digest() {
     let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
     let digest = |version: &str, value: &[u8]| {
         let secret = ReferencedSecret { version: version.into(), ..secret("token", &[("a", value)]) };
-        plan(&spec, &Secrets { headers: Some(secret), ca_bundle: None }).expect("good").inputs_digest()
+        plan(&spec, &Secrets { headers: Some(secret), ..Secrets::default() }).expect("good").inputs_digest()
     };
     assert_ne!(digest("7", b"x"), digest("8", b"x"));
     assert_eq!(digest("7", b"x"), digest("7", b"y"), "values leave no trace");

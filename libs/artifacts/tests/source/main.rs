@@ -5,6 +5,7 @@ mod bad_input;
 mod conditional;
 mod egress;
 mod good_input;
+mod mutual_tls;
 mod redirects;
 mod secrets;
 mod server;

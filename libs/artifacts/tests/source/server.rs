@@ -22,7 +22,11 @@ use tokio::{
 };
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer},
+    rustls::{
+        ServerConfig,
+        pki_types::PrivatePkcs8KeyDer,
+        server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    },
 };
 
 /// A request as it arrived.
@@ -205,6 +209,15 @@ pub(crate) struct Identity {
 impl Identity {
     /// For these names and addresses, changed as a test likes.
     pub(crate) fn new(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Self {
+        Self::asking(WebPkiClientVerifier::no_client_auth(), names, change)
+    }
+
+    /// The same, of a server that wants to see certificates of its clients.
+    pub(crate) fn asking(
+        clients: Arc<dyn ClientCertVerifier>,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let mut authority = CertificateParams::new(vec![]).unwrap();
         authority.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
@@ -213,7 +226,7 @@ impl Identity {
         change(&mut leaf);
         let chain = vec![leaf.signed_by(&key, &authority).unwrap().der().clone()];
         let mut config = ServerConfig::builder()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

@@ -164,6 +164,12 @@ impl Case {
         self.http(|http| http.ca_bundle_secret_ref = Some(reference))
     }
 
+    /// Gives it a client certificate, and whatever else that Secret holds.
+    pub(crate) fn certificate(mut self, data: &[(&str, &str)]) -> Self {
+        self.secrets.certificate = Some(secret("client", data));
+        self.http(|http| http.cert_secret_ref = Some(SecretReference { name: "client".into() }))
+    }
+
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
         Plan::new(rules::check(&self.spec).expect("the spec is good"), &self.secrets)
     }

@@ -25,7 +25,7 @@ fn plan() -> Plan {
     };
     let data = [("Authorization".to_owned(), SecretSlice::from(CANARY.as_bytes().to_vec()))].into();
     let secret = ReferencedSecret { name: "token".into(), version: "1".into(), data };
-    let secrets = Secrets { headers: Some(secret), ca_bundle: None };
+    let secrets = Secrets { headers: Some(secret), ..Secrets::default() };
     Plan::new(check(&spec).expect("a good spec"), &secrets).expect("a plan")
 }
 

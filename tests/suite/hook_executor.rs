@@ -1,5 +1,6 @@
 //! `postern hook-executor` as a process: what it runs, what it refuses, and what becomes of the badly behaved.
 mod bad_commands;
+mod confined;
 mod injections;
 mod whitelist;
 
@@ -38,10 +39,18 @@ pub(crate) struct Executor {
 impl Executor {
     /// Starts one with that whitelist.
     pub(crate) fn start(whitelist: &str) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
+        Self::launched(
+            tempfile::tempdir()?,
+            std::process::Command::new(program("POSTERN_BIN", "postern")?),
+            whitelist,
+        )
+    }
+
+    /// The same in a folder, of a command that runs the program with what is appended.
+    fn launched(folder: TempDir, mut postern: std::process::Command, whitelist: &str) -> Result<Self> {
         fs::write(folder.path().join("whitelist.yaml"), whitelist)?;
         fs::write(folder.path().join("token"), format!("{TOKEN}\n"))?;
-        let mut child = std::process::Command::new(program("POSTERN_BIN", "postern")?)
+        let mut child = postern
             .args(["hook-executor", "--port=0", "--max-output=64Mi", "--log-level=trace"])
             .arg("--whitelist")
             .arg(folder.path().join("whitelist.yaml"))

@@ -32,7 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("tools", &[]),
     ("cluster", &["crds", "tools"]),
     ("tests", &["artifacts", "certs", "cluster", "crds", "extension-apiserver", "hooks"]),
-    ("bench", &["artifacts", "cluster", "crds"]),
+    ("bench", &["artifacts", "cluster", "crds", "hooks"]),
     ("wardle", &["extension-apiserver"]),
 ];
 

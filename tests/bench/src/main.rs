@@ -1,6 +1,6 @@
 //! `make bench`: how fast and how small Postern is, beside peers that do the same in the same run.
 //!
-//! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`sources`] many small
+//! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`hooks`] the same through a command, [`sources`] many small
 //! ones, [`sweep`] a thousand that did not change, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
 //! of the API server beside Go's. [`data`] is what the first ones move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
 //! the server for who wants to repeat a line by hand.
@@ -8,6 +8,7 @@
 mod audit;
 mod data;
 mod fleet;
+mod hooks;
 mod outcome;
 mod packing;
 mod pipeline;
@@ -66,6 +67,9 @@ enum Command {
         /// An empty folder for the store.
         #[arg(long)]
         dir: PathBuf,
+        /// Sends the data through `cat`, which this executor of hooks runs.
+        #[arg(long)]
+        hook_executor: Option<::hooks::Address>,
     },
 }
 
@@ -90,8 +94,8 @@ fn main() -> Result<()> {
             Source::start(listen).await?;
             std::future::pending().await
         }),
-        Command::Pipeline { url, dir } => {
-            let outcome = runtime.block_on(pipeline::once(url, &dir))?;
+        Command::Pipeline { url, dir, hook_executor } => {
+            let outcome = runtime.block_on(pipeline::once(url, &dir, hook_executor))?;
             Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
         }
     }

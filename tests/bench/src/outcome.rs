@@ -31,7 +31,8 @@ impl Outcome {
         serde_json::from_slice(&output.stdout).with_context(|| format!("{command:?} reported no outcome"))
     }
 
-    fn growth(&self) -> u64 {
+    /// By how much memory grew.
+    pub(crate) fn growth(&self) -> u64 {
         self.rss_peak.saturating_sub(self.rss_before)
     }
 }

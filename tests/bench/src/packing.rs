@@ -101,19 +101,10 @@ impl Bench<'_> {
     fn rounds(&self, twin: &Path, path: &str) -> Result<Peers> {
         let mut peers = Peers { postern: Outcomes(Vec::new()), twin: Outcomes(Vec::new()) };
         for _ in 0..self.setting.rounds {
-            peers.postern.0.push(self.postern(path)?);
+            peers.postern.0.push(postern(self.setting, self.source, path, &[])?);
             peers.twin.0.push(self.twin(twin, path)?);
         }
         Ok(peers)
-    }
-
-    fn postern(&self, path: &str) -> Result<Outcome> {
-        let store = tempfile::tempdir_in(&self.setting.scratch)?;
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("pipeline").arg("--url").arg(self.source.url(path)).arg("--dir").arg(store.path());
-        let outcome = Outcome::of(&mut command)?;
-        self.verify(&store.path().join("externalsource/bench/source"), path, &outcome)?;
-        Ok(outcome)
     }
 
     fn twin(&self, program: &Path, path: &str) -> Result<Outcome> {
@@ -121,19 +112,8 @@ impl Bench<'_> {
         let mut command = Command::new(program);
         command.arg("-url").arg(self.source.url(path)).arg("-dir").arg(store.path()).env("GOMAXPROCS", "2");
         let outcome = Outcome::of(&mut command)?;
-        self.verify(store.path(), path, &outcome)?;
+        verify(self.source, store.path(), path, &outcome)?;
         Ok(outcome)
-    }
-
-    /// A rate counts only for a correct archive.
-    fn verify(&self, folder: &Path, path: &str, outcome: &Outcome) -> Result<()> {
-        let archive = folder.join(&outcome.digest).with_extension("tar.gz");
-        let mut tar = Command::new("tar").arg("-xzOf").arg(&archive).stdout(Stdio::piped()).spawn()?;
-        let mut unpacked = Vec::new();
-        tar.stdout.take().expect("it is piped").read_to_end(&mut unpacked)?;
-        ensure!(tar.wait()?.success(), "{} does not unpack", archive.display());
-        ensure!(unpacked == self.source.body(path), "{} does not hold the body", archive.display());
-        Ok(())
     }
 
     /// How fast the body comes when nobody does anything with it: the ceiling of both peers.
@@ -149,4 +129,25 @@ impl Bench<'_> {
         }
         Ok(Row::new("the server's ceiling: receive and forget", Unit::Rate, Samples::new(rates)))
     }
+}
+
+/// One pass of Postern's pipeline in a process and a store of its own.
+pub(crate) fn postern(setting: &Setting, source: &Source, path: &str, flags: &[String]) -> Result<Outcome> {
+    let store = tempfile::tempdir_in(&setting.scratch)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("pipeline").arg("--url").arg(source.url(path)).arg("--dir").arg(store.path()).args(flags);
+    let outcome = Outcome::of(&mut command)?;
+    verify(source, &store.path().join("externalsource/bench/source"), path, &outcome)?;
+    Ok(outcome)
+}
+
+/// A rate counts only for a correct archive.
+fn verify(source: &Source, folder: &Path, path: &str, outcome: &Outcome) -> Result<()> {
+    let archive = folder.join(&outcome.digest).with_extension("tar.gz");
+    let mut tar = Command::new("tar").arg("-xzOf").arg(&archive).stdout(Stdio::piped()).spawn()?;
+    let mut unpacked = Vec::new();
+    tar.stdout.take().expect("it is piped").read_to_end(&mut unpacked)?;
+    ensure!(tar.wait()?.success(), "{} does not unpack", archive.display());
+    ensure!(unpacked == source.body(path), "{} does not hold the body", archive.display());
+    Ok(())
 }

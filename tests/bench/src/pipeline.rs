@@ -11,16 +11,22 @@ use artifacts::{
 use cluster::usage;
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, HttpGenerator},
+    external_source::{Generator, Hook, Hooks, HttpGenerator},
     rules,
 };
+use hooks::Address;
 use std::{path::Path, time::Instant};
 use url::Url;
 
 /// Fetches, packs and stores, as a Postern would that was just started.
-pub(crate) async fn once(url: String, dir: &Path) -> Result<Outcome> {
-    let pipeline = pipeline(dir)?;
-    let spec = spec(url);
+///
+/// With an executor of hooks, what was fetched goes through `cat` first.
+pub(crate) async fn once(url: String, dir: &Path, executor: Option<Address>) -> Result<Outcome> {
+    let (mut pipeline, mut spec) = (pipeline(dir)?, spec(url));
+    if let Some(address) = executor {
+        pipeline = pipeline.with_hooks(hooks::Client::new(address, None));
+        spec.hooks = Some(Hooks { post_request: vec![cat()], ..Hooks::default() });
+    }
     let plan = Plan::new(rules::check(&spec)?, &Secrets::default())?;
     let source = SourceKey::new("bench", "source")?;
     let request = Request { plan: &plan, source: &source, validators: None, stored: None };
@@ -55,4 +61,9 @@ fn spec(url: String) -> ExternalSourceSpec {
         generator: Generator { http: Some(http), ..Generator::default() },
         ..ExternalSourceSpec::default()
     }
+}
+
+/// The hook that changes nothing.
+fn cat() -> Hook {
+    Hook { name: "cat".into(), command: "cat".into(), timeout: "5m".into(), ..Hook::default() }
 }

@@ -1,6 +1,6 @@
 //! One run of all benches: what they share is set up, each is measured, and everything is ended again.
 use crate::{
-    packing,
+    hooks, packing,
     report::{self, Section},
     setting::{self, Setting},
     source::Source,
@@ -30,6 +30,8 @@ pub(crate) struct Options {
 enum Part {
     /// One large body, fetched, packed and stored.
     Packing,
+    /// One large body through a hook.
+    Hooks,
     /// A start, and the memory at rest.
     Startup,
     /// Reads of one subresource.
@@ -108,6 +110,9 @@ async fn on_a_cluster(
 ) -> Result<Vec<Section>> {
     let cluster = Cluster::start(directory.clone(), &ClusterOptions::default()).await?;
     let mut sections = Vec::new();
+    if options.begins(Part::Hooks) {
+        sections.push(hooks::measure(setting, &cluster, source).await?);
+    }
     if options.begins(Part::Startup) {
         sections.push(startup::measure(setting, &cluster, &options.dist).await?);
     }

@@ -47,10 +47,15 @@ impl HookExecutor {
         self.directory.log(NAME)
     }
 
+    /// Where it listens, as Postern is told.
+    pub fn address(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
     /// What Postern needs to know of it.
     pub(crate) fn flags(&self) -> [String; 2] {
         [
-            format!("--hook-executor=unix://{}", self.socket().display()),
+            format!("--hook-executor={}", self.address()),
             format!("--hook-whitelist={}", self.whitelist().display()),
         ]
     }

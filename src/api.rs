@@ -20,6 +20,8 @@ pub(crate) struct Operation {
     pub(crate) metrics: Metrics,
     /// Everything ends with it.
     pub(crate) lifecycle: Lifecycle,
+    /// Where controllers elect a leader, if they do.
+    pub(crate) elected_in: Option<String>,
 }
 
 /// The role, built.
@@ -38,7 +40,7 @@ impl Api {
         listeners: ApiListeners,
         operation: Operation,
     ) -> anyhow::Result<Self> {
-        let Operation { audit, metrics, lifecycle } = operation;
+        let Operation { audit, metrics, lifecycle, elected_in } = operation;
         let (client, reviews) = (cluster.client.clone(), cluster.reviews.clone());
         let whom = authn::Options { metrics: metrics.clone(), ..authn::Options::default() };
         let what = authz::Options { metrics: metrics.clone(), ..authz::Options::default() };
@@ -46,8 +48,16 @@ impl Api {
             Authenticator::start(client.clone(), reviews.clone(), whom, lifecycle.draining().clone());
         let authorizer = Authorizer::new(reviews, what);
         let authenticated = authenticator.clone();
-        let config =
-            Config { client, store, authenticator: authenticated, authorizer, audit, metrics, lifecycle };
+        let config = Config {
+            client,
+            elected_in,
+            store,
+            authenticator: authenticated,
+            authorizer,
+            audit,
+            metrics,
+            lifecycle,
+        };
         let apiserver = Apiserver::new(config)?;
         Ok(Self {
             authenticator,

@@ -218,7 +218,8 @@ pub(crate) struct ControllerFlags {
     /// How many sources are worked on at once
     #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16", value_parser = value::count)]
     pub(crate) concurrency: NonZeroU16,
-    /// Whether replicas agree on one that works, by the Lease postern-controller
+    /// Whether replicas agree on one that works, by the Lease postern-controller; the aggregated API looks there, too, whether one
+    /// does
     #[arg(
         long,
         env = "POSTERN_LEADER_ELECT",

@@ -44,10 +44,9 @@ impl Role {
             "webhook-listen" => !self.admits(),
             "hook-whitelist" => !self.admits() && !self.reconciles(),
             "store" => !self.serves_api() && !self.reconciles(),
+            "leader-elect" => !self.serves_api() && !self.reconciles(),
             "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"
-            | "concurrency" | "leader-elect" | "kinds" | "hook-executor" | "hook-token-file" => {
-                !self.reconciles()
-            }
+            | "concurrency" | "kinds" | "hook-executor" | "hook-token-file" => !self.reconciles(),
             _ => false,
         }
     }

@@ -94,7 +94,10 @@ impl Parts {
         };
         let api = match listeners.api.zip(store.clone()) {
             Some((listeners, store)) => {
-                let operation = Operation { audit: audit::open(flags)?, metrics: requests, lifecycle };
+                let namespace = &flags.cluster.installation.namespace;
+                let elected_in = flags.controller.leader_elect.then(|| namespace.clone());
+                let audit = audit::open(flags)?;
+                let operation = Operation { audit, metrics: requests, lifecycle, elected_in };
                 Some(Api::new(&cluster, store, listeners, operation)?)
             }
             None => None,

@@ -164,7 +164,7 @@ async fn watch(api: &Api<Guarded>, sources: &Sources, from: &str) -> Result<Opti
 }
 
 /// A source that this version cannot read has a name all the same, and no artifacts.
-fn decoded(guard: Guarded) -> ExternalSource {
+pub(crate) fn decoded(guard: Guarded) -> ExternalSource {
     guard.0.unwrap_or_else(|invalid| {
         let mut source = ExternalSource::new("", crds::ExternalSourceSpec::default());
         source.metadata = invalid.metadata;

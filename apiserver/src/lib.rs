@@ -7,6 +7,9 @@ pub mod artifact;
 pub mod artifact_listener;
 mod download;
 mod feed;
+mod leader;
+mod origin;
+pub mod refresh;
 mod resources;
 mod shelf;
 pub mod source_view;
@@ -22,7 +25,9 @@ use extension_apiserver::{
     server::{BuildError, Builder, Lifecycle, Server, SubresourceVerbs, VersionInfo},
 };
 use kube::{Api, Client};
-use resources::{artifact::NamedArtifact, content::Content};
+use leader::Leader;
+use origin::Origin;
+use resources::{artifact::NamedArtifact, content::Content, refresh::Refreshing};
 use shelf::Shelf;
 use sources::Sources;
 use std::sync::Arc;
@@ -30,8 +35,10 @@ use tokio_util::sync::CancellationToken;
 
 /// What the role needs.
 pub struct Config<N, Z> {
-    /// Lists and watches sources; retries as kube's clients do.
+    /// Lists and watches sources, and asks for passes over them; retries as kube's clients do.
     pub client: Client,
+    /// The namespace where controllers elect a leader; `None` if they do not, and one is taken for granted.
+    pub elected_in: Option<String>,
     /// Where artifacts are kept.
     pub store: Arc<dyn Store>,
     /// Who is asking.
@@ -74,7 +81,13 @@ impl Apiserver {
             run = run.audit(audit);
         }
         let shelf = Shelf::new(config.store, sources.clone());
-        let server = serving(run, &sources, &shelf)?;
+        let leader = config
+            .elected_in
+            .as_deref()
+            .map_or_else(Leader::assumed, |namespace| Leader::elected(config.client.clone(), namespace));
+        let refreshing =
+            Refreshing { sources: sources.clone(), origin: Origin::new(config.client.clone()), leader };
+        let server = serving(run, (&sources, &shelf), refreshing)?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
     }
 
@@ -97,8 +110,8 @@ impl Apiserver {
 /// The table of resources.
 fn serving<N: Authenticate, Z: Authorize>(
     run: Builder<N, Z>,
-    sources: &Sources,
-    shelf: &Shelf,
+    (sources, shelf): (&Sources, &Shelf),
+    refreshing: Refreshing,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
@@ -110,6 +123,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .watch()
                 .subresource(named, SubresourceVerbs::get)
                 .subresource(content, SubresourceVerbs::get_raw)
+                .subresource(refreshing, SubresourceVerbs::create_named)
         })
         .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())
         .build()

@@ -7,6 +7,7 @@ use crate::{
 use artifacts::BlobKey;
 use crds::{
     ExternalSource,
+    annotations::REQUESTED_AT,
     rules::{FieldError, Rules},
 };
 use extension_apiserver::{
@@ -20,24 +21,35 @@ use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
 };
+use tokio::sync::watch;
 
 /// Everything that is served follows from this. Clones share their content.
 #[derive(Clone)]
 pub(crate) struct Sources {
     known: Arc<RwLock<HashMap<Key, Known>>>,
+    /// The version up to which everything is known. Sent to those who wait for a source to change.
+    version: Arc<watch::Sender<Version>>,
     pub(crate) views: View<SourceView>,
     pub(crate) artifacts: View<Artifact>,
 }
 
-struct Known {
-    source: Arc<ExternalSource>,
+/// What is kept of a source.
+#[derive(Clone)]
+pub(crate) struct Known {
+    /// The source, without what nobody asks for here.
+    pub(crate) source: Arc<ExternalSource>,
     /// What is wrong with its spec, if it was written before the rules.
-    broken: Vec<FieldError>,
+    pub(crate) broken: Vec<FieldError>,
+    /// The value of the annotation that asks for a pass.
+    pub(crate) requested: Option<String>,
+    /// Whether nothing is fetched.
+    pub(crate) is_suspended: bool,
 }
 
 impl Sources {
     pub(crate) fn new() -> Self {
-        Self { known: Arc::default(), views: View::mirrored(), artifacts: View::derived() }
+        let version = Arc::new(watch::Sender::new(Version::default()));
+        Self { known: Arc::default(), version, views: View::mirrored(), artifacts: View::derived() }
     }
 
     /// Where the memory of the views ends, they are made anew from what kube-apiserver remembers.
@@ -58,6 +70,7 @@ impl Sources {
         self.artifacts.replace(version, derived);
         let views = known.iter().map(|(key, known)| (key.clone(), vec![source_view::of(&known.source)]));
         self.views.replace(version, views);
+        self.version.send_replace(version);
     }
 
     /// Takes a write to one source.
@@ -69,6 +82,7 @@ impl Sources {
         self.artifacts.apply(version, &key, artifact::of(&now.source));
         self.views.apply(version, &key, vec![source_view::of(&now.source)]);
         known.insert(key, now);
+        self.version.send_replace(version);
     }
 
     /// Takes the deletion of a source.
@@ -77,12 +91,14 @@ impl Sources {
         known.remove(key);
         self.artifacts.remove(version, key);
         self.views.remove(version, key);
+        self.version.send_replace(version);
     }
 
     /// Takes a bookmark.
     pub(crate) fn advance(&self, version: Version) {
         self.artifacts.advance(version);
         self.views.advance(version);
+        self.version.send_replace(version);
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -92,6 +108,17 @@ impl Sources {
     pub(crate) fn get(&self, key: &Key) -> Option<Arc<ExternalSource>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.get(key).map(|known| known.source.clone())
+    }
+
+    /// All that is kept of a source.
+    pub(crate) fn known(&self, key: &Key) -> Option<Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).cloned()
+    }
+
+    /// Changes whenever anything may have changed; holds the version up to which everything is known.
+    pub(crate) fn changes(&self) -> watch::Receiver<Version> {
+        self.version.subscribe()
     }
 
     /// The rules that a source breaks.
@@ -109,9 +136,17 @@ impl Sources {
 }
 
 impl Known {
-    fn new(source: ExternalSource) -> Self {
+    pub(crate) fn new(source: ExternalSource) -> Self {
         let broken = source.spec.violations();
-        Self { source: Arc::new(slim(source)), broken }
+        let is_suspended = source.spec.suspend == Some(true);
+        let requested = source.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT)).cloned();
+        Self { source: Arc::new(slim(source)), broken, requested, is_suspended }
+    }
+
+    /// The version of its last write.
+    pub(crate) fn version(&self) -> Version {
+        let version = self.source.metadata.resource_version.as_deref();
+        version.and_then(|version| version.parse().ok()).unwrap_or_default()
     }
 }
 

@@ -38,7 +38,11 @@ impl Role {
         let access = (anybody, anything);
         let run = Server::builder().authenticator(access.0).authorizer(access.1);
         let shelf = Shelf::new(store.clone(), sources.clone());
-        let server = serving(run, &sources, &shelf).expect("registers");
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
+        let client = Client::try_from(nowhere).expect("a client");
+        let refreshing =
+            Refreshing { sources: sources.clone(), origin: Origin::new(client), leader: Leader::assumed() };
+        let server = serving(run, (&sources, &shelf), refreshing).expect("registers");
         Self { server, sources, store }
     }
 

@@ -9,6 +9,7 @@ mod term;
 pub(crate) use term::{Term, fenced};
 
 use crate::moment::Moment;
+use crds::names::LEASE;
 use decide::{Sighting, Turn, claim, decide, released};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
@@ -23,8 +24,6 @@ use tokio::time::{sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-/// The name of the Lease.
-const NAME: &str = "postern-controller";
 /// How long others respect a holder that fell silent.
 const DURATION: Duration = Duration::from_secs(15);
 /// How long a holder believes in itself without a renewal.
@@ -117,7 +116,7 @@ impl Election {
         let start = Instant::now();
         // What we wrote last is still the newest, unless somebody interfered; then the replace fails.
         if decide(self.seen.as_ref(), &self.identity, start) != Turn::Renew {
-            let found = self.leases.get_opt(NAME).await?;
+            let found = self.leases.get_opt(LEASE).await?;
             self.seen = found.map(|lease| Sighting::updated(self.seen.take(), lease, Instant::now()));
         }
         let turn = decide(self.seen.as_ref(), &self.identity, Instant::now());
@@ -149,7 +148,7 @@ impl Election {
         match old {
             Some(old) if turn != Turn::Create => self.replace(old, spec).await,
             _ => {
-                let metadata = ObjectMeta { name: Some(NAME.into()), ..ObjectMeta::default() };
+                let metadata = ObjectMeta { name: Some(LEASE.into()), ..ObjectMeta::default() };
                 self.leases.create(&params(), &Lease { metadata, spec: Some(spec) }).await
             }
         }
@@ -158,7 +157,7 @@ impl Election {
     /// Fails if the Lease is no longer the one that was read: `old` carries its resource version.
     async fn replace(&self, old: &Lease, spec: LeaseSpec) -> Result<Lease, kube::Error> {
         let new = Lease { metadata: old.metadata.clone(), spec: Some(spec) };
-        self.leases.replace(NAME, &params(), &new).await
+        self.leases.replace(LEASE, &params(), &new).await
     }
 
     /// Lets the next one in at once, if we hold the Lease.

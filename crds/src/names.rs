@@ -1,5 +1,8 @@
 //! What may name what: Kubernetes objects, keys of Secrets, HTTP tokens, media types, labels.
 
+/// The Lease that the controller which leads holds, in the namespace of the installation.
+pub const LEASE: &str = "postern-controller";
+
 /// RFC 1123 subdomain, the name of most objects: at most 253 of lower-case letters, digits, `-` and `.`.
 pub fn is_dns_subdomain(name: &str) -> bool {
     !name.is_empty() && name.len() <= 253 && name.split('.').all(is_dns_label_text)

@@ -1,9 +1,10 @@
 //! Requests to the aggregated API through kube-apiserver, for what kubectl does not show: headers, status codes, bytes.
 use crate::{scene::Scene, sources::revision};
 use anyhow::{Context, Result};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use kube::Client;
+use serde_json::Value;
 
 /// Where the group is served.
 pub(crate) const GROUP: &str = "/apis/subresources.postern.dev/v1alpha1";
@@ -28,16 +29,35 @@ impl Scene {
         format!("{GROUP}/namespaces/{}/{rest}", self.namespace.name())
     }
 
+    /// Asks for a pass over the source and waits for it, as the administrator: the status code, and what was said.
+    pub(crate) async fn refresh(&self, query: &str) -> Result<(StatusCode, Value)> {
+        let path = self.path(&format!("externalsources/one/refresh{query}"));
+        let response = post(&self.suite.client_without_retries().await?, &path, &[]).await?;
+        Ok((response.status(), serde_json::from_slice(response.body())?))
+    }
+
     /// A GET as the administrator.
     pub(crate) async fn get(&self, rest: &str) -> Result<Response<Vec<u8>>> {
         get(self.suite.client(), &self.path(rest), &[]).await
     }
 }
 
+/// A POST without a body, as whoever the client is.
+pub(crate) async fn post(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
+    send(client, Request::post(path), headers).await
+}
+
 /// A GET as whoever the client is.
 pub(crate) async fn get(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
-    let request =
-        headers.iter().fold(Request::get(path), |request, (name, value)| request.header(*name, *value));
+    send(client, Request::get(path), headers).await
+}
+
+async fn send(
+    client: &Client,
+    request: http::request::Builder,
+    headers: &[(&str, &str)],
+) -> Result<Response<Vec<u8>>> {
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let response = client.send(request.body(kube::client::Body::empty())?).await?;
     let (parts, body) = response.into_parts();
     Ok(Response::from_parts(parts, body.collect().await?.to_bytes().to_vec()))

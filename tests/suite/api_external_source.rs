@@ -1,5 +1,6 @@
 //! What kubectl and programs see of artifacts through the aggregated API, on a real kube-apiserver.
 mod access;
+mod refresh;
 
 use crate::{
     aggregated::{GROUP, get},
@@ -175,6 +176,8 @@ async fn discovery_names_parents_subresources_and_verbs() -> Result<()> {
     assert_eq!(named("externalsources")["shortNames"], serde_json::json!(["srcview"]));
     assert_eq!(named("externalsources/artifact")["kind"], "Artifact");
     assert_eq!(named("externalsources/content")["verbs"], serde_json::json!(["get"]));
+    assert_eq!(named("externalsources/refresh")["verbs"], serde_json::json!(["create"]));
+    assert_eq!(named("externalsources/refresh")["kind"], "Refresh");
     assert_eq!(named("artifacts")["kind"], "Artifact");
 
     let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";

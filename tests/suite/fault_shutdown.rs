@@ -7,11 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use cluster::{Kubelet, Postern, suite::skip};
-use kube::{
-    Client, Config,
-    api::{ObjectMeta, PostParams},
-    config::{KubeConfigOptions, Kubeconfig},
-};
+use kube::api::{ObjectMeta, PostParams};
 use serde_json::Value;
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 use tokio::time;
@@ -55,7 +51,7 @@ async fn stop_under_load(scene: &Scene, twin: &Postern, kubelet: &Kubelet, recor
 
 /// Reads, watches and admissions through kube-apiserver. None needs the store, which each replica has for itself.
 async fn load(scene: &Scene) -> Result<Load> {
-    let client = impatient(scene).await?;
+    let client = scene.suite.client_without_retries().await?;
     let (list, watch) = (scene.path("artifacts"), scene.path("artifacts?watch=1&timeoutSeconds=1"));
     let mut candidate = scene.sources.get("one").await?;
     candidate.metadata = ObjectMeta { name: Some("candidate".into()), ..ObjectMeta::default() };
@@ -83,15 +79,6 @@ async fn load(scene: &Scene) -> Result<Load> {
         let dry = PostParams { dry_run: true, ..PostParams::default() };
         async move { Ok(sources.create(&dry, &candidate).await.map(drop)?) }
     }))
-}
-
-/// kube's own client sends a request again that got a 503, as no client in Go would.
-async fn impatient(scene: &Scene) -> Result<Client> {
-    let cluster = scene.suite.own().context("a cluster of our own")?;
-    let kubeconfig = Kubeconfig::read_from(cluster.directory().kubeconfig())?;
-    let mut config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    config.default_retry = false;
-    Ok(Client::try_from(config)?)
 }
 
 /// Returns once the replica has answered something that it was not asked before.

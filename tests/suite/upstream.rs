@@ -8,7 +8,7 @@ use std::{
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The server; it ends when it is dropped.
@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// Whether `If-None-Match` and `If-Modified-Since` are honoured.
     pub(crate) conditional: bool,
+    /// Where the answer waits until it is closed.
+    pub(crate) gate: Option<Arc<Semaphore>>,
 }
 
 /// One request that arrived.
@@ -92,11 +94,17 @@ impl Answer {
 
     /// That status with an empty body.
     pub(crate) fn status(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new(), conditional: true }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), conditional: true, gate: None }
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
+        self
+    }
+
+    /// Sent only once the gate is closed, as all who wait at a semaphore go on then.
+    pub(crate) fn behind(mut self, gate: &Arc<Semaphore>) -> Self {
+        self.gate = Some(Arc::clone(gate));
         self
     }
 
@@ -122,6 +130,9 @@ impl Handler for Script {
             || known(header::IF_MODIFIED_SINCE, header::LAST_MODIFIED);
         let status = if unchanged { StatusCode::NOT_MODIFIED } else { answer.status };
         locked(&self.asked).push(Asked { headers: request.headers().clone(), answered: status });
+        if let Some(gate) = &answer.gate {
+            let _closed = gate.acquire().await;
+        }
         let mut response = Response::new(if unchanged { serve::empty() } else { serve::full(answer.body) });
         *response.status_mut() = status;
         *response.headers_mut() = answer.headers;

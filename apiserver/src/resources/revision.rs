@@ -29,15 +29,29 @@ pub(super) const RETRY_AFTER: u32 = 5;
 /// The revision that `?revision=` names, or the one that is published now.
 ///
 /// # Errors
-/// 404 for a source or a revision that is not known, 410 for one that was published once, 400 for what names none.
+/// As for [`named_by`].
 pub(super) async fn named(
     sources: &Sources,
     shelf: &Shelf,
     call: &Call,
     key: &Key,
 ) -> Result<Artifact, Status> {
+    named_by(&PARAMETER, sources, shelf, call, key).await
+}
+
+/// The revision that a parameter names, or the one that is published now.
+///
+/// # Errors
+/// 404 for a source or a revision that is not known, 410 for one that was published once, 400 for what names none.
+pub(super) async fn named_by(
+    parameter: &Parameter,
+    sources: &Sources,
+    shelf: &Shelf,
+    call: &Call,
+    key: &Key,
+) -> Result<Artifact, Status> {
     let source = sources.get(key).ok_or_else(|| call.not_found())?;
-    let missing = match artifact::find(&source, call.query.get(PARAMETER.name)) {
+    let missing = match artifact::find(&source, call.query.get(parameter.name)) {
         Ok(artifact) => return Ok(artifact),
         Err(missing) => missing,
     };
@@ -46,12 +60,14 @@ pub(super) async fn named(
             broken if broken.is_empty() => nothing_stored(call, key),
             broken => invalid(call, broken),
         },
-        Missing::Malformed => Status::bad_request(
-            "revision: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
-        ),
-        Missing::Ambiguous => {
-            Status::bad_request("revision: several stored revisions begin like that; give more digits")
-        }
+        Missing::Malformed => Status::bad_request(format!(
+            "{}: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
+            parameter.name
+        )),
+        Missing::Ambiguous => Status::bad_request(format!(
+            "{}: several stored revisions begin like that; give more digits",
+            parameter.name
+        )),
         Missing::Unknown { digits, kept } => {
             let was_there = was_published(shelf, key, &digits).await.map_err(|error| unreadable(&error))?;
             let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
@@ -85,7 +101,7 @@ pub(super) fn nothing_stored(call: &Call, Key { namespace, name }: &Key) -> Stat
 }
 
 /// 422, in the words of admission: a spec that breaks the rules never becomes an artifact.
-fn invalid(call: &Call, broken: Vec<FieldError>) -> Status {
+pub(super) fn invalid(call: &Call, broken: Vec<FieldError>) -> Status {
     let causes = broken.into_iter().map(|FieldError { path, kind, detail }| Cause {
         reason: kind.reason(),
         message: detail,
@@ -101,7 +117,11 @@ fn invalid(call: &Call, broken: Vec<FieldError>) -> Status {
 
 /// A refusal that names the object as every other does.
 pub(super) fn refusal(call: &Call, code: StatusCode, message: String) -> Status {
-    let reason = if code == StatusCode::GONE { "Gone" } else { "NotFound" };
+    let reason = match code {
+        StatusCode::GONE => "Gone",
+        StatusCode::GATEWAY_TIMEOUT => "Timeout",
+        _ => "NotFound",
+    };
     let details = Details {
         name: call.request.name.clone(),
         group: call.request.group.clone(),

@@ -130,9 +130,19 @@ pub(crate) fn etcd_pid(directory: &Directory) -> Option<i32> {
 
 /// A client as a kubeconfig describes it.
 pub(crate) async fn client(kubeconfig: &Path) -> Result<Client> {
-    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
-    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    Ok(Client::try_from(config(kubeconfig).await?)?)
+}
+
+/// A client that takes an answer of 503 or 504 for what it is, instead of asking again.
+pub(crate) async fn client_without_retries(kubeconfig: &Path) -> Result<Client> {
+    let mut config = config(kubeconfig).await?;
+    config.default_retry = false;
     Ok(Client::try_from(config)?)
+}
+
+async fn config(kubeconfig: &Path) -> Result<Config> {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig)?;
+    Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
 }
 
 fn http_get(path: &str) -> http::Request<Vec<u8>> {

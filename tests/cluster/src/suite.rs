@@ -96,6 +96,14 @@ impl Suite {
         &self.client
     }
 
+    /// The administrator's client for who wants to see an answer of 503 or 504, at which [`Self::client`] asks again.
+    ///
+    /// # Errors
+    /// The kubeconfig cannot be read.
+    pub async fn client_without_retries(&self) -> Result<Client> {
+        control_plane::client_without_retries(&self.kubectl.kubeconfig).await
+    }
+
     /// kubectl as administrator.
     pub fn kubectl(&self) -> &Kubectl {
         &self.kubectl

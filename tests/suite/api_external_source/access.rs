@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A user with that ClusterRole in the scene's namespace, and no other.
-async fn with_role(scene: &Scene, user: &str, role: &str) -> Result<()> {
+pub(super) async fn with_role(scene: &Scene, user: &str, role: &str) -> Result<()> {
     let binding = format!("{user}-{role}");
     let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
     scene.namespace.kubectl(&["create", "rolebinding", &binding, &role, &user]).await.map(drop)

@@ -1,18 +1,22 @@
 //! Two replicas: one works, the other takes over, and a holder that wakes up late knows that it lost.
 use super::RECOVERY;
-use crate::scene::Scene;
+use crate::{scene::Scene, sources::until_in};
 use anyhow::{Context, Result};
 use cluster::suite::skip;
+use crds::{ExternalSource, annotations::REQUESTED_AT};
 use futures::TryStreamExt;
-use k8s_openapi::api::coordination::v1::Lease;
+use http::StatusCode;
+use k8s_openapi::api::{coordination::v1::Lease, rbac::v1::Role};
 use kube::{
     Api,
+    api::{Patch, PatchParams, PostParams},
     runtime::{WatchStreamExt, watcher},
 };
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::json;
 use std::pin::pin;
 
 impl Scene {
@@ -65,5 +69,73 @@ async fn a_paused_leader_is_replaced_and_does_not_write_when_it_wakes() -> Resul
     second.stop().await?;
     scene.until_held(|holder| holder == first).await?;
     scene.still_works("first-leader-again").await?;
+    Ok(())
+}
+
+impl Scene {
+    /// Runs something while no controller may renew the Lease.
+    async fn without_leader<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+        let roles: Api<Role> = Api::namespaced(self.suite.client().clone(), "postern-system");
+        let before = roles.get("postern").await?;
+        let mut strict = before.clone();
+        for rule in strict.rules.iter_mut().flatten() {
+            if rule.resources.iter().flatten().any(|resource| resource == "leases") {
+                rule.verbs = vec!["get".to_owned()];
+            }
+        }
+        roles.replace("postern", &PostParams::default(), &strict).await?;
+        let outcome = work().await;
+        let restored = json!({ "rules": before.rules });
+        roles.patch("postern", &PatchParams::default(), &Patch::Merge(restored)).await?;
+        outcome
+    }
+
+    fn requested(source: &ExternalSource) -> Option<&String> {
+        source.metadata.annotations.as_ref()?.get(REQUESTED_AT)
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_is_told_that_there_is_no_controller() -> Result<()> {
+    let scene = Scene::alone().await?;
+    if scene.suite.own().is_none() {
+        return skip("these roles are not ours to change");
+    }
+    let left = scene
+        .without_leader(async || {
+            let told = async {
+                loop {
+                    let (code, said) = scene.refresh("").await?;
+                    match code {
+                        // It still leads for the rest of its term.
+                        StatusCode::CREATED => {}
+                        code => return anyhow::Ok((code, said)),
+                    }
+                }
+            };
+            let (code, said) = tokio::time::timeout(RECOVERY, told).await.context("it goes on to lead")??;
+            assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE, "{said}");
+            assert!(said["message"].as_str().is_some_and(|told| told.contains("no controller")), "{said}");
+            let left = scene.sources.get("one").await?;
+
+            let (code, said) = scene.refresh("").await?;
+            assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE, "{said}");
+            assert!(
+                said["message"].as_str().is_some_and(|told| told.contains("nothing was asked")),
+                "{said}"
+            );
+            assert_eq!(Scene::requested(&scene.sources.get("one").await?), Scene::requested(&left));
+            Ok(left)
+        })
+        .await?;
+
+    // What was asked for meanwhile is followed by whoever leads next.
+    let token = Scene::requested(&left).context("a request")?;
+    let handled = |source: &ExternalSource| {
+        let status = source.status.as_ref();
+        status.and_then(|status| status.last_handled_reconcile_at.as_ref()) == Some(token)
+    };
+    until_in(RECOVERY, &scene.sources, "one", handled).await?;
+    assert_eq!(scene.refresh("").await?.0, StatusCode::CREATED);
     Ok(())
 }

@@ -1,19 +1,21 @@
 //! Objects that admission never saw: each is an error of itself, and stops nothing else.
 use super::RECOVERY;
 use crate::{
+    aggregated::post,
     scene::Scene,
     sources::{condition, manifest, ready, until_in},
 };
 use anyhow::{Context, Result};
 use cluster::suite::skip;
 use crds::{ExternalSource, conditions};
+use http::StatusCode;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api,
     api::{DynamicObject, Patch, PatchParams},
     core::{ApiResource, GroupVersionKind},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 const CRD: &str = "externalsources.source.flux.oddkin.co";
 
@@ -81,6 +83,11 @@ async fn a_spec_from_before_the_rules_is_stalled_and_named() -> Result<()> {
     assert!(ready(&source).context("Ready")?.message.contains("spec.interval"));
     let stalled = condition(&source, conditions::STALLED).context("Stalled")?;
     assert_eq!((stalled.status.as_str(), stalled.reason.as_str()), ("True", "InvalidSpec"));
+    let path = scene.path("externalsources/old/refresh");
+    let refused = post(scene.suite.client(), &path, &[]).await?;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let status: Value = serde_json::from_slice(refused.body())?;
+    assert_eq!(status["details"]["causes"][0]["field"], "spec.interval");
     scene.namespace.kubectl(&["delete", "externalsource", "old", "--timeout=30s"]).await?;
     Ok(())
 }

@@ -39,6 +39,12 @@ pub trait Object:
         Cow::Borrowed("")
     }
 
+    /// What the rows of its table show, where it is shown as several: for each row an object that holds what is in that
+    /// row. As a rule an object is one row.
+    fn rows(&self) -> Option<Vec<Self>> {
+        None
+    }
+
     /// What `kubectl get` shows, in this order. A table without columns would be empty: the default is name and age.
     fn columns() -> Vec<Column<Self>> {
         vec![Column::name(), Column::age()]

@@ -69,9 +69,9 @@ impl<'a, T: Object> Table<'a, T> {
         items: &'a [Item<T>],
     ) -> Self {
         let now = Timestamp::now();
-        let row = |item: &'a Item<T>| -> Row<'a, T> {
+        let row = |item: &'a Item<T>, shown: &T| -> Row<'a, T> {
             Row {
-                cells: columns.iter().map(|column| (column.cell)(item).render(now)).collect(),
+                cells: columns.iter().map(|column| (column.cell)(shown).render(now)).collect(),
                 object: match options.include {
                     IncludeObject::None => RowObject::None,
                     IncludeObject::Metadata => {
@@ -81,12 +81,16 @@ impl<'a, T: Object> Table<'a, T> {
                 },
             }
         };
+        let rows = |item: &'a Item<T>| match item.rows() {
+            Some(several) => several.iter().map(|shown| row(item, shown)).collect(),
+            None => vec![row(item, item)],
+        };
         Self {
             kind: "Table",
             api_version: options.api_version,
             metadata,
             column_definitions: Some(columns.iter().map(|column| &column.definition).collect()),
-            rows: items.iter().map(row).collect(),
+            rows: items.iter().flat_map(rows).collect(),
         }
     }
 
@@ -109,5 +113,43 @@ impl<'a, T: Object> Table<'a, T> {
     pub(crate) fn without_headers(mut self) -> Self {
         self.column_definitions = None;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::CustomResource;
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
+    #[kube(group = "lists.example.com", version = "v1", kind = "List", no_spec)]
+    struct Lines {
+        lines: Vec<String>,
+    }
+
+    impl Object for List {
+        fn rows(&self) -> Option<Vec<Self>> {
+            let row = |line: &String| Self::new("", Lines { lines: vec![line.clone()] });
+            Some(self.spec.lines.iter().map(row).collect())
+        }
+
+        fn columns() -> Vec<Column<Self>> {
+            vec![Column::text("Line", "What is in it.", |list: &Self| list.spec.lines.join("\n"))]
+        }
+    }
+
+    #[test]
+    fn an_object_of_several_rows_is_behind_each_of_them() {
+        let list = List::new("shopping", Lines { lines: vec!["tea".into(), "milk".into()] });
+        let (items, columns) = ([Item::from(list)], List::columns());
+        let options = TableOptions { api_version: "meta.k8s.io/v1", include: IncludeObject::Metadata };
+        let table = serde_json::to_value(Table::new(&columns, options, ListMeta::default(), &items));
+        let rows = table.expect("it serializes")["rows"].take();
+        let cells: Vec<_> = rows.as_array().expect("rows").iter().map(|row| row["cells"].clone()).collect();
+        assert_eq!(cells, [json!(["tea"]), json!(["milk"])]);
+        assert_eq!(rows[1]["object"]["metadata"]["name"], "shopping");
     }
 }

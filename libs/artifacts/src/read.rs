@@ -1,11 +1,15 @@
-//! One file out of a stored archive, without unpacking the archive: it is inflated as it comes, and only up to the file.
+//! Files out of a stored archive, without unpacking the archive: it is inflated as it comes, and for one file only up to it.
+mod files;
 mod inflated;
 mod media_type;
+
+pub use files::{Contents, Files, Listed};
 
 use crate::{
     Blob, BlobKey, EntryPath, StoreError,
     unpack::{is_end, is_header, pax::Records},
 };
+
 use bytes::Bytes;
 use futures::{StreamExt, stream, stream::BoxStream};
 use inflated::Inflated;
@@ -69,6 +73,7 @@ struct Entry {
     path: EntryPath,
     size: u64,
     is_file: bool,
+    is_executable: bool,
 }
 
 impl Tar {
@@ -87,9 +92,10 @@ impl Tar {
             let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
             let name = String::from_utf8(name).map_err(|_| self.unknown("an entry has no name"))?;
             let is_file = header.entry_type().is_file();
+            let is_executable = header.mode().is_ok_and(|mode| mode & 0o111 != 0);
             let path = EntryPath::new(name.trim_end_matches('/'));
             let path = path.map_err(|_| self.unknown("an entry has a name that is none"))?;
-            return Ok(Some(Entry { path, size, is_file }));
+            return Ok(Some(Entry { path, size, is_file, is_executable }));
         }
     }
 

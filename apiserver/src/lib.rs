@@ -1,10 +1,12 @@
-//! Answers kubectl: artifact and content of a source, and the artifacts view; and Flux: the plain artifact listener.
+//! Answers kubectl: artifact, content and differences of a source, passes over it, and the artifacts view; and Flux: the
+//! plain artifact listener.
 //!
 //! It imports `extension-apiserver` for the contract, `artifacts` for the store, and `crds` for the types. Start with
-//! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content is answered
-//! from memory: `feed` keeps [`sources`] current, and the views follow from them.
+//! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content, differences
+//! and passes is answered from memory: `feed` keeps [`sources`] current, and the views follow from them.
 pub mod artifact;
 pub mod artifact_listener;
+pub mod diff;
 mod download;
 mod feed;
 mod leader;
@@ -27,7 +29,7 @@ use extension_apiserver::{
 use kube::{Api, Client};
 use leader::Leader;
 use origin::Origin;
-use resources::{artifact::NamedArtifact, content::Content, refresh::Refreshing};
+use resources::{artifact::NamedArtifact, content::Content, diff::Comparing, refresh::Refreshing};
 use shelf::Shelf;
 use sources::Sources;
 use std::sync::Arc;
@@ -116,6 +118,7 @@ fn serving<N: Authenticate, Z: Authorize>(
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
     let content = Content { sources: sources.clone(), shelf: shelf.clone() };
+    let comparing = Comparing::new(sources.clone(), shelf.clone());
     run.ready_when("sources", move || known.is_ready())
         .resource(sources.views.clone(), |verbs| {
             verbs
@@ -123,6 +126,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .watch()
                 .subresource(named, SubresourceVerbs::get)
                 .subresource(content, SubresourceVerbs::get_raw)
+                .subresource(comparing, SubresourceVerbs::get)
                 .subresource(refreshing, SubresourceVerbs::create_named)
         })
         .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())

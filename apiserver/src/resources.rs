@@ -1,5 +1,7 @@
 //! The resources of `subresources.postern.dev`, one file each. `externalsources` and `artifacts` are views as they are.
 pub(crate) mod artifact;
 pub(crate) mod content;
+pub(crate) mod diff;
 pub(crate) mod refresh;
 mod revision;
+mod stored;

@@ -1,5 +1,6 @@
 //! What kubectl and programs see of artifacts through the aggregated API, on a real kube-apiserver.
 mod access;
+mod diff;
 mod refresh;
 
 use crate::{

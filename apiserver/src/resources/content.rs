@@ -1,13 +1,12 @@
 //! `externalsources/content`: the bytes of a stored revision, or of one file in it. Its own permission guards it.
-use super::revision;
+use super::{revision, stored::Stored};
 use crate::{
-    artifact::Artifact,
     download::{self, Download},
     shelf::Shelf,
     source_view::SourceView,
     sources::Sources,
 };
-use artifacts::{BlobKey, SourceKey, StoreError, read};
+use artifacts::read;
 use bytes::Bytes;
 use extension_apiserver::{
     api::{Call, GetRaw, Parameter, Resource, Subresource},
@@ -50,7 +49,7 @@ impl Subresource for Content {
 impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = revision::named(&self.sources, &self.shelf, call, key).await?;
-        let wanted = Wanted { call, blob: blob_key(key, &artifact)?, is_current: artifact.spec.current };
+        let wanted = Stored::new(call, key, &artifact)?;
         acceptable(&call.headers)?;
         match call.query.get(FILE.name) {
             Some("") => {
@@ -62,23 +61,15 @@ impl GetRaw for Content {
     }
 }
 
-/// What is asked for.
-struct Wanted<'a> {
-    call: &'a Call,
-    blob: BlobKey,
-    /// Whether it is what the source publishes now.
-    is_current: bool,
-}
-
 impl Content {
-    async fn archive(&self, wanted: &Wanted<'_>) -> Result<Response<Body>, Status> {
+    async fn archive(&self, wanted: &Stored<'_>) -> Result<Response<Body>, Status> {
         let asked = (&wanted.call.method, &wanted.call.headers);
         let answer = download::blob(&self.shelf, &wanted.blob, asked, CACHE_CONTROL).await;
         answer.map_err(|error| wanted.unreadable(&error))?.ok_or_else(|| wanted.absent())
     }
 
-    async fn file(&self, wanted: &Wanted<'_>, path: &str) -> Result<Response<Body>, Status> {
-        let Wanted { call, blob: key, .. } = wanted;
+    async fn file(&self, wanted: &Stored<'_>, path: &str) -> Result<Response<Body>, Status> {
+        let Stored { call, blob: key, .. } = wanted;
         let opened = self.shelf.open(key, None).await.map_err(|error| wanted.unreadable(&error))?;
         let blob = opened.ok_or_else(|| wanted.absent())?;
         let found = read::file_in(blob, path).await.map_err(|error| wanted.unreadable(&error))?;
@@ -105,27 +96,6 @@ impl Content {
         let mut response = download.answer(part.as_ref(), bytes);
         response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
-    }
-}
-
-impl Wanted<'_> {
-    /// The status names a revision whose blob is missing or damaged. The shelf has told the controller, which can fetch
-    /// again what is published; of an older revision nobody else has the bytes.
-    fn absent(&self) -> Status {
-        if self.is_current {
-            let message = "the stored artifact is missing or damaged; unless the source is suspended, it is fetched again now";
-            return Status::unavailable(message, revision::RETRY_AFTER);
-        }
-        let message = "the stored blob of this revision is missing or damaged, and only the published one can be \
-                       fetched again";
-        revision::refusal(self.call, StatusCode::GONE, message.to_owned())
-    }
-
-    fn unreadable(&self, error: &StoreError) -> Status {
-        if matches!(error, StoreError::Corrupt { .. }) {
-            return self.absent();
-        }
-        revision::unreadable(error)
     }
 }
 
@@ -163,12 +133,4 @@ fn cut<E: Send + 'static>(
         })
     });
     pieces.try_filter(|piece| ready(!piece.is_empty()))
-}
-
-fn blob_key(key: &Key, artifact: &Artifact) -> Result<BlobKey, Status> {
-    let source = SourceKey::new(&key.namespace, &key.name);
-    match (source, artifact.spec.digest.parse()) {
-        (Ok(source), Ok(digest)) => Ok(BlobKey { source, digest }),
-        _ => Err(Status::internal(format!("the status of {:?} holds a digest that is none", key.name))),
-    }
 }

@@ -284,6 +284,22 @@ async fn one_file_of_an_archive_can_be_read() {
 }
 
 #[tokio::test]
+async fn a_difference_needs_the_blobs_of_both_revisions() {
+    let role = Role::new();
+    let [kept, lost] = [role.put(archive_of("app.yaml", "a: 2\n")).await, Digest::of(b"lost")];
+    role.sources.replace(Version(1), vec![source("1", &[kept, lost])]);
+    let gone = role.get("externalsources/one/diff").await;
+    assert_eq!(gone.status(), StatusCode::GONE, "the older one cannot be fetched again");
+    role.sources.apply(Version(2), source("2", &[lost, kept]));
+    let missing = role.get("externalsources/one/diff").await;
+    assert_eq!(missing.status(), StatusCode::SERVICE_UNAVAILABLE, "the published one is fetched again");
+    let broken = role.put("no archive").await;
+    role.sources.apply(Version(3), source("3", &[kept, broken]));
+    let unreadable = role.get("externalsources/one/diff").await;
+    assert_eq!(unreadable.status(), StatusCode::SERVICE_UNAVAILABLE, "what is stored is no archive of ours");
+}
+
+#[tokio::test]
 async fn a_spec_that_breaks_the_rules_is_told_in_the_words_of_admission() {
     let role = Role::new();
     let mut broken = source("1", &[]);

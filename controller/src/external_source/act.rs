@@ -42,7 +42,11 @@ pub(super) async fn act(
             Ok(Done::Rested { until })
         }
         Step::Suspend { ignored } => Ok(suspend(&mut work, ignored)),
-        Step::Fail(failure) => Err(failure),
+        Step::Fail(failure) => {
+            // When it no longer is in the way, the source is fetched at once, though nothing that shapes its artifact changed.
+            work.memory.own.inputs = None;
+            Err(failure)
+        }
         Step::Fetch(order) => fetch(sources, &mut work, &order).await,
     };
     readdress(sources, &mut work)?;

@@ -49,7 +49,7 @@ struct Watch {
     /// The names of the sources that refer to it; they lie in its namespace.
     users: BTreeSet<String>,
     seen: Option<Sight>,
-    _watching: AbortOnDropHandle<()>,
+    watching: AbortOnDropHandle<()>,
 }
 
 /// What a look at a Secret showed.
@@ -80,11 +80,7 @@ impl SecretWatches {
                 debug!(limit = MOST_WATCHES, "a Secret is not watched, since too many are");
                 continue;
             }
-            let start = || Watch {
-                users: BTreeSet::new(),
-                seen: None,
-                _watching: AbortOnDropHandle::new(tokio::spawn(watch(Arc::downgrade(&self.0), key.clone()))),
-            };
+            let start = || Watch { users: BTreeSet::new(), seen: None, watching: self.0.watch(&key) };
             watches.entry(key.clone()).or_insert_with(start).users.insert(source.to_owned());
         }
     }
@@ -123,16 +119,24 @@ impl SecretWatches {
 
 impl Shared {
     /// Takes note of a look, and wakes those who know less.
-    async fn saw(&self, key: &Key, sight: Sight, reader: Option<&str>) {
+    async fn saw(self: &Arc<Self>, key: &Key, sight: Sight, reader: Option<&str>) {
         let users = {
             let mut watches = self.lock();
             let Some(watch) = watches.get_mut(key) else { return };
+            if reader.is_some() && sight == Sight::Forbidden && watch.seen != Some(Sight::Forbidden) {
+                // One that was begun while it was allowed goes on for minutes, and says nothing when it is allowed again.
+                watch.watching = self.watch(key);
+            }
             watch.changed(sight, reader)
         };
         for source in users {
             debug!(namespace = key.0, source, "a Secret changed");
             self.queue.wake(&key.0, &source).await;
         }
+    }
+
+    fn watch(self: &Arc<Self>, key: &Key) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(tokio::spawn(watch(Arc::downgrade(self), key.clone())))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Watch>> {
@@ -220,7 +224,7 @@ mod tests {
 
     fn watch(users: &[&str]) -> Watch {
         let users = users.iter().map(|user| (*user).to_owned()).collect();
-        Watch { users, seen: None, _watching: AbortOnDropHandle::new(tokio::spawn(async {})) }
+        Watch { users, seen: None, watching: AbortOnDropHandle::new(tokio::spawn(async {})) }
     }
 
     fn version(version: &str) -> Sight {

@@ -39,6 +39,12 @@ async fn without_the_right_the_message_is_the_line_that_grants_it() -> Result<()
     let words: Vec<_> = line.split_whitespace().skip(1).collect();
     scene.suite.kubectl().run(&words).await?;
     scene.ready().await?;
+
+    scene.namespace.kubectl(&["delete", "rolebinding", "postern-secrets"]).await?;
+    scene.request("without the right").await?;
+    scene.failed("SecretForbidden").await?;
+    scene.suite.kubectl().run(&words).await?;
+    scene.ready().await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Reconciles `ExternalSource`: reads the Secrets, the store and the published `ExternalArtifact` ([`observe`]), decides
 //! whether to fetch ([`decide`]), fetches and publishes ([`act`]).
 mod act;
+mod admitted;
 mod artifact;
 mod collect;
 mod decide;
@@ -15,6 +16,7 @@ mod publish;
 mod secrets;
 mod status;
 
+pub(crate) use admitted::follow_whitelist;
 pub(crate) use collect::sweep;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;

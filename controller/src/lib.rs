@@ -85,6 +85,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     };
     tokio::select! {
         () = passes.run(shutdown) => {}
+        () = external_source::follow_whitelist(config.whitelist.as_ref(), queue.clone(), &objects) => {}
         () = external_source::heal(config.pipeline.store().losses(), queue.clone()) => {}
         () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
         () = external_source::sweep(config.pipeline.store().as_ref(), &objects, &config.metrics.external_sources) => {}

@@ -1,6 +1,7 @@
 //! What hooks make of request and data, and what their failures make of a source.
 mod policies;
 mod requests;
+mod whitelist;
 
 use crate::{
     archive,

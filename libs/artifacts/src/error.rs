@@ -279,7 +279,9 @@ impl Error {
             | Self::DigestMismatch { .. }
             | Self::Pack(PackError::Path { .. }) => Retry::AtInterval,
             Self::HooksNotEnabled => Retry::AtInterval,
-            Self::Hook { .. } if !self.spends_retry() => Retry::AtInterval,
+            Self::Hook { failure, .. } if !failure.is_disagreement() && !self.spends_retry() => {
+                Retry::AtInterval
+            }
             Self::Unpack(error) => unpacking(error),
             Self::Answered { status, limited, .. } if !limited && !passes(*status) => Retry::AtInterval,
             Self::Answered { .. }

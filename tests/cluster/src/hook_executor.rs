@@ -60,7 +60,8 @@ impl HookExecutor {
         ]
     }
 
-    fn whitelist(&self) -> PathBuf {
+    /// The file that it and Postern follow.
+    pub fn whitelist(&self) -> PathBuf {
         self.directory.file("hook-whitelist.yaml")
     }
 

@@ -60,6 +60,12 @@ impl HookFailure {
         }
     }
 
+    /// Whether the executor refuses what our own whitelist admits: each reads the file when it does, so one of them is
+    /// about to see what the other has seen.
+    pub(crate) fn is_disagreement(&self) -> bool {
+        matches!(self, Self::Command(hooks::Error::Denied))
+    }
+
     /// Whether running it once more may end better.
     pub fn may_pass(&self) -> bool {
         match self {

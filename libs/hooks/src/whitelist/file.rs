@@ -2,7 +2,6 @@
 //!
 //! Polled, not watched: kubelet swaps the folder that its symlinks point to, which a watch on the file never sees.
 use super::Whitelist;
-use arc_swap::ArcSwap;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -15,7 +14,7 @@ use std::{
     time::Duration,
 };
 use telemetry::Chain;
-use tokio::{fs, time};
+use tokio::{fs, sync::watch, time};
 use tracing::{info, warn};
 
 /// One small read, so a new file counts within about a second.
@@ -23,17 +22,22 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The whitelist of the moment. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Live(Arc<ArcSwap<Whitelist>>);
+pub struct Live(watch::Sender<Arc<Whitelist>>);
 
 impl Live {
     /// A whitelist that stays as it is.
     pub fn fixed(whitelist: Whitelist) -> Self {
-        Self(Arc::new(ArcSwap::from_pointee(whitelist)))
+        Self(watch::Sender::new(Arc::new(whitelist)))
     }
 
     /// The whitelist as it is now.
     pub fn now(&self) -> Arc<Whitelist> {
-        self.0.load_full()
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Tells of each whitelist after the one of now; who is slow hears of the newest alone.
+    pub fn changes(&self) -> watch::Receiver<Arc<Whitelist>> {
+        self.0.subscribe()
     }
 }
 
@@ -124,7 +128,7 @@ impl Reload {
         if text != self.text {
             let whitelist = parse(&self.path, &text)?;
             info!(path = %self.path.display(), "whitelist replaced");
-            self.live.0.store(Arc::new(whitelist));
+            self.live.0.send_replace(Arc::new(whitelist));
             self.text = text;
             self.metrics.loaded();
         }
@@ -192,10 +196,13 @@ mod tests {
         let mut registry = Registry::default();
         let (live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
         assert!(admits(&live, "jq") && !admits(&live, "yq"));
+        let mut changes = live.changes();
 
         std::fs::write(&path, "commands: { yq: {} }").expect("written");
         reload.look().await;
         assert!(admits(&live, "yq") && !admits(&live, "jq"));
+        assert!(changes.has_changed().is_ok_and(|changed| changed));
+        changes.mark_unchanged();
 
         for bad in [Some("commands: ["), None] {
             match bad {
@@ -206,6 +213,7 @@ mod tests {
             assert!(admits(&live, "yq") && reload.metrics.current.get() == 0, "{bad:?}");
         }
         assert!(metrics(&registry).contains(r#"hook_whitelist_reloads_total{outcome="Loaded"} 2"#));
+        assert!(changes.has_changed().is_ok_and(|changed| !changed), "only what counts is told");
     }
 
     #[tokio::test]

@@ -11,6 +11,7 @@ use crate::{
     network::Network,
     postern::Postern,
     process::Process,
+    s3_gateway::S3Gateway,
     wardle::{Maker, Wardle},
 };
 use anyhow::{Context, Result};
@@ -141,6 +142,16 @@ impl Cluster {
     /// Its Postern.
     pub fn postern(&self) -> Postern {
         self.postern_at("postern", self.record.endpoints.postern.clone())
+    }
+
+    /// A store in S3, started. Its processes end with the cluster.
+    ///
+    /// # Errors
+    /// As for [`S3Gateway::start`]; no port is free.
+    pub async fn s3_gateway(&self, name: &str) -> Result<S3Gateway> {
+        let gateway = S3Gateway::new(&self.directory, name)?;
+        gateway.start().await?;
+        Ok(gateway)
     }
 
     /// What runs the hooks of every Postern here.
@@ -284,6 +295,7 @@ impl Cluster {
             name: name.to_owned(),
             endpoints,
             flags: self.record.postern_flags.clone(),
+            environment: Vec::new(),
         }
     }
 }

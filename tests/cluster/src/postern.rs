@@ -34,6 +34,8 @@ pub struct Postern {
     pub endpoints: PosternEndpoints,
     /// More flags, behind those that it always gets; the last one of a flag counts.
     pub flags: Vec<String>,
+    /// What it finds in its environment; of the harness's own it gets next to nothing.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Postern {
@@ -114,8 +116,10 @@ impl Postern {
     fn command(&self) -> Result<Command> {
         let PosternEndpoints { apiserver, webhook, artifacts, admin } = &self.endpoints;
         let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
-        let mut command = Command::new(program("POSTERN_BIN", "postern")?);
+        let mut command = Command::new("env");
         command
+            .args(self.environment.iter().map(|(name, value)| format!("{name}={value}")))
+            .arg(program("POSTERN_BIN", "postern")?)
             .arg("all")
             .arg("--kubeconfig")
             .arg(self.directory.kubeconfig_of("postern"))

@@ -23,6 +23,8 @@ const KUSTOMIZE_CONTROLLER: GoModule = GoModule {
     folder: "kustomize-controller",
     path: "github.com/fluxcd/kustomize-controller",
 };
+const VERSITYGW: GoModule =
+    GoModule { name: "versitygw", folder: "versitygw", path: "github.com/versity/versitygw" };
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
 
 /// Absolute paths of everything that a control plane is started from.
@@ -97,6 +99,14 @@ pub fn sample_apiserver() -> Result<PathBuf> {
 /// As for [`Programs::provide`].
 pub fn older_kubectl() -> Result<PathBuf> {
     Sources::from_env()?.program(&OLDER_KUBECTL, OLDER_KUBECTL.name, "k8s.io/kubernetes/cmd/kubectl")
+}
+
+/// Versity's gateway, which speaks S3 over a folder.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn versitygw() -> Result<PathBuf> {
+    Sources::from_env()?.program(&VERSITYGW, VERSITYGW.name, "github.com/versity/versitygw/cmd/versitygw")
 }
 
 /// Our program on client-go, of the same version as the control plane, which says what it sees of a resource.

@@ -16,6 +16,7 @@ fn main() -> Result<()> {
         println!("{}", tools::older_kubectl()?.display());
         println!("{}", tools::kustomize_crds()?.display());
         println!("{}", tools::kustomize_controller()?.display());
+        println!("{}", tools::versitygw()?.display());
     }
     Ok(())
 }

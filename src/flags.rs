@@ -190,8 +190,8 @@ pub(crate) struct ClusterFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Artifacts")]
 pub(crate) struct ArtifactFlags {
-    /// Where artifacts are kept: memory:// or file:///absolute/path, both for `postern all` only [default there:
-    /// memory://]
+    /// Where artifacts are kept: memory:// or file:///absolute/path, both for one `postern all` only [default there:
+    /// memory://], or s3://bucket/prefix, whose credentials, region and endpoint come from the environment as AWS_…
     #[arg(long, env = "POSTERN_STORE", value_name = "URL", value_parser = value::store)]
     pub(crate) store: Option<Url>,
     /// Where Flux is told to fetch artifacts [default: port 8080 of the Service]

@@ -76,6 +76,8 @@ pub const HOOK_EXECUTOR_UNAVAILABLE: &str = "HookExecutorUnavailable";
 pub const STORE_FULL: &str = "StoreFull";
 /// The store refuses writes.
 pub const STORE_READ_ONLY: &str = "StoreReadOnly";
+/// The store refuses the credentials that it is given, or what they may do.
+pub const STORE_ACCESS_DENIED: &str = "StoreAccessDenied";
 /// The store failed otherwise.
 pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
 

@@ -38,6 +38,7 @@ enum Outcome {
     Damaged,
     Full,
     ReadOnly,
+    Denied,
     Failed,
 }
 
@@ -85,6 +86,7 @@ fn outcome<T>(result: &Result<T, StoreError>) -> Outcome {
         Err(StoreError::Corrupt { .. }) => Outcome::Damaged,
         Err(StoreError::Full { .. }) => Outcome::Full,
         Err(StoreError::ReadOnly { .. }) => Outcome::ReadOnly,
+        Err(StoreError::AccessDenied { .. }) => Outcome::Denied,
         Err(_) => Outcome::Failed,
     }
 }

@@ -4,6 +4,7 @@ mod leader;
 mod memory;
 mod peer;
 mod retired;
+mod s3;
 mod unruly;
 
 use crate::{

@@ -2,8 +2,9 @@
 //!
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
-//! writes, `content` reads, `verdicts` remembers what was verified, `losses` tells what readers missed, `retired` remembers
-//! what was published once, `directory` guards a local directory, and [`collect`] decides what may go.
+//! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
+//! `verdicts` remembers what was verified, `losses` tells what readers missed, `retired` remembers what was published once,
+//! `directory` guards a local directory, and [`collect`] decides what may go.
 mod backend;
 mod budget;
 pub mod collect;
@@ -13,7 +14,10 @@ mod error;
 mod key;
 mod losses;
 mod objects;
+mod remote;
 mod retired;
+mod s3;
+mod spool;
 mod upload;
 mod verdicts;
 
@@ -115,7 +119,8 @@ pub trait Upload: Send {
     fn abort(self: Box<Self>) -> BoxFuture<'static, ()>;
 }
 
-/// Opens `memory://` or `file:///absolute/path`. Blocks for as long as it takes to sweep what a crash left behind.
+/// Opens `memory://`, `file:///absolute/path` or `s3://bucket/prefix`. Blocks for as long as it takes to sweep what a crash
+/// left behind. The rest of what S3 needs comes from the environment, by the names of AWS.
 pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
     let refuse = |why| StoreError::Unsupported { address: format!("{}://{}", url.scheme(), url.path()), why };
     if url.query().is_some() || url.fragment().is_some() {
@@ -130,7 +135,8 @@ pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
             let path = url.to_file_path().map_err(|()| refuse("file:// takes an absolute local path"))?;
             Ok(Arc::new(Objects::directory(&path)?))
         }
-        _ => Err(refuse("known are memory:// and file:///absolute/path")),
+        "s3" => Ok(Arc::new(Objects::s3(url)?)),
+        _ => Err(refuse("known are memory://, file:///absolute/path and s3://bucket/prefix")),
     }
 }
 

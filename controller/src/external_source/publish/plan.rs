@@ -143,9 +143,10 @@ fn status(
 fn contract_reason(ready: bool, reason: &str) -> &'static str {
     match reason {
         _ if ready => reasons::SUCCEEDED,
-        reasons::STORE_FULL | reasons::STORE_READ_ONLY | reasons::STORAGE_OPERATION_FAILED => {
-            reasons::STORAGE_OPERATION_FAILED
-        }
+        reasons::STORE_FULL
+        | reasons::STORE_READ_ONLY
+        | reasons::STORE_ACCESS_DENIED
+        | reasons::STORAGE_OPERATION_FAILED => reasons::STORAGE_OPERATION_FAILED,
         reasons::DIGEST_MISMATCH => "VerificationFailed",
         _ => "FetchFailed",
     }

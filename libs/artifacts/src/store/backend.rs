@@ -5,8 +5,10 @@ use super::{
     content::{Content, timestamp},
     directory::{Directory, FileEntry, STAGING},
     key::ROOT,
+    s3,
     verdicts::Verdicts,
 };
+use aws_lc_rs::rand;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
 use std::{
@@ -17,12 +19,15 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+use url::Url;
 
 /// What a store is made of.
 pub(super) struct Backend {
-    pub(super) objects: Box<dyn ObjectStore>,
+    pub(super) objects: Arc<dyn ObjectStore>,
     /// Set if the objects lie in a local directory.
     pub(super) directory: Option<Arc<Directory>>,
+    /// Whether the objects lie elsewhere, where other processes use them too.
+    pub(super) is_remote: bool,
     pub(super) budget: Budget,
     pub(super) losses: Losses,
     verdicts: Verdicts,
@@ -51,10 +56,27 @@ impl Backend {
         Ok(Self::new(objects, Some(Arc::new(directory)), Budget::new(None)))
     }
 
+    /// Objects in S3.
+    pub(super) fn s3(url: &Url) -> Result<Self, StoreError> {
+        Ok(Self::remote(s3::open(url)?))
+    }
+
+    /// Objects that other processes use too.
+    pub(super) fn remote(objects: impl ObjectStore) -> Self {
+        Self { is_remote: true, ..Self::new(objects, None, Budget::new(None)) }
+    }
+
     fn new(objects: impl ObjectStore, directory: Option<Arc<Directory>>, budget: Budget) -> Self {
-        let objects = Box::new(objects);
         let (losses, verdicts) = (Losses::default(), Verdicts::default());
-        Self { objects, directory, budget, losses, verdicts, staged: AtomicU64::new(0) }
+        Self {
+            objects: Arc::new(objects),
+            directory,
+            is_remote: false,
+            budget,
+            losses,
+            verdicts,
+            staged: AtomicU64::new(first_number()),
+        }
     }
 
     /// A name in the staging place that nobody else uses, ready to be written.
@@ -83,7 +105,15 @@ impl Backend {
         if !self.holds(key).await? {
             return Ok(None);
         }
-        match self.objects.get(&Path::from(key.path())).await {
+        let path = Path::from(key.path());
+        if self.is_remote {
+            return match self.objects.head(&path).await {
+                Ok(found) => Ok(Some(Content::remote(Arc::clone(&self.objects), found))),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(error) => Err(StoreError::read("looking for a blob", error)),
+            };
+        }
+        match self.objects.get(&path).await {
             Ok(opened) => Content::new(opened).await.map(Some),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(StoreError::read("opening a blob", error)),
@@ -178,4 +208,11 @@ impl Backend {
         let directory = Arc::clone(directory);
         blocking(move || work(&directory)).await
     }
+}
+
+/// Where this process begins to count what it stages, so that no other that shares the store uses the same names.
+fn first_number() -> u64 {
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).expect("this platform has randomness, or TLS would not work either");
+    u64::from_le_bytes(bytes)
 }

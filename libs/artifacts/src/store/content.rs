@@ -4,7 +4,7 @@ use crate::Hasher;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use jiff::Timestamp;
-use object_store::{GetResult, GetResultPayload, ObjectMeta};
+use object_store::{GetOptions, GetResult, GetResultPayload, ObjectMeta, ObjectStore};
 use std::{
     fs::File,
     io,
@@ -24,10 +24,22 @@ pub(super) struct Content {
     pub(super) stored_at: Timestamp,
 }
 
-#[derive(Clone)]
 enum Source {
+    Local(Local),
+    Remote(Arc<Remote>),
+}
+
+/// Bytes of this machine.
+#[derive(Clone)]
+enum Local {
     File(Arc<File>),
     Memory(Bytes),
+}
+
+/// An object that is asked for its bytes only when somebody reads.
+struct Remote {
+    objects: Arc<dyn ObjectStore>,
+    meta: ObjectMeta,
 }
 
 /// Changes when the bytes change.
@@ -36,30 +48,41 @@ pub(super) enum Fingerprint {
     /// Of a file; nobody can set the time of the last change back.
     Inode { device: u64, inode: u64, size: u64, modified: (i64, i64), changed: (i64, i64) },
     /// Of an object.
-    Tag(Option<String>),
+    Object { tag: Option<String>, size: u64, modified: Timestamp },
 }
 
 impl Content {
     /// Takes over what object_store opened.
     pub(super) async fn new(opened: GetResult) -> Result<Self, StoreError> {
         const ATTEMPT: &str = "opening a blob";
-        let (size, tag, stored_at) = (opened.meta.size, opened.meta.e_tag.clone(), timestamp(&opened.meta));
+        let (size, stored_at) = (opened.meta.size, timestamp(&opened.meta));
+        let identity = identity(&opened.meta);
         let (bytes, fingerprint) = match opened.payload {
             GetResultPayload::File(file, _) => {
                 let fingerprint = inode(&file).map_err(|error| StoreError::read(ATTEMPT, error))?;
-                (Source::File(Arc::new(file)), fingerprint)
+                (Local::File(Arc::new(file)), fingerprint)
             }
             GetResultPayload::Stream(_) => {
                 let bytes = opened.bytes().await.map_err(|error| StoreError::read(ATTEMPT, error))?;
-                (Source::Memory(bytes), Fingerprint::Tag(tag))
+                (Local::Memory(bytes), identity)
             }
         };
-        Ok(Self { bytes, fingerprint, size, stored_at })
+        Ok(Self { bytes: Source::Local(bytes), fingerprint, size, stored_at })
+    }
+
+    /// An object that was found and is not read yet.
+    pub(super) fn remote(objects: Arc<dyn ObjectStore>, meta: ObjectMeta) -> Self {
+        let (size, stored_at, fingerprint) = (meta.size, timestamp(&meta), identity(&meta));
+        Self { bytes: Source::Remote(Arc::new(Remote { objects, meta })), fingerprint, size, stored_at }
     }
 
     /// The bytes of `range`; fewer if the file was cut meanwhile.
     pub(super) fn chunks(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
-        let start = (self.bytes.clone(), range);
+        let local = match &self.bytes {
+            Source::Remote(remote) => return Arc::clone(remote).chunks(range),
+            Source::Local(local) => local.clone(),
+        };
+        let start = (local, range);
         let chunks = stream::try_unfold(start, |(source, range)| async move {
             let chunk = range.start..range.end.min(range.start.saturating_add(CHUNK));
             let bytes = source.read(chunk).await?;
@@ -70,14 +93,15 @@ impl Content {
     }
 
     /// The bytes of `range`, or an error in the place of those that are missing or wrong. A whole blob is hashed on
-    /// the way, and its last piece is held back until the digest is right.
+    /// the way, and its last piece is held back until the digest is right; one that is remote is not hashed again, since
+    /// only bytes of the very object that was verified are sent.
     pub(super) fn guarded(
         &self,
         key: BlobKey,
         range: Range<u64>,
     ) -> BoxStream<'static, Result<Bytes, StoreError>> {
         let guard = Guard {
-            hasher: (range == (0..self.size)).then(Hasher::new),
+            hasher: (range == (0..self.size) && !self.is_remote()).then(Hasher::new),
             left: range.end.saturating_sub(range.start),
             key,
         };
@@ -89,6 +113,11 @@ impl Content {
             Ok(Some((chunk, (chunks, guard))))
         });
         guarded.boxed()
+    }
+
+    /// Whether its bytes are yet to be asked for.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.bytes, Source::Remote(_))
     }
 }
 
@@ -102,7 +131,7 @@ struct Guard {
 impl Guard {
     fn pass(&mut self, chunk: Option<Bytes>) -> Result<Bytes, StoreError> {
         let chunk = chunk.ok_or_else(|| self.corrupt())?;
-        self.left -= chunk.len() as u64;
+        self.left = self.left.checked_sub(chunk.len() as u64).ok_or_else(|| self.corrupt())?;
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&chunk);
         }
@@ -118,7 +147,7 @@ impl Guard {
     }
 }
 
-impl Source {
+impl Local {
     async fn read(&self, range: Range<u64>) -> Result<Bytes, StoreError> {
         match self {
             Self::Memory(bytes) => Ok(bytes.slice(range.start as usize..range.end as usize)),
@@ -129,6 +158,29 @@ impl Source {
             }
         }
     }
+}
+
+impl Remote {
+    /// One request; it fails when the object is no longer the one that was found.
+    fn chunks(self: Arc<Self>, range: Range<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
+        const ATTEMPT: &str = "reading a blob";
+        if range.is_empty() {
+            return stream::empty().boxed();
+        }
+        let opened = async move {
+            let if_match = self.meta.e_tag.clone();
+            let options = GetOptions { if_match, range: Some(range.into()), ..GetOptions::default() };
+            let opened = self.objects.get_opts(&self.meta.location, options).await;
+            let opened = opened.map_err(|error| StoreError::read(ATTEMPT, error))?;
+            Ok::<_, StoreError>(opened.into_stream().map_err(|error| StoreError::read(ATTEMPT, error)))
+        };
+        stream::once(opened).try_flatten().boxed()
+    }
+}
+
+/// What identifies an object.
+fn identity(object: &ObjectMeta) -> Fingerprint {
+    Fingerprint::Object { tag: object.e_tag.clone(), size: object.size, modified: timestamp(object) }
 }
 
 /// When an object was stored.

@@ -1,5 +1,5 @@
 //! Why a store could not do what was asked.
-use super::{BlobKey, InvalidKey};
+use super::{BlobKey, InvalidKey, s3};
 use crate::Digest;
 use crds::reasons;
 use std::{error::Error as StdError, io, path::PathBuf};
@@ -47,6 +47,15 @@ pub enum StoreError {
         source: Box<dyn StdError + Send + Sync>,
     },
 
+    /// The store does not let this program in, or not so far. What it said is left out: S3 repeats what it was sent.
+    #[error("the store refuses {credentials} while {attempt}")]
+    AccessDenied {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Where the credentials come from, by the names of environment variables.
+        credentials: &'static str,
+    },
+
     /// The stored bytes are not those that were stored.
     #[error("the stored blob {key} was changed or damaged; it is not served")]
     Corrupt {
@@ -88,6 +97,7 @@ impl StoreError {
         match self {
             Self::Full { .. } => reasons::STORE_FULL,
             Self::ReadOnly { .. } => reasons::STORE_READ_ONLY,
+            Self::AccessDenied { .. } => reasons::STORE_ACCESS_DENIED,
             _ => reasons::STORAGE_OPERATION_FAILED,
         }
     }
@@ -100,13 +110,17 @@ impl StoreError {
             Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
                 Self::ReadOnly { attempt, source }
             }
-            _ => Self::Failed { attempt, source },
+            _ => Self::read(attempt, source),
         }
     }
 
     /// A failed read. Missing rights are no special case here: nobody can read on.
     pub(super) fn read(attempt: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::Failed { attempt, source: source.into() }
+        let source = source.into();
+        match is_denied(source.as_ref()) {
+            true => Self::AccessDenied { attempt, credentials: s3::credentials() },
+            false => Self::Failed { attempt, source },
+        }
     }
 }
 
@@ -114,6 +128,13 @@ impl From<InvalidKey> for StoreError {
     fn from(invalid: InvalidKey) -> Self {
         Self::InvalidKey(invalid)
     }
+}
+
+/// Whether S3 answered 401 or 403. A local file that may not be opened is none of it.
+fn is_denied(error: &(dyn StdError + 'static)) -> bool {
+    use object_store::Error::{PermissionDenied, Unauthenticated};
+    let denied = matches!(error.downcast_ref(), Some(PermissionDenied { .. } | Unauthenticated { .. }));
+    denied && io_kind(error).is_none()
 }
 
 /// The operating system's verdict, however deep object_store wrapped it.

@@ -3,9 +3,10 @@ use super::{
     Blob, BlobInfo, BlobKey, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
 };
 use crate::Digest;
-use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::ObjectStoreExt;
 use std::{ops::Range, path::Path, sync::Arc};
+use url::Url;
 
 /// A store. Uploads share its backend, since they outlive the call that began them.
 #[derive(Clone, Debug)]
@@ -20,6 +21,11 @@ impl Objects {
     /// A store in a local directory.
     pub(super) fn directory(path: &Path) -> Result<Self, StoreError> {
         Ok(Self(Arc::new(Backend::directory(path)?)))
+    }
+
+    /// A store in S3.
+    pub(super) fn s3(url: &Url) -> Result<Self, StoreError> {
+        Ok(Self(Arc::new(Backend::s3(url)?)))
     }
 
     async fn info(&self, key: &BlobKey) -> Result<Option<BlobInfo>, StoreError> {
@@ -47,7 +53,13 @@ impl Objects {
                 backend.doubt(&read);
             }
         });
-        Ok(Some(Blob { info, range, bytes: bytes.boxed() }))
+        let mut bytes = bytes.boxed();
+        if content.is_remote() {
+            // A store that does not answer is told of now, not in the midst of an answer that began well.
+            let first = bytes.try_next().await?;
+            bytes = stream::iter(first.map(Ok)).chain(bytes).boxed();
+        }
+        Ok(Some(Blob { info, range, bytes }))
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

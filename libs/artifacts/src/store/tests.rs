@@ -1,5 +1,6 @@
 //! What every store promises, and what a directory promises when somebody else was at work in it.
 mod directory;
+mod remote;
 mod retired;
 
 use super::*;
@@ -45,6 +46,7 @@ async fn on_each<F: Future<Output = ()>>(test: impl Fn(Arc<dyn Store>) -> F) {
     test(open(&Url::parse("memory://").unwrap()).unwrap()).await;
     let directory = tempfile::tempdir().unwrap();
     test(open(&Url::from_directory_path(directory.path()).unwrap()).unwrap()).await;
+    test(Arc::new(remote::elsewhere())).await;
 }
 
 #[tokio::test]
@@ -160,14 +162,15 @@ async fn a_removed_blob_is_gone_and_can_be_stored_again() {
 
 #[tokio::test]
 async fn storing_again_renews_the_age() {
-    on_each(|stored| async move {
+    let directory = tempfile::tempdir().unwrap();
+    for url in [Url::parse("memory://").unwrap(), Url::from_directory_path(directory.path()).unwrap()] {
+        let stored = open(&url).unwrap();
         let first = store(&*stored, &bytes(100)).await;
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         let again = store(&*stored, &bytes(100)).await;
         assert!(again.stored_at > first.stored_at, "or a collector could take it before it is published");
         assert_eq!(stored.list(None).await.unwrap(), [again]);
-    })
-    .await;
+    }
 }
 
 #[tokio::test]
@@ -227,9 +230,12 @@ async fn a_store_shows_where_it_is_and_not_what_it_holds() {
 #[test]
 fn only_known_addresses_are_opened() {
     for (address, why) in [
-        ("s3://bucket/prefix", "known are memory:// and file:///absolute/path"),
+        ("ftp://host/path", "known are memory://, file:///absolute/path and s3://bucket/prefix"),
         ("https://user:secret@host/path?token=secret", "a store's address has no query and no fragment"),
-        ("https://user:secret@host/path", "known are memory:// and file:///absolute/path"),
+        (
+            "https://user:secret@host/path",
+            "known are memory://, file:///absolute/path and s3://bucket/prefix",
+        ),
         ("memory://host", "memory:// takes no host and no path"),
         ("file://host/path", "file:// takes an absolute local path"),
         ("file:///path#1", "a store's address has no query and no fragment"),

@@ -1,12 +1,16 @@
 //! Bytes on their way into a store: staged out of sight, then published in one step.
-use super::{BlobInfo, BlobKey, StoreError, Upload, backend::Backend, blocking, budget::Share};
+use super::{
+    BlobInfo, BlobKey, StoreError, Upload, backend::Backend, blocking, budget::Share, remote::Ready,
+    spool::Spool,
+};
 use crate::{Digest, Hasher};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
 use std::sync::Arc;
 
-/// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes.
+/// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes, and for
+/// a remote store a spool does.
 const SMALL: u64 = 256 * 1024;
 
 const ATTEMPT: &str = "storing a blob";
@@ -24,6 +28,7 @@ pub(super) struct Staged {
 enum Place {
     Memory(Vec<Bytes>),
     File(StagedFile, Box<dyn MultipartUpload>),
+    Spool(Spool),
 }
 
 /// The name of a staged file; the file goes with it.
@@ -63,16 +68,32 @@ impl Staged {
                 let (hasher, ()) = tokio::try_join!(hashing, put(file, chunk.into()))?;
                 self.hasher = hasher;
             }
+            Place::Spool(spool) => {
+                let hashing = hash(std::mem::take(&mut self.hasher), chunk.clone());
+                let (hasher, ()) = tokio::try_join!(hashing, spooled(spool, chunk))?;
+                self.hasher = hasher;
+            }
         }
-        if self.size > SMALL && self.store.directory.is_some() && matches!(self.place, Place::Memory(_)) {
+        let spills = self.store.directory.is_some() || self.store.is_remote;
+        if self.size > SMALL && spills && matches!(self.place, Place::Memory(_)) {
             self.spill().await?;
         }
         self.is_whole = was_whole;
         Ok(())
     }
 
-    /// Moves what waits in memory to a staged file.
+    /// Moves what waits in memory to a file.
     async fn spill(&mut self) -> Result<(), StoreError> {
+        if self.store.is_remote {
+            let mut spool = Spool::new().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
+            if let Place::Memory(chunks) = &mut self.place {
+                for chunk in std::mem::take(chunks) {
+                    spooled(&mut spool, chunk).await?;
+                }
+            }
+            self.place = Place::Spool(spool);
+            return Ok(());
+        }
         let path = self.store.stage().await?;
         let file = self.store.objects.put_multipart(&path).await;
         let mut file = file.map_err(|error| StoreError::write(ATTEMPT, error))?;
@@ -96,6 +117,8 @@ impl Staged {
         let target = Path::from(key.path());
         store.prepare(target.as_ref()).await?;
         match place {
+            Place::Memory(chunks) if store.is_remote => store.put_remote(&key, Ready::Memory(chunks)).await?,
+            Place::Spool(spool) => store.put_remote(&key, Ready::File(spool)).await?,
             Place::Memory(chunks) => {
                 let payload = PutPayload::from_iter(chunks);
                 store
@@ -156,6 +179,10 @@ async fn hash(mut hasher: Hasher, chunk: Bytes) -> Result<Hasher, StoreError> {
         Ok(hasher)
     });
     hashed.await.map_err(|error| StoreError::write(ATTEMPT, error))
+}
+
+async fn spooled(spool: &mut Spool, chunk: Bytes) -> Result<(), StoreError> {
+    spool.append(chunk).await.map_err(|error| StoreError::write(ATTEMPT, error))
 }
 
 async fn put(file: &mut Box<dyn MultipartUpload>, chunk: PutPayload) -> Result<(), StoreError> {

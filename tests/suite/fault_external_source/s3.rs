@@ -1,0 +1,205 @@
+//! A store in S3: any number of replicas serve what one has published, and what S3 does or does not do is told and healed.
+use super::RECOVERY;
+use crate::{
+    archive,
+    scene::Scene,
+    sources::{ready, until_in},
+    upstream::Answer,
+};
+use anyhow::{Context, Result, ensure};
+use cluster::{Cluster, Postern, S3Gateway, suite::skip};
+use crds::external_source::Artifact;
+use http::StatusCode;
+use std::{fs, path::PathBuf};
+
+/// Larger than one part of an upload, and not to be compressed.
+const LARGE: usize = 20 << 20;
+
+/// A Postern of the cluster with its store in S3, for as long as one test needs it.
+struct Bucket<'a> {
+    cluster: &'a Cluster,
+    gateway: S3Gateway,
+}
+
+impl Bucket<'_> {
+    /// Runs `test`; afterwards Postern is as it was.
+    async fn lend(
+        scene: &Scene,
+        name: &str,
+        test: impl AsyncFnOnce(&Bucket<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to restart") };
+        let bucket = Bucket { cluster, gateway: cluster.s3_gateway(name).await? };
+        let outcome = async {
+            bucket.uses(cluster.postern()).restart().await?;
+            scene.still_works("in-s3").await?;
+            scene.ready().await?;
+            test(&bucket).await
+        };
+        let outcome = outcome.await;
+        cluster.postern().restart().await?;
+        bucket.gateway.kill().await?;
+        outcome
+    }
+
+    fn uses(&self, postern: Postern) -> Postern {
+        let mut postern = postern;
+        postern.flags.push(format!("--store={}", self.gateway.store("a/prefix")));
+        postern.environment = self.gateway.environment();
+        postern
+    }
+
+    fn file(&self, artifact: &Artifact) -> PathBuf {
+        self.gateway.bucket().join("a/prefix").join(&artifact.path)
+    }
+}
+
+impl Scene {
+    async fn artifact(&self) -> Result<Artifact> {
+        let source = self.sources.get("one").await?;
+        source.status.and_then(|status| status.artifact).context("artifact")
+    }
+
+    async fn publish(&self, token: &str, body: Vec<u8>) -> Result<Artifact> {
+        self.upstream.answer(Answer::data(body));
+        self.still_works(token).await?;
+        self.ready().await?;
+        self.artifact().await
+    }
+}
+
+/// Bytes that no compression makes fewer.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+async fn is_served(url: &str, artifact: &Artifact) -> Result<()> {
+    let bytes = reqwest::get(url).await?.error_for_status()?.bytes().await?;
+    ensure!(archive::digest(&bytes) == artifact.digest, "other bytes than were published");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_one_replica_puts_into_s3_every_replica_serves() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-replicas", async |bucket| {
+        let second = bucket.uses(bucket.cluster.another_postern("s3-second")?);
+        second.start().await?;
+        let served = async {
+            for (token, body) in [("small", b"2".to_vec()), ("large", noise(LARGE))] {
+                let artifact = scene.publish(token, body).await?;
+                ensure!(bucket.file(&artifact).is_file(), "it lies in the bucket, by its digest");
+                for postern in [&bucket.cluster.postern(), &second] {
+                    let url = format!("http://{}/{}", postern.endpoints.artifacts, artifact.path);
+                    is_served(&url, &artifact).await?;
+                }
+            }
+            anyhow::Ok(())
+        };
+        let served = served.await;
+        second.stop().await?;
+        served
+    })
+    .await
+}
+
+#[tokio::test]
+async fn s3_may_go_and_come_back() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-away", async |bucket| {
+        let artifact = scene.publish("before", b"2".to_vec()).await?;
+        bucket.gateway.kill().await?;
+        let read = reqwest::get(&artifact.url).await?;
+        ensure!(read.status() == StatusCode::SERVICE_UNAVAILABLE, "{}", read.status());
+        scene.upstream.answer(Answer::data("3"));
+        scene.annotate("away").await?;
+        scene.told("StorageOperationFailed").await?;
+        ensure!(scene.artifact().await? == artifact, "what is published stays");
+
+        bucket.gateway.start().await?;
+        is_served(&artifact.url, &artifact).await?;
+        scene.heals().await?;
+        let next = scene.artifact().await?;
+        ensure!(next.digest != artifact.digest, "and the pass that was asked for is done");
+        is_served(&next.url, &next).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn credentials_that_s3_refuses_are_named_and_never_shown() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-refused", async |bucket| {
+        bucket.gateway.kill().await?;
+        bucket.gateway.start_with_another_secret().await?;
+        scene.annotate("refused").await?;
+        let message = scene.told("StoreAccessDenied").await?;
+        ensure!(message.contains("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), "{message}");
+        let log = fs::read_to_string(bucket.cluster.postern().log())?;
+        for (name, value) in bucket.gateway.environment() {
+            if name == "AWS_SECRET_ACCESS_KEY" {
+                ensure!(!message.contains(&value) && !log.contains(&value), "{name} is shown");
+            }
+        }
+        bucket.gateway.kill().await?;
+        bucket.gateway.start().await?;
+        scene.heals().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_object_that_was_changed_in_s3_is_never_served() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-damage", async |bucket| {
+        let artifact = scene.publish("whole", b"2".to_vec()).await?;
+        is_served(&artifact.url, &artifact).await?;
+        let file = bucket.file(&artifact);
+        let mut bytes = fs::read(&file)?;
+        *bytes.last_mut().context("no blob is empty")? ^= 1;
+        fs::write(&file, bytes)?;
+        // What identifies an object to its readers is told in whole seconds.
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(2);
+        fs::File::options().write(true).open(&file)?.set_modified(later)?;
+        let read = reqwest::get(&artifact.url).await?;
+        ensure!(read.status() == StatusCode::NOT_FOUND, "{}", read.status());
+        let served = tokio::time::timeout(RECOVERY, async {
+            while is_served(&artifact.url, &artifact).await.is_err() {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        });
+        served.await.context("its reader did not heal it")
+    })
+    .await
+}
+
+impl Scene {
+    async fn annotate(&self, token: &str) -> Result<()> {
+        let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
+        self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
+        Ok(())
+    }
+
+    /// Waits until the source is not ready for that reason, and returns in which words.
+    async fn told(&self, reason: &str) -> Result<String> {
+        let is_told = |source: &crds::ExternalSource| {
+            ready(source).is_some_and(|ready| ready.status == "False" && ready.reason == reason)
+        };
+        let source = until_in(RECOVERY, &self.sources, "one", is_told).await?;
+        Ok(ready(&source).context("it has the condition")?.message.clone())
+    }
+
+    async fn heals(&self) -> Result<()> {
+        let is_ready =
+            |source: &crds::ExternalSource| ready(source).is_some_and(|ready| ready.status == "True");
+        until_in(RECOVERY, &self.sources, "one", is_ready).await?;
+        Ok(())
+    }
+}

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use url::Url;
+use url::{Position, Url};
 use webhook::Webhook;
 
 /// Runs a role until it is told to stop.
@@ -43,8 +43,8 @@ fn announce(role: Role, flags: &Flags, store: Option<&Url>) {
         version = env!("CARGO_PKG_VERSION"),
         role = role.name(),
         namespace = flags.cluster.installation.namespace,
-        store = store.map(tracing::field::display),
-        artifacts_url = given.artifacts_url.as_ref().map(tracing::field::display),
+        store = store.map(without_credentials),
+        artifacts_url = given.artifacts_url.as_ref().map(without_credentials),
         allow_egress = ?given.allow_egress,
         deny_egress = ?given.deny_egress,
         "starting"
@@ -52,6 +52,11 @@ fn announce(role: Role, flags: &Flags, store: Option<&Url>) {
     if store.is_some_and(|url| url.scheme() == "memory") {
         warn!("artifacts are kept in memory and go with this process, give a --store=file:///… to keep them");
     }
+}
+
+/// An address as a log may show it, also one that is refused later for what it carries.
+fn without_credentials(url: &Url) -> String {
+    url[..Position::BeforeUsername].to_owned() + &url[Position::BeforeHost..Position::AfterPath]
 }
 
 /// What a role is made of, built and not yet running.
@@ -152,5 +157,22 @@ impl Parts {
         stopped.cancel();
         admin.await??;
         ended
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_proves_who_asks() {
+        for (given, shown) in [
+            ("s3://user:word@bucket/prefix?key=word#word", "s3://bucket/prefix"),
+            ("file:///var/lib/postern", "file:///var/lib/postern"),
+            ("memory://", "memory://"),
+            ("http://postern.svc:8080", "http://postern.svc:8080/"),
+        ] {
+            assert_eq!(without_credentials(&given.parse().expect("an address")), shown);
+        }
     }
 }

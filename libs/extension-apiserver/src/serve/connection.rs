@@ -124,6 +124,10 @@ fn prepare(stream: &TcpStream, limits: &Limits) -> io::Result<()> {
     Ok(())
 }
 
+/// How much of an answer is made before the client takes it: two blocks of a list. hyper's default, 400 KiB a stream, holds
+/// most lists whole.
+const SEND_BUFFER: usize = 64 * 1024;
+
 /// HTTP/1.1 with upgrades, and HTTP/2; the preface tells which. The limits on reset streams are left at hyper's
 /// defaults, which are its answer to rapid-reset attacks.
 fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -142,6 +146,7 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(limits.max_streams)
         .initial_stream_window_size(limits.stream_window)
         .initial_connection_window_size(limits.connection_window)
+        .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(limits.keep_alive_interval)
         .keep_alive_timeout(limits.keep_alive_timeout);
     builder

@@ -1,6 +1,8 @@
 //! What a whitelist admits, and what no spelling gets past it.
 use super::*;
 
+mod any_input;
+
 const FILE: &str = r#"
 commands:
   jq:

@@ -16,6 +16,7 @@ const GROWTH: f64 = 24.0 * 1024.0 * 1024.0;
 /// Measures passes, each with an executor of its own.
 pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Source) -> Result<Section> {
     let executor = cluster.hook_executor();
+    executor.stop().await?;
     let (mut passes, mut growths) = (Outcomes(Vec::new()), Vec::new());
     for _ in 0..setting.rounds {
         let (outcome, growth) = round(setting, &executor, source).await?;

@@ -3,7 +3,7 @@
 //! `pids/<name>.pid` holds the process id alone, for people and scripts; `pids/<name>.start` says when that process
 //! started, so that a process id which the kernel gave to somebody else since is never signalled.
 use crate::directory::Directory;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
     errno::Errno,
     sys::{
@@ -40,7 +40,10 @@ impl<'a> Process<'a> {
 
     /// Starts it in a process group of its own, so that Ctrl-C in the terminal is not meant for it, and with nothing of
     /// the caller's environment but what programs need: no proxy, no kubeconfig, no flag.
+    ///
+    /// One that runs already would be forgotten, and never ended.
     pub(crate) fn start(&self, command: &mut Command) -> Result<()> {
+        ensure!(self.pid().is_none(), "{} runs already", self.name);
         let log = self.directory.log(self.name);
         let output = OpenOptions::new().create(true).append(true).open(&log);
         let output = output.with_context(|| format!("failed to open {}", log.display()))?;

@@ -65,9 +65,8 @@ impl Fetcher {
             largest: self.largest_body,
         };
         let home = self.clients.client(&plan.trust, plan.certificate.as_ref())?;
-        let away = self.clients.client(&plan.trust, None)?;
         let conditions = validators.map(conditions).unwrap_or_default();
-        let pass = Pass { policy: &self.policy, plan, home, away, conditions, bounds };
+        let pass = Pass { policy: &self.policy, clients: &self.clients, plan, home, conditions, bounds };
         pass.run().await
     }
 }
@@ -75,11 +74,10 @@ impl Fetcher {
 /// One fetch: its requests differ only in where they go.
 struct Pass<'a> {
     policy: &'a EgressPolicy,
+    clients: &'a Clients,
     plan: &'a Plan,
     /// For the origin of the spec, which may know who asks.
     home: Client,
-    /// For all others.
-    away: Client,
     conditions: HeaderMap,
     bounds: Bounds,
 }
@@ -105,11 +103,16 @@ impl Pass<'_> {
         resolver::check_literal(self.policy, &hop.url)
             .map_err(|refused| Error::AddressRefused { host: host.clone(), refused })?;
         let Bounds { deadline, timeout, .. } = self.bounds;
-        let client = if hop.at_home { &self.home } else { &self.away };
-        match timeout_at(deadline, client.execute(self.request(hop))).await {
+        match timeout_at(deadline, self.client(hop)?.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
             Ok(answer) => answer.map_err(|error| failure::of_request(error, host)),
         }
+    }
+
+    /// Only the origin of the spec may see a certificate. Another client is made where that makes a difference, and not before.
+    fn client(&self, hop: &Hop) -> Result<Client, Error> {
+        let home_would_tell = !hop.at_home && self.plan.certificate.is_some();
+        if home_would_tell { self.clients.client(&self.plan.trust, None) } else { Ok(self.home.clone()) }
     }
 
     fn request(&self, hop: &Hop) -> Request {

@@ -20,7 +20,7 @@ use crds::{
 };
 use http::{HeaderMap, Method};
 use rustls_pki_types::CertificateDer;
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use std::{collections::BTreeMap, fmt, time::Duration};
 use url::Url;
 
@@ -33,6 +33,14 @@ pub struct ReferencedSecret {
     pub version: String,
     /// Its keys and values.
     pub data: BTreeMap<String, SecretSlice<u8>>,
+}
+
+impl ReferencedSecret {
+    /// What it holds under `key`.
+    fn value(&self, key: &str) -> Result<&[u8], Error> {
+        let missing = || Error::SecretKeyMissing { secret: self.name.clone(), key: key.to_owned() };
+        Ok(self.data.get(key).ok_or_else(missing)?.expose_secret())
+    }
 }
 
 /// The Secrets that a spec refers to, as far as it does.

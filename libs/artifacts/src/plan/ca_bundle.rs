@@ -3,7 +3,6 @@ use super::ReferencedSecret;
 use crate::Error;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use secrecy::ExposeSecret;
 
 /// More than twice what browsers ship; more would be read again for every pass.
 const LARGEST: usize = 512 * 1024;
@@ -18,9 +17,7 @@ pub(super) fn from_secret(
     secret: &ReferencedSecret,
     key: &str,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let missing = || Error::SecretKeyMissing { secret: secret.name.clone(), key: key.to_owned() };
-    let pem = secret.data.get(key).ok_or_else(missing)?.expose_secret();
-    parse(pem).map_err(|problem| Error::InvalidCaBundle {
+    parse(secret.value(key)?).map_err(|problem| Error::InvalidCaBundle {
         secret: secret.name.clone(),
         key: key.to_owned(),
         problem,

@@ -34,8 +34,7 @@ impl ClientCertificate {
 }
 
 fn pem<'a>(secret: &'a ReferencedSecret, key: &'static str) -> Result<&'a [u8], Error> {
-    let missing = || Error::SecretKeyMissing { secret: secret.name.clone(), key: key.to_owned() };
-    let pem = secret.data.get(key).ok_or_else(missing)?.expose_secret();
+    let pem = secret.value(key)?;
     if pem.len() > LARGEST { Err(refused(secret, key, "it is larger than 64 KiB")) } else { Ok(pem) }
 }
 

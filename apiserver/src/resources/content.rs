@@ -70,8 +70,7 @@ impl Content {
 
     async fn file(&self, wanted: &Stored<'_>, path: &str) -> Result<Response<Body>, Status> {
         let Stored { call, blob: key, .. } = wanted;
-        let opened = self.shelf.open(key, None).await.map_err(|error| wanted.unreadable(&error))?;
-        let blob = opened.ok_or_else(|| wanted.absent())?;
+        let blob = wanted.open(&self.shelf).await?;
         let found = read::file_in(blob, path).await.map_err(|error| wanted.unreadable(&error))?;
         let file = found.ok_or_else(|| {
             let message = format!(

@@ -9,7 +9,7 @@ use crate::{
     sources::Sources,
 };
 use artifacts::{
-    Blob, StoreError,
+    StoreError,
     compare::{Caps, Differences, compare},
 };
 use extension_apiserver::{
@@ -71,11 +71,6 @@ impl Comparing {
         })?;
         Ok((from, to))
     }
-
-    async fn open(&self, stored: &Stored<'_>) -> Result<Blob, Status> {
-        let opened = self.shelf.open(&stored.blob, None).await;
-        opened.map_err(|error| stored.unreadable(&error))?.ok_or_else(|| stored.absent())
-    }
 }
 
 impl Resource for Comparing {
@@ -93,7 +88,7 @@ impl Get for Comparing {
         let (from, to) = self.pair(call, key).await?;
         let (older, newer) = (Stored::new(call, key, &from)?, Stored::new(call, key, &to)?);
         let _turn = self.turns.acquire().await;
-        let (before, after) = (self.open(&older).await?, self.open(&newer).await?);
+        let (before, after) = (older.open(&self.shelf).await?, newer.open(&self.shelf).await?);
         let found = if from.spec.digest == to.spec.digest {
             Differences::default()
         } else {

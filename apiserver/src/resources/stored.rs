@@ -1,7 +1,7 @@
 //! The blob of a revision that a status names, and in which words that it cannot be read.
 use super::revision;
-use crate::artifact::Artifact;
-use artifacts::{BlobKey, SourceKey, StoreError};
+use crate::{artifact::Artifact, shelf::Shelf};
+use artifacts::{Blob, BlobKey, SourceKey, StoreError};
 use extension_apiserver::{api::Call, object::Key, status::Status};
 use http::StatusCode;
 
@@ -20,6 +20,15 @@ impl<'a> Stored<'a> {
     /// 500: the status of the source was altered by hand.
     pub(super) fn new(call: &'a Call, key: &Key, artifact: &Artifact) -> Result<Self, Status> {
         Ok(Self { call, blob: blob_key(key, artifact)?, is_current: artifact.spec.current })
+    }
+
+    /// Opens all of it.
+    ///
+    /// # Errors
+    /// In the words of [`Self::absent`] and [`Self::unreadable`].
+    pub(super) async fn open(&self, shelf: &Shelf) -> Result<Blob, Status> {
+        let opened = shelf.open(&self.blob, None).await.map_err(|error| self.unreadable(&error))?;
+        opened.ok_or_else(|| self.absent())
     }
 
     /// The status names a revision whose blob is missing or damaged. The shelf has told the controller, which can fetch

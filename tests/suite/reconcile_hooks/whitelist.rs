@@ -54,7 +54,7 @@ async fn a_source_follows_what_the_whitelist_admits() -> Result<()> {
     whitelist.admit("tac")?;
     let admitted = async {
         while scene.apply_hooks(&hooks, |_| ()).await.is_err() {
-            sleep(Duration::from_millis(100)).await
+            sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(Duration::from_secs(20), admitted).await?;

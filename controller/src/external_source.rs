@@ -12,6 +12,7 @@ mod history;
 mod hook_tries;
 mod metrics;
 mod observe;
+mod pin;
 mod publish;
 mod secrets;
 mod status;

@@ -11,6 +11,9 @@ pub const STALLED: &str = "Stalled";
 /// Whether the artifact is published as Flux's ExternalArtifact. Present only where it is not.
 pub const PUBLISHED: &str = "Published";
 
+/// Whether the revision that `spec.pin` names is what is published. Present only while there is a pin.
+pub const PINNED: &str = "Pinned";
+
 /// A fetch has gone on for more than a second. Present only while true.
 pub const FETCHING: &str = "Fetching";
 /// The conditions that say what goes on beside [`RECONCILING`]; none outlives its pass.

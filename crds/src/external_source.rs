@@ -3,6 +3,7 @@
 //! Group, kind, field names, types and defaults are those of flux-externalsource-controller, so that its manifests
 //! apply unchanged; fields marked *addition* are ours, and all optional.
 mod defaults;
+mod pin;
 mod rules;
 
 use crate::duration;
@@ -73,6 +74,11 @@ pub struct ExternalSourceSpec {
     /// How many stored revisions to keep, and for how long. Unset means 5, whatever their age.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub history: Option<History>,
+
+    /// The stored revision to keep published, `latest@sha256:` and 64 digits, as `status.history` names it; it is kept for as
+    /// long. The source is still looked at, and what is newer waits. `rollback` sets this. Unset, the newest is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
 }
 
 /// Where the data comes from.
@@ -278,7 +284,11 @@ pub struct ExternalSourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<Artifact>,
 
-    /// The stored revisions, newest first, the current one included.
+    /// The newest artifact, where `spec.pin` keeps another one published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_artifact: Option<Artifact>,
+
+    /// The stored revisions, newest first, the published one included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<StoredRevision>,
 

@@ -81,6 +81,11 @@ pub const STORE_ACCESS_DENIED: &str = "StoreAccessDenied";
 /// The store failed otherwise.
 pub const STORAGE_OPERATION_FAILED: &str = "StorageOperationFailed";
 
+/// `spec.pin` keeps a revision published; the message names a newer one that waits.
+pub const PINNED: &str = "Pinned";
+/// `spec.pin` names a revision that is not stored; what was published stays.
+pub const PINNED_REVISION_MISSING: &str = "PinnedRevisionMissing";
+
 /// An ExternalArtifact of this name belongs to something else; it is not touched.
 pub const NAME_TAKEN: &str = "NameTaken";
 /// The CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same.
@@ -92,6 +97,10 @@ pub const INTERNAL_ERROR: &str = "InternalError";
 
 /// Event: a new revision is stored and published.
 pub const NEW_ARTIFACT: &str = "NewArtifact";
+/// Event: a new revision is stored, and waits while `spec.pin` keeps another one published.
+pub const REVISION_WAITS: &str = "RevisionWaits";
+/// Event: another stored revision is published, since `spec.pin` was set or taken away.
+pub const REVISION_SWITCHED: &str = "RevisionSwitched";
 /// Event: the archive held links, which are never packed.
 pub const LINKS_SKIPPED: &str = "LinksSkipped";
 /// Event: a hook failed, and its policy is to go on.

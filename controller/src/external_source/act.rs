@@ -3,9 +3,10 @@ use super::{
     ExternalSources, artifact, collect,
     decide::{Decision, Order, Step},
     failure, history,
-    history::Keep,
+    history::{Current, Keep},
     hook_tries, key,
     metrics::Why,
+    pin::{self, Pin},
     publish::{self, Verdict, Wanted},
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
@@ -47,7 +48,12 @@ pub(super) async fn act(
             work.memory.own.inputs = None;
             Err(failure)
         }
-        Step::Fetch(order) => fetch(sources, &mut work, &order).await,
+        Step::Obey(pin) => obey(sources, &mut work, pin.as_ref()).await,
+        Step::Fetch(order) => {
+            let outcome = fetch(sources, &mut work, &order).await;
+            let looked = outcome.is_ok();
+            joined(outcome, tell_pin(&mut work, order.pin.as_ref(), looked))
+        }
     };
     readdress(sources, &mut work)?;
     let published = publish(sources, &mut work, &outcome).await;
@@ -59,13 +65,30 @@ pub(super) async fn act(
 /// Another `--artifacts-url` moves what is published, without a new revision.
 fn readdress(sources: &ExternalSources, work: &mut Work<'_, ExternalSources>) -> Result<(), Failure> {
     let source = key(&work.object.metadata)?;
-    if let Some(artifact) = work.status.artifact.as_mut()
-        && let Some(blob) = artifact::blob(artifact, &source)
-    {
-        artifact.path = blob.path();
-        artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
+    let ExternalSourceStatus { artifact, waiting_artifact, .. } = &mut *work.status;
+    for artifact in artifact.iter_mut().chain(waiting_artifact) {
+        if let Some(blob) = artifact::blob(artifact, &source) {
+            artifact.path = blob.path();
+            artifact.url = artifact::address(&sources.artifacts_url, &artifact.path);
+        }
     }
     Ok(())
+}
+
+/// Publishes what is stored already. The pass that looks at the source follows at once, and has nothing to wait for.
+async fn obey(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+    pin: Option<&Pin>,
+) -> Result<Done, Failure> {
+    work.notes.extend(pin::obey(work.status, pin, &sources.artifacts_url));
+    keep_history(sources, work).await?;
+    tell_pin(work, pin, false)?;
+    Ok(Done::Rested { until: Some(work.moment.now) })
+}
+
+fn tell_pin(work: &mut Work<'_, ExternalSources>, pin: Option<&Pin>, looked: bool) -> Result<(), Failure> {
+    pin::tell(work.status, pin, looked, (work.object.metadata.generation, work.moment.now))
 }
 
 /// The first thing that went wrong is what people read; the log has the rest.
@@ -116,7 +139,7 @@ async fn fetch(
     let pause = match result {
         Ok(Outcome::NotModified { pause }) => pause,
         Ok(Outcome::Fetched(fetched)) => {
-            adopt(work, &fetched, (&sources.artifacts_url, &host));
+            adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
             fetched.pause
         }
@@ -126,35 +149,45 @@ async fn fetch(
         }
     };
     keep_history(sources, work).await?;
-    let revision = work.status.artifact.as_ref().map_or("", |artifact| &artifact.short_revision);
-    Ok(Done::Ready { message: format!("stored revision {revision} from {host}"), pause })
+    let revision = pin::newest(work.status).map_or("", |artifact| &artifact.short_revision);
+    let waits =
+        if work.status.waiting_artifact.is_some() { ", which waits: spec.pin names another" } else { "" };
+    Ok(Done::Ready { message: format!("stored revision {revision} from {host}{waits}"), pause })
 }
 
-/// Makes what was fetched the current artifact, unless it is that already.
-fn adopt(work: &mut Work<'_, ExternalSources>, fetched: &Fetched, (base, host): (&Url, &str)) {
+/// Makes what was fetched the newest artifact, unless it is that already, and publishes it as far as the pin allows.
+fn adopt(
+    work: &mut Work<'_, ExternalSources>,
+    fetched: &Fetched,
+    pin: Option<&Pin>,
+    (base, host): (&Url, &str),
+) {
     work.status.last_handled_etag = fetched.validators.etag.clone();
     work.status.last_handled_last_modified = fetched.validators.last_modified.clone();
     let digest = fetched.blob.key.digest.to_string();
-    if work.status.artifact.as_ref().is_some_and(|current| current.digest == digest) {
+    if let Some(known) = pin::newest(work.status).filter(|newest| newest.digest == digest).cloned() {
+        pin::place(work.status, known, pin);
         return;
     }
     let artifact = artifact::describe(fetched, base);
     let message = format!("stored revision {}, {} bytes, from {host}", artifact.revision, fetched.blob.size);
-    work.notes.push(Note::normal(reasons::NEW_ARTIFACT, message));
+    let is_published = pin::place(work.status, artifact, pin);
+    let reason = if is_published { reasons::NEW_ARTIFACT } else { reasons::REVISION_WAITS };
+    work.notes.push(Note::normal(reason, message));
     if fetched.skipped_links > 0 {
         let message = format!("{} links in the archive from {host} were left out", fetched.skipped_links);
         work.notes.push(Note::warning(reasons::LINKS_SKIPPED, message));
     }
-    work.status.artifact = Some(artifact);
 }
 
 async fn keep_history(
     sources: &ExternalSources,
     work: &mut Work<'_, ExternalSources>,
 ) -> Result<(), Failure> {
-    let Some(artifact) = &work.status.artifact else { return Ok(()) };
+    let Some(newest) = pin::newest(work.status) else { return Ok(()) };
+    let current = Current { newest, published: work.status.artifact.as_ref().unwrap_or(newest) };
     let keep = Keep::new(&work.object.spec);
-    let history = history::trimmed(&work.status.history, artifact, keep, work.moment.now);
+    let history = history::trimmed(&work.status.history, current, keep, work.moment.now);
     if history != work.status.history {
         let source = key(&work.object.metadata)?;
         collect::retire(sources, &source, history::retired(&work.status.history, &history)).await;

@@ -1,6 +1,6 @@
 //! An artifact as status and Flux tell it. Pure.
 use artifacts::{
-    BlobKey, SourceKey,
+    BlobInfo, BlobKey, SourceKey,
     pipeline::{Fetched, Stored},
     revision, short_revision,
 };
@@ -13,21 +13,25 @@ const TAR_DIGEST: &str = "tarDigest";
 
 /// What is told of a new artifact.
 pub(super) fn describe(fetched: &Fetched, artifacts_url: &Url) -> Artifact {
-    let blob = &fetched.blob;
-    let path = blob.key.path();
-    let created = whole_seconds(blob.stored_at);
-    let mut metadata = BTreeMap::from([
-        ("created".into(), created.0.to_string()),
-        ("size".into(), blob.size.to_string()),
-        ("contentHash".into(), fetched.content_digest.to_string()),
-        (TAR_DIGEST.into(), fetched.tar_digest.to_string()),
-    ]);
+    let mut artifact = stored_as(&fetched.blob, artifacts_url);
+    let metadata = &mut artifact.metadata;
+    metadata.insert("contentHash".into(), fetched.content_digest.to_string());
+    metadata.insert(TAR_DIGEST.into(), fetched.tar_digest.to_string());
     if let Some(content_type) = &fetched.content_type {
         metadata.insert("contentType".into(), content_type.clone());
     }
     if fetched.skipped_links > 0 {
         metadata.insert("skippedLinks".into(), fetched.skipped_links.to_string());
     }
+    artifact
+}
+
+/// What a blob tells by itself.
+pub(super) fn stored_as(blob: &BlobInfo, artifacts_url: &Url) -> Artifact {
+    let path = blob.key.path();
+    let created = whole_seconds(blob.stored_at);
+    let metadata =
+        BTreeMap::from([("created".into(), created.0.to_string()), ("size".into(), blob.size.to_string())]);
     Artifact {
         url: address(artifacts_url, &path),
         revision: revision(&blob.key.digest),
@@ -59,7 +63,7 @@ pub(super) fn stored(artifact: &Artifact) -> Option<Stored> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use artifacts::{BlobInfo, Digest, TarDigest, pipeline::Validators};
+    use artifacts::{Digest, TarDigest, pipeline::Validators};
     use jiff::Timestamp;
 
     /// An artifact of the given content, as a pass in the given second would store it.

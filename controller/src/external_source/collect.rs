@@ -1,8 +1,8 @@
 //! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind.
-use super::{ExternalSources, Metrics, artifact, failure, key, metrics::Why};
+use super::{ExternalSources, Metrics, failure, key, metrics::Why};
 use crate::reconcile::{Failure, Guarded, Note, Work};
 use artifacts::{BlobKey, SourceKey, Store, StoreError, store::collect::doomed};
-use crds::{ExternalSourceStatus, reasons};
+use crds::{ExternalSource, ExternalSourceStatus, reasons};
 use jiff::Timestamp;
 use kube::runtime::reflector::{self, ObjectRef};
 use std::{collections::HashSet, time::Duration};
@@ -51,7 +51,7 @@ pub(super) async fn collect(
     }
     let (source, store) = (key(&work.object.metadata)?, sources.pipeline.store());
     let stored = store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))?;
-    let gone = doomed(&stored, &kept(work.status, &source), GRACE, work.moment.now);
+    let gone = doomed(&stored, &kept(work.object, work.status, &source), GRACE, work.moment.now);
     for blob in &gone {
         store.remove(blob).await.map_err(|error| failure::from_store(&error))?;
         sources.metrics.collected(Why::Superseded);
@@ -113,12 +113,13 @@ fn revisions(count: usize) -> String {
     if count == 1 { "1 revision".to_owned() } else { format!("{count} revisions") }
 }
 
-/// Everything that the status speaks of.
-fn kept(status: &ExternalSourceStatus, source: &SourceKey) -> HashSet<BlobKey> {
-    let current = status.artifact.iter().filter_map(|current| artifact::blob(current, source));
-    let listed = status.history.iter().filter_map(|stored| stored.digest.parse().ok());
-    let listed = listed.map(|digest| BlobKey { source: source.clone(), digest });
-    current.chain(listed).collect()
+/// Everything that the spec or the status speaks of. What is pinned stays, whatever the history says.
+fn kept(object: &ExternalSource, status: &ExternalSourceStatus, source: &SourceKey) -> HashSet<BlobKey> {
+    let told = status.artifact.iter().chain(&status.waiting_artifact).map(|artifact| &*artifact.digest);
+    let listed = status.history.iter().map(|stored| &*stored.digest);
+    let digests = told.chain(listed).chain(object.spec.pinned_digest());
+    let blob = |digest: &str| Some(BlobKey { source: source.clone(), digest: digest.parse().ok()? });
+    digests.filter_map(blob).collect()
 }
 
 #[cfg(test)]
@@ -128,7 +129,11 @@ mod tests {
         describe,
         tests::{base, fetched},
     };
-    use crds::external_source::StoredRevision;
+    use crds::{ExternalSourceSpec, external_source::StoredRevision};
+
+    fn source(pin: Option<String>) -> ExternalSource {
+        ExternalSource::new("podinfo", ExternalSourceSpec { pin, ..Default::default() })
+    }
 
     #[test]
     fn the_current_revision_and_the_whole_history_are_kept() {
@@ -139,14 +144,26 @@ mod tests {
             history: vec![StoredRevision { digest, ..Default::default() }],
             ..Default::default()
         };
-        let kept = kept(&status, &current.blob.key.source);
+        let kept = kept(&source(None), &status, &current.blob.key.source);
         assert_eq!(kept, HashSet::from([current.blob.key, older.blob.key]));
+    }
+
+    #[test]
+    fn what_is_pinned_and_what_waits_stay_whatever_the_history_says() {
+        let (published, waiting, pinned) = (fetched("a", 0), fetched("b", 1), fetched("c", 2).blob.key);
+        let status = ExternalSourceStatus {
+            artifact: Some(describe(&published, &base())),
+            waiting_artifact: Some(describe(&waiting, &base())),
+            ..Default::default()
+        };
+        let kept = kept(&source(Some(format!("latest@{}", pinned.digest))), &status, &pinned.source);
+        assert_eq!(kept, HashSet::from([published.blob.key, waiting.blob.key, pinned]));
     }
 
     #[test]
     fn a_history_that_was_edited_by_hand_keeps_what_it_still_names() {
         let bad = StoredRevision { digest: "sha256:nonsense".into(), ..Default::default() };
         let status = ExternalSourceStatus { history: vec![bad], ..Default::default() };
-        assert!(kept(&status, &SourceKey::new("apps", "podinfo").unwrap()).is_empty());
+        assert!(kept(&source(None), &status, &SourceKey::new("apps", "podinfo").unwrap()).is_empty());
     }
 }

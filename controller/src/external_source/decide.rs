@@ -1,5 +1,10 @@
 //! Whether to fetch. Pure: same input, same answer; the time is an argument.
-use super::{Remembered, artifact, failure, observe::Seen, publish::name_taken};
+use super::{
+    Remembered, artifact, failure,
+    observe::Seen,
+    pin::{self, Pin},
+    publish::name_taken,
+};
 use crate::{
     moment::Moment,
     reconcile::{Failure, Memory, Next, Retry},
@@ -49,6 +54,9 @@ pub(crate) enum Step {
     },
     /// Nothing, since this is in the way.
     Fail(Failure),
+    /// Publish what `spec.pin` names, or, without it, the newest. Whether there is something newer is looked at in the pass
+    /// after this one: whoever rolls back does not wait for a source, which may be down.
+    Obey(Option<Pin>),
     /// Fetch.
     Fetch(Box<Order>),
 }
@@ -60,6 +68,8 @@ pub(crate) struct Order {
     pub inputs: Digest,
     pub validators: Option<Validators>,
     pub stored: Option<Stored>,
+    /// What must stay published.
+    pub pin: Option<Pin>,
     /// The stored artifact is no longer there, or no longer whole.
     pub lost: bool,
 }
@@ -90,6 +100,9 @@ fn step(
     let spec = checked(source, seen)?;
     if let Some(why) = &seen.taken {
         return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
+    }
+    if pin::is_due(&status, seen.pin.as_ref(), seen.blob.is_some()) {
+        return Ok(Step::Obey(seen.pin.clone()));
     }
     let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
         .map_err(|error| failure::from_pipeline(&error))?;
@@ -150,7 +163,7 @@ impl Case<'_> {
             Next::Unknown => self.due_after_restart(moment),
             _ if self.memory.generation != self.source.metadata.generation => Due::Now,
             _ if self.memory.own.inputs != Some(self.inputs) => Due::Now,
-            _ if self.lost() && !self.memory.failed => Due::Now,
+            _ if (self.lost() || self.lacks_pinned()) && !self.memory.failed => Due::Now,
             Next::At(time) => Due::At(time),
             Next::OnChange => Due::OnChange,
         }
@@ -166,7 +179,7 @@ impl Case<'_> {
             _ if generation_is_new => Due::Now,
             // A back-off outlives the process, and so does a pause that the server asked for.
             Some(time) if !well => Due::At(time),
-            _ if !well || self.lost() || self.have_inputs_changed() => Due::Now,
+            _ if !well || self.lost() || self.lacks_pinned() || self.have_inputs_changed() => Due::Now,
             Some(time) if self.is_special(time, moment) => Due::At(time),
             Some(time) => Due::At(time.min(self.turn())),
             None => Due::At(self.turn()),
@@ -176,7 +189,7 @@ impl Case<'_> {
     /// Whether the last pass of the process before this one ended well.
     fn is_well(&self) -> bool {
         let condition = |type_| conditions::find(&self.status.conditions, type_);
-        self.status.artifact.is_some()
+        pin::newest(self.status).is_some()
             && condition(READY).is_some_and(|ready| ready.status == "True")
             && condition(RECONCILING).is_none()
     }
@@ -200,7 +213,12 @@ impl Case<'_> {
     }
 
     fn lost(&self) -> bool {
-        self.status.artifact.is_some() && self.seen.blob.is_none()
+        pin::newest(self.status).is_some() && self.seen.blob.is_none()
+    }
+
+    /// Whether what `spec.pin` names is not stored. The source may serve it again.
+    fn lacks_pinned(&self) -> bool {
+        self.seen.pin.as_ref().is_some_and(|pin| pin.blob.is_none())
     }
 
     fn have_inputs_changed(&self) -> bool {
@@ -208,8 +226,7 @@ impl Case<'_> {
     }
 
     fn order(&self, plan: Plan) -> Order {
-        let stored =
-            self.status.artifact.as_ref().filter(|_| self.seen.blob.is_some()).and_then(artifact::stored);
+        let stored = pin::newest(self.status).filter(|_| self.seen.blob.is_some()).and_then(artifact::stored);
         let validators = Validators {
             etag: self.status.last_handled_etag.clone(),
             last_modified: self.status.last_handled_last_modified.clone(),
@@ -221,6 +238,7 @@ impl Case<'_> {
             inputs: self.inputs,
             validators: comparable.then_some(validators),
             stored,
+            pin: self.seen.pin.clone(),
             lost: self.lost(),
         }
     }

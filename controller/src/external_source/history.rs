@@ -25,25 +25,41 @@ impl Keep {
     }
 }
 
-/// The history with `current` in front, and without what is too old or too much. The current one always stays.
+/// What always stays; mostly these are the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Current<'a> {
+    pub(super) newest: &'a Artifact,
+    pub(super) published: &'a Artifact,
+}
+
+/// The history with the newest in front, and without what is too old or too much. What is published always stays.
 pub(super) fn trimmed(
     history: &[StoredRevision],
-    current: &Artifact,
+    Current { newest, published }: Current<'_>,
     keep: Keep,
     now: Timestamp,
 ) -> Vec<StoredRevision> {
-    let first = StoredRevision {
-        revision: current.revision.clone(),
-        digest: current.digest.clone(),
-        size: current.size,
-        last_update_time: current.last_update_time.clone(),
-    };
+    let is_published = |stored: &StoredRevision| stored.digest == published.digest;
     let young = |stored: &&StoredRevision| {
         let (Some(most), Some(time)) = (keep.max_age, &stored.last_update_time) else { return true };
         Duration::try_from(now.duration_since(time.0)).unwrap_or_default() <= most
     };
-    let others = history.iter().filter(|stored| stored.digest != current.digest).filter(young).cloned();
-    std::iter::once(first).chain(others).take(keep.limit).collect()
+    let others = history.iter().filter(|stored| stored.digest != newest.digest);
+    let others = others.filter(|stored| is_published(stored) || young(stored)).cloned();
+    let mut kept: Vec<_> = std::iter::once(listed(newest)).chain(others).take(keep.limit).collect();
+    if !kept.iter().any(is_published) {
+        kept.push(listed(published));
+    }
+    kept
+}
+
+fn listed(artifact: &Artifact) -> StoredRevision {
+    StoredRevision {
+        revision: artifact.revision.clone(),
+        digest: artifact.digest.clone(),
+        size: artifact.size,
+        last_update_time: artifact.last_update_time.clone(),
+    }
 }
 
 /// The digests that were listed, and are no longer.
@@ -73,12 +89,17 @@ mod tests {
         Keep::new(&ExternalSourceSpec { history: Some(history), ..Default::default() })
     }
 
+    /// What is newest is published.
+    fn alone(artifact: &Artifact) -> Current<'_> {
+        Current { newest: artifact, published: artifact }
+    }
+
     /// The history after those contents came one after the other, a minute apart.
     fn after(contents: &[&str], keep: Keep) -> Vec<StoredRevision> {
         let mut history = Vec::new();
         for (minute, content) in (0..).zip(contents) {
             let now = Timestamp::from_second(minute * 60).unwrap();
-            history = trimmed(&history, &artifact(content, minute * 60), keep, now);
+            history = trimmed(&history, alone(&artifact(content, minute * 60)), keep, now);
         }
         history
     }
@@ -114,8 +135,20 @@ mod tests {
         let history = after(&["a", "b", "c"], keep(5, Some("1m")));
         assert_eq!(kept(&history), digests(&["c", "b"]));
         let much_later = Timestamp::from_second(1_000_000).unwrap();
-        let history = trimmed(&history, &artifact("c", 120), keep(5, Some("1m")), much_later);
+        let history = trimmed(&history, alone(&artifact("c", 120)), keep(5, Some("1m")), much_later);
         assert_eq!(kept(&history), digests(&["c"]));
+    }
+
+    #[test]
+    fn what_is_published_stays_however_old_and_whatever_came_after_it() {
+        let (newest, published) = (artifact("d", 180), artifact("a", 0));
+        let history = after(&["a", "b", "c"], keep(5, None));
+        let current = Current { newest: &newest, published: &published };
+        let much_later = Timestamp::from_second(1_000_000).unwrap();
+        let kept_of = |keep| kept(&trimmed(&history, current, keep, much_later));
+        assert_eq!(kept_of(keep(5, Some("1m"))), digests(&["d", "a"]));
+        assert_eq!(kept_of(keep(2, None)), digests(&["d", "c", "a"]));
+        assert_eq!(kept(&trimmed(&[], current, keep(1, None), much_later)), digests(&["d", "a"]));
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! What there is to know before deciding. Reads only.
-use super::{ExternalSources, artifact, failure, flux::Published, key};
+use super::{
+    ExternalSources, artifact, failure,
+    flux::Published,
+    key,
+    pin::{self, Pin},
+};
 use crate::reconcile::Failure;
-use artifacts::{BlobInfo, plan::Secrets};
+use artifacts::{BlobInfo, BlobKey, plan::Secrets};
 use crds::ExternalSource;
 use hooks::{Whitelist, whitelist::Live};
 use jiff::Timestamp;
@@ -16,8 +21,10 @@ use std::{
 pub(crate) struct Seen {
     /// The Secrets that the spec names; one that does not exist is left out.
     pub secrets: Result<Secrets, Failure>,
-    /// The blob of `status.artifact`, if it is here and whole.
+    /// The blob of the newest artifact, if it is here and whole.
     pub blob: Option<BlobInfo>,
+    /// What `spec.pin` names.
+    pub pin: Option<Pin>,
     /// Why the ExternalArtifact of this name must be left alone.
     pub taken: Option<String>,
     /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it, if that is the source's.
@@ -32,9 +39,11 @@ pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) 
     sources.flux.known().await?;
     let published = sources.flux.find(source);
     let taken = published.as_ref().and_then(|found| found.taken_from(source));
+    let blob = newest(sources, source).await?;
     Ok(Seen {
         secrets: secrets(sources, source).await,
-        blob: blob(sources, source).await?,
+        pin: pin(sources, source, blob.as_ref()).await?,
+        blob,
         flux_request: published.filter(|_| taken.is_none()).as_ref().and_then(Published::requested_at),
         taken,
         whitelist: sources.whitelist.as_ref().map(Live::now),
@@ -62,9 +71,28 @@ async fn secrets(sources: &ExternalSources, source: &ExternalSource) -> Result<S
     Ok(Secrets { headers, ca_bundle, certificate })
 }
 
-async fn blob(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {
-    let artifact = source.status.as_ref().and_then(|status| status.artifact.as_ref());
+async fn newest(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {
+    let artifact = source.status.as_ref().and_then(pin::newest);
     let source = key(&source.metadata)?;
     let Some(blob) = artifact.and_then(|artifact| artifact::blob(artifact, &source)) else { return Ok(None) };
-    sources.pipeline.store().stat(&blob).await.map_err(|error| failure::from_store(&error))
+    stat(sources, &blob).await
+}
+
+async fn pin(
+    sources: &ExternalSources,
+    source: &ExternalSource,
+    newest: Option<&BlobInfo>,
+) -> Result<Option<Pin>, Failure> {
+    let Some(digest) = source.spec.pinned_digest().and_then(|digest| digest.parse().ok()) else {
+        return Ok(None);
+    };
+    let blob = match newest.filter(|newest| newest.key.digest == digest) {
+        Some(same) => Some(same.clone()),
+        None => stat(sources, &BlobKey { source: key(&source.metadata)?, digest }).await?,
+    };
+    Ok(Some(Pin { digest, blob }))
+}
+
+async fn stat(sources: &ExternalSources, blob: &BlobKey) -> Result<Option<BlobInfo>, Failure> {
+    sources.pipeline.store().stat(blob).await.map_err(|error| failure::from_store(&error))
 }

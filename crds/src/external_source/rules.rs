@@ -1,7 +1,7 @@
 //! What makes an `ExternalSource` wrong, and what makes it unwise.
 mod hooks;
 
-use super::{ExternalSourceSpec, History, HttpGenerator, SecretKeyReference};
+use super::{ExternalSourceSpec, History, HttpGenerator, SecretKeyReference, pin::digest_of};
 use crate::{
     duration, names,
     rules::{FieldError, Rules, Violations},
@@ -34,6 +34,10 @@ impl Rules for ExternalSourceSpec {
         }
         if let Some(kept) = &self.history {
             history(&mut found, kept);
+        }
+        if let Some(pin) = self.pin.as_deref().filter(|pin| digest_of(pin).is_none()) {
+            let detail = "must be a whole revision as status.history names it: latest@sha256: and 64 digits in lower case";
+            found.invalid("spec.pin", pin, detail);
         }
         found.into_vec()
     }

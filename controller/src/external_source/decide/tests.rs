@@ -1,4 +1,6 @@
 //! When a source is fetched, and what the request may be compared with.
+mod pin;
+
 use super::*;
 use crate::external_source::artifact::{
     describe,
@@ -129,6 +131,7 @@ fn seen() -> Seen {
         whitelist: None,
         secrets: Ok(Secrets::default()),
         blob: Some(fetched("one", 60).blob),
+        pin: None,
         taken: None,
         flux_request: None,
         since: NOW.now,

@@ -145,6 +145,7 @@ fn everything_that_is_wrong_is_named_at_once() {
     bad.timeout = "0s".into();
     bad.max_retries = -1;
     bad.history = Some(History { limit: 0, max_age: Some("-1h".into()) });
+    bad.pin = Some("latest@sha256:0a".into());
     assert_eq!(bad.violations()[1].detail, "Invalid value: -1: must be 0 or more; 0 means the default, 3");
     let expected = [
         "spec.interval",
@@ -157,6 +158,7 @@ fn everything_that_is_wrong_is_named_at_once() {
         "spec.generator.http.sha256",
         "spec.history.limit",
         "spec.history.maxAge",
+        "spec.pin",
     ];
     assert_eq!(wrong(&bad), expected);
 }

@@ -19,15 +19,18 @@ fn specs() -> impl Strategy<Value = ExternalSourceSpec> {
         ..HttpGenerator::default()
     });
     let rest = (text(), text(), option::of(text()), any::<i64>(), any::<i64>(), option::of(text()));
-    (http, rest).prop_map(|(http, (interval, timeout, path, retries, limit, age))| ExternalSourceSpec {
-        interval,
-        timeout,
-        destination_path: path,
-        max_retries: retries,
-        generator: Generator { type_: GeneratorType::Http, http: Some(http) },
-        history: Some(History { limit, max_age: age }),
-        ..ExternalSourceSpec::default()
-    })
+    (http, rest, option::of(text())).prop_map(
+        |(http, (interval, timeout, path, retries, limit, age), pin)| ExternalSourceSpec {
+            interval,
+            timeout,
+            destination_path: path,
+            max_retries: retries,
+            generator: Generator { type_: GeneratorType::Http, http: Some(http) },
+            history: Some(History { limit, max_age: age }),
+            pin,
+            ..ExternalSourceSpec::default()
+        },
+    )
 }
 
 proptest! {

@@ -13,6 +13,13 @@ pub const SOURCE_LABEL: &str = "postern.dev/source";
 /// The label that names the digest, in a form that labels allow.
 pub const DIGEST_LABEL: &str = "postern.dev/digest";
 
+impl Artifact {
+    /// Whether its digest begins with these hexadecimal digits.
+    pub(crate) fn begins_with(&self, digits: &str) -> bool {
+        hex(&self.spec.digest).starts_with(digits)
+    }
+}
+
 /// One stored revision of an ExternalSource.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[kube(
@@ -180,7 +187,7 @@ pub fn find(source: &ExternalSource, wanted: Option<&str>) -> Result<Artifact, M
         return stored.into_iter().find(|artifact| artifact.spec.current).ok_or(Missing::NothingStored);
     };
     let digits = digits_of(wanted).ok_or(Missing::Malformed)?;
-    let mut found = stored.iter().filter(|artifact| hex(&artifact.spec.digest).starts_with(&digits));
+    let mut found = stored.iter().filter(|artifact| artifact.begins_with(&digits));
     match (found.next(), found.next()) {
         (Some(artifact), None) => Ok(artifact.clone()),
         (Some(_), Some(_)) => Err(Missing::Ambiguous),

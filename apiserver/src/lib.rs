@@ -1,5 +1,5 @@
-//! Answers kubectl: artifact, content and differences of a source, passes over it, and the artifacts view; and Flux: the
-//! plain artifact listener.
+//! Answers kubectl: artifact, content and differences of a source, passes over it, its way back to an earlier revision, and the
+//! artifacts view; and Flux: the plain artifact listener.
 //!
 //! It imports `extension-apiserver` for the contract, `artifacts` for the store, and `crds` for the types. Start with
 //! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content, differences
@@ -11,8 +11,10 @@ mod download;
 mod feed;
 mod leader;
 mod origin;
+mod outlook;
 pub mod refresh;
 mod resources;
+pub mod rollback;
 mod shelf;
 pub mod source_view;
 mod sources;
@@ -29,7 +31,10 @@ use extension_apiserver::{
 use kube::{Api, Client};
 use leader::Leader;
 use origin::Origin;
-use resources::{artifact::NamedArtifact, content::Content, diff::Comparing, refresh::Refreshing};
+use resources::{
+    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, refresh::Refreshing,
+    rollback::RollingBack,
+};
 use shelf::Shelf;
 use sources::Sources;
 use std::sync::Arc;
@@ -87,9 +92,8 @@ impl Apiserver {
             .elected_in
             .as_deref()
             .map_or_else(Leader::assumed, |namespace| Leader::elected(config.client.clone(), namespace));
-        let refreshing =
-            Refreshing { sources: sources.clone(), origin: Origin::new(config.client.clone()), leader };
-        let server = serving(run, (&sources, &shelf), refreshing)?;
+        let follow = Follow { sources: sources.clone(), origin: Origin::new(config.client.clone()), leader };
+        let server = serving(run, (&sources, &shelf), follow)?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
     }
 
@@ -113,12 +117,14 @@ impl Apiserver {
 fn serving<N: Authenticate, Z: Authorize>(
     run: Builder<N, Z>,
     (sources, shelf): (&Sources, &Shelf),
-    refreshing: Refreshing,
+    follow: Follow,
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
     let content = Content { sources: sources.clone(), shelf: shelf.clone() };
     let comparing = Comparing::new(sources.clone(), shelf.clone());
+    let refreshing = Refreshing(follow.clone());
+    let rolling_back = RollingBack { follow, shelf: shelf.clone() };
     run.ready_when("sources", move || known.is_ready())
         .resource(sources.views.clone(), |verbs| {
             verbs
@@ -128,6 +134,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .subresource(content, SubresourceVerbs::get_raw)
                 .subresource(comparing, SubresourceVerbs::get)
                 .subresource(refreshing, SubresourceVerbs::create_named)
+                .subresource(rolling_back, SubresourceVerbs::create_named)
         })
         .resource(sources.artifacts.clone(), |verbs| verbs.get().watch())
         .build()

@@ -71,12 +71,8 @@ pub(crate) fn outcome(before: &Known, after: &Known) -> Refresh {
         ready: ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.status.clone()),
         reason: text(ready.map(|ready| &ready.reason)),
         message: text(ready.map(|ready| &ready.message)),
-        revision: revision(after),
-        changed: revision(before) != revision(after),
+        revision: after.revision(),
+        changed: before.revision() != after.revision(),
     };
     Refresh { metadata, spec }
-}
-
-fn revision(known: &Known) -> Option<String> {
-    Some(known.source.status.as_ref()?.artifact.as_ref()?.revision.clone())
 }

@@ -2,6 +2,8 @@
 pub(crate) mod artifact;
 pub(crate) mod content;
 pub(crate) mod diff;
+pub(crate) mod follow;
 pub(crate) mod refresh;
 mod revision;
+pub(crate) mod rollback;
 mod stored;

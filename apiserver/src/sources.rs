@@ -42,6 +42,8 @@ pub(crate) struct Known {
     pub(crate) broken: Vec<FieldError>,
     /// The value of the annotation that asks for a pass.
     pub(crate) requested: Option<String>,
+    /// The digest that must stay published.
+    pub(crate) pin: Option<String>,
     /// Whether nothing is fetched.
     pub(crate) is_suspended: bool,
 }
@@ -127,6 +129,14 @@ impl Sources {
         known.get(key).map(|known| known.broken.clone()).unwrap_or_default()
     }
 
+    /// Whether another source of the same namespace has stored a revision whose digest begins with these digits.
+    pub(crate) fn has_another(&self, key: &Key, digits: &str) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let others =
+            known.iter().filter(|(other, _)| other.namespace == key.namespace && other.name != key.name);
+        others.flat_map(|(_, known)| artifact::of(&known.source)).any(|stored| stored.begins_with(digits))
+    }
+
     /// Whether this blob is what its source publishes now.
     pub(crate) fn publishes(&self, blob: &BlobKey) -> bool {
         let key = Key { namespace: blob.source.namespace.clone(), name: blob.source.name.clone() };
@@ -139,8 +149,14 @@ impl Known {
     pub(crate) fn new(source: ExternalSource) -> Self {
         let broken = source.spec.violations();
         let is_suspended = source.spec.suspend == Some(true);
+        let pin = source.spec.pinned_digest().map(str::to_owned);
         let requested = source.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT)).cloned();
-        Self { source: Arc::new(slim(source)), broken, requested, is_suspended }
+        Self { source: Arc::new(slim(source)), broken, requested, pin, is_suspended }
+    }
+
+    /// The revision that is published.
+    pub(crate) fn revision(&self) -> Option<String> {
+        Some(self.source.status.as_ref()?.artifact.as_ref()?.revision.clone())
     }
 
     /// The version of its last write.

@@ -40,9 +40,9 @@ impl Role {
         let shelf = Shelf::new(store.clone(), sources.clone());
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
         let client = Client::try_from(nowhere).expect("a client");
-        let refreshing =
-            Refreshing { sources: sources.clone(), origin: Origin::new(client), leader: Leader::assumed() };
-        let server = serving(run, (&sources, &shelf), refreshing).expect("registers");
+        let follow =
+            Follow { sources: sources.clone(), origin: Origin::new(client), leader: Leader::assumed() };
+        let server = serving(run, (&sources, &shelf), follow).expect("registers");
         Self { server, sources, store }
     }
 

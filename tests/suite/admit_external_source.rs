@@ -50,6 +50,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
             "certSecretRef": { "name": "-" },
         });
         spec["history"] = json!({ "limit": 0 });
+        spec["pin"] = json!("latest");
     });
     let said = refusal(&suite, &all_wrong).await?;
     for field in [
@@ -65,6 +66,7 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         "spec.generator.http.caBundleSecretRef.key",
         "spec.generator.http.certSecretRef.name",
         "spec.history.limit",
+        "spec.pin",
     ] {
         assert!(said.contains(&format!("* {field}: ")), "{field} is not named in:\n{said}");
     }

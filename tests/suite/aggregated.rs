@@ -36,6 +36,13 @@ impl Scene {
         Ok((response.status(), serde_json::from_slice(response.body())?))
     }
 
+    /// Asks for that revision to be published again and waits for it, as the administrator; as [`Self::refresh`].
+    pub(crate) async fn roll_back(&self, body: &Value, query: &str) -> Result<(StatusCode, Value)> {
+        let path = self.path(&format!("externalsources/one/rollback{query}"));
+        let response = post_object(&self.suite.client_without_retries().await?, &path, &[], body).await?;
+        Ok((response.status(), serde_json::from_slice(response.body())?))
+    }
+
     /// A GET as the administrator.
     pub(crate) async fn get(&self, rest: &str) -> Result<Response<Vec<u8>>> {
         get(self.suite.client(), &self.path(rest), &[]).await
@@ -44,21 +51,33 @@ impl Scene {
 
 /// A POST without a body, as whoever the client is.
 pub(crate) async fn post(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
-    send(client, Request::post(path), headers).await
+    send(client, Request::post(path), headers, Vec::new()).await
+}
+
+/// A POST of an object, as whoever the client is.
+pub(crate) async fn post_object(
+    client: &Client,
+    path: &str,
+    headers: &[(&str, &str)],
+    object: &Value,
+) -> Result<Response<Vec<u8>>> {
+    let request = Request::post(path).header("content-type", "application/json");
+    send(client, request, headers, serde_json::to_vec(object)?).await
 }
 
 /// A GET as whoever the client is.
 pub(crate) async fn get(client: &Client, path: &str, headers: &[(&str, &str)]) -> Result<Response<Vec<u8>>> {
-    send(client, Request::get(path), headers).await
+    send(client, Request::get(path), headers, Vec::new()).await
 }
 
 async fn send(
     client: &Client,
     request: http::request::Builder,
     headers: &[(&str, &str)],
+    body: Vec<u8>,
 ) -> Result<Response<Vec<u8>>> {
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    let response = client.send(request.body(kube::client::Body::empty())?).await?;
+    let response = client.send(request.body(body.into())?).await?;
     let (parts, body) = response.into_parts();
     Ok(Response::from_parts(parts, body.collect().await?.to_bytes().to_vec()))
 }

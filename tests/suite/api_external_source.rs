@@ -2,6 +2,7 @@
 mod access;
 mod diff;
 mod refresh;
+mod rollback;
 
 use crate::{
     aggregated::{GROUP, get},
@@ -179,6 +180,8 @@ async fn discovery_names_parents_subresources_and_verbs() -> Result<()> {
     assert_eq!(named("externalsources/content")["verbs"], serde_json::json!(["get"]));
     assert_eq!(named("externalsources/refresh")["verbs"], serde_json::json!(["create"]));
     assert_eq!(named("externalsources/refresh")["kind"], "Refresh");
+    assert_eq!(named("externalsources/rollback")["verbs"], serde_json::json!(["create"]));
+    assert_eq!(named("externalsources/rollback")["kind"], "Rollback");
     assert_eq!(named("artifacts")["kind"], "Artifact");
 
     let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use cluster::suite::{Suite, skip};
 use delivery::{Delivery, applied, manifests};
 use http::StatusCode;
+use serde_json::json;
 use std::{fs, time::Instant};
 
 /// For clusters whose Flux is not ours to start.
@@ -17,7 +18,7 @@ const ELSEWHERE: &str = "kustomize-controller is started only in a cluster of ou
 #[test]
 fn every_row_of_the_manual_names_its_test() {
     let rows = promises::rows("docs/flux.md", |cell| !cell.starts_with("---") && cell != "what happens");
-    assert_eq!(rows.len(), 6);
+    assert_eq!(rows.len(), 7);
     promises::assert_kept(&rows);
 }
 
@@ -51,6 +52,29 @@ async fn a_request_on_the_external_artifact_brings_what_is_new_into_the_cluster(
     // As Flux's notification-controller does for a Receiver.
     let request = ["annotate", "externalartifact", "one", "reconcile.fluxcd.io/requestedAt=hook"];
     delivery.scene.namespace.kubectl(&request).await?;
+    delivery.delivered("2").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_rollback_of_the_source_rolls_the_cluster_back() -> Result<()> {
+    let Some(delivery) = Delivery::begin(Suite::attach().await?).await? else { return skip(ELSEWHERE) };
+    delivery.delivered("1").await?;
+    let scene = &delivery.scene;
+    let first = revision(&scene.sources.get("one").await?).context("revision")?;
+    scene.upstream.answer(manifests("2"));
+    scene.request("2").await?;
+    delivery.delivered("2").await?;
+
+    // A source that is down is when one wants to go back.
+    scene.upstream.answer(Answer::status(StatusCode::INTERNAL_SERVER_ERROR));
+    let (code, rollback) = scene.roll_back(&json!({ "revision": first }), "").await?;
+    assert_eq!((code, &rollback["published"]), (StatusCode::CREATED, &json!(first)), "{rollback}");
+    let after = delivery.delivered("1").await?;
+    assert_eq!(applied(&after), Some(&*first));
+
+    let (code, rollback) = scene.roll_back(&json!({ "revision": "" }), "").await?;
+    assert_eq!(code, StatusCode::CREATED, "{rollback}");
     delivery.delivered("2").await?;
     Ok(())
 }

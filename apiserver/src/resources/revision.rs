@@ -51,33 +51,64 @@ pub(super) async fn named_by(
     key: &Key,
 ) -> Result<Artifact, Status> {
     let source = sources.get(key).ok_or_else(|| call.not_found())?;
-    let missing = match artifact::find(&source, call.query.get(parameter.name)) {
+    let wanted = call.query.get(parameter.name);
+    of(&source, wanted, (sources, shelf), (call, key)).await.map_err(|unnamed| match unnamed {
+        Unnamed::Malformed(why) => Status::bad_request(format!("{}: {why}", parameter.name)),
+        Unnamed::Unknown { refusal, .. } | Unnamed::Refused(refusal) => refusal,
+    })
+}
+
+/// Why a name leads to no stored revision.
+pub(super) enum Unnamed {
+    /// It names none, or several; in words.
+    Malformed(&'static str),
+    /// It was never one of this source.
+    Unknown {
+        /// The hexadecimal digits that were asked for.
+        digits: String,
+        /// 404, and which there are.
+        refusal: Status,
+    },
+    /// All else.
+    Refused(Status),
+}
+
+/// The stored revision of a source that has this name, or the one that is published now.
+///
+/// # Errors
+/// There is none.
+pub(super) async fn of(
+    source: &ExternalSource,
+    wanted: Option<&str>,
+    (sources, shelf): (&Sources, &Shelf),
+    (call, key): (&Call, &Key),
+) -> Result<Artifact, Unnamed> {
+    let missing = match artifact::find(source, wanted) {
         Ok(artifact) => return Ok(artifact),
         Err(missing) => missing,
     };
     Err(match missing {
-        Missing::NothingStored => match sources.violations(key) {
+        Missing::NothingStored => Unnamed::Refused(match sources.violations(key) {
             broken if broken.is_empty() => nothing_stored(call, key),
             broken => invalid(call, broken),
-        },
-        Missing::Malformed => Status::bad_request(format!(
-            "{}: must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
-            parameter.name
-        )),
-        Missing::Ambiguous => Status::bad_request(format!(
-            "{}: several stored revisions begin like that; give more digits",
-            parameter.name
-        )),
+        }),
+        Missing::Malformed => Unnamed::Malformed(
+            "must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
+        ),
+        Missing::Ambiguous => {
+            Unnamed::Malformed("several stored revisions begin like that; give more digits")
+        }
         Missing::Unknown { digits, kept } => {
-            let was_there = was_published(shelf, key, &digits).await.map_err(|error| unreadable(&error))?;
+            let was_there = was_published(shelf, key, &digits).await;
+            let was_there = was_there.map_err(|error| Unnamed::Refused(unreadable(&error)))?;
             let kept = if kept.is_empty() { "none".to_owned() } else { kept.join(", ") };
             if was_there {
                 let message = format!("this revision is no longer stored; stored are: {kept}");
-                refusal(call, StatusCode::GONE, message)
+                Unnamed::Refused(refusal(call, StatusCode::GONE, message))
             } else {
                 let message =
                     format!("externalsource {:?} has no such revision; stored are: {kept}", key.name);
-                refusal(call, StatusCode::NOT_FOUND, message)
+                Unnamed::Unknown { digits, refusal: refusal(call, StatusCode::NOT_FOUND, message) }
             }
         }
     })

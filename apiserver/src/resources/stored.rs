@@ -31,6 +31,15 @@ impl<'a> Stored<'a> {
         opened.ok_or_else(|| self.absent())
     }
 
+    /// Finds out that it could be opened.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub(super) async fn stat(&self, shelf: &Shelf) -> Result<(), Status> {
+        let found = shelf.stat(&self.blob).await.map_err(|error| self.unreadable(&error))?;
+        found.map(drop).ok_or_else(|| self.absent())
+    }
+
     /// The status names a revision whose blob is missing or damaged. The shelf has told the controller, which can fetch
     /// again what is published; of an older revision nobody else has the bytes.
     pub(super) fn absent(&self) -> Status {

@@ -3,8 +3,11 @@
 //! Group, kind, field names, types and defaults are those of flux-externalsource-controller, so that its manifests
 //! apply unchanged; fields marked *addition* are ours, and all optional.
 mod defaults;
+mod generators;
 mod pin;
 mod rules;
+
+pub use generators::*;
 
 use crate::duration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -16,7 +19,7 @@ use std::collections::BTreeMap;
 /// The finalizer that keeps a source until its artifacts are gone; the original's name.
 pub const FINALIZER: &str = "source.flux.oddkin.co/externalsource-finalizer";
 
-/// Brings data from behind an HTTP API into the cluster as a versioned, verified artifact that Flux can apply.
+/// Brings data from behind an HTTP API, or from S3, into the cluster as a versioned, verified artifact that Flux can apply.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[kube(
     group = "source.flux.oddkin.co",
@@ -30,7 +33,7 @@ pub const FINALIZER: &str = "source.flux.oddkin.co/externalsource-finalizer";
     namespaced,
     status = "ExternalSourceStatus",
     derive = "PartialEq",
-    doc = "ExternalSource fetches data from an HTTP API at an interval, packs it reproducibly as a tar.gz, and publishes it as a versioned, verified artifact: as an ExternalArtifact for Flux, and through `kubectl get externalsources.subresources.postern.dev NAME --subresource artifact` for people.",
+    doc = "ExternalSource fetches data from an HTTP API or from S3 at an interval, packs it reproducibly as a tar.gz, and publishes it as a versioned, verified artifact: as an ExternalArtifact for Flux, and through `kubectl get externalsources.subresources.postern.dev NAME --subresource artifact` for people.",
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     printcolumn = r#"{"name":"Revision","type":"string","jsonPath":".status.artifact.shortRevision"}"#,
@@ -79,90 +82,6 @@ pub struct ExternalSourceSpec {
     /// long. The source is still looked at, and what is newer waits. `rollback` sets this. Unset, the newest is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
-}
-
-/// Where the data comes from.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Generator {
-    /// The kind of generator. Only `http` exists today.
-    #[serde(rename = "type")]
-    pub type_: GeneratorType,
-
-    /// Settings of the `http` generator. Required when `type` is `http`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub http: Option<HttpGenerator>,
-}
-
-/// The kinds of generator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum GeneratorType {
-    /// Fetches from an HTTP or HTTPS address.
-    #[default]
-    Http,
-}
-
-/// One HTTP request, and what its answer must look like.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct HttpGenerator {
-    /// The address to fetch, `http://` or `https://`, at most 2,048 characters, without user or password: put
-    /// credentials into the Secret that `headersSecretRef` names. Loopback, link-local, private and metadata
-    /// addresses are refused unless the operator of this installation allows them.
-    #[schemars(extend("format" = "uri"))]
-    pub url: String,
-
-    /// The HTTP method. Unset means `GET`.
-    #[serde(default = "default_method")]
-    pub method: String,
-
-    /// The request body, sent as it is. Set its `Content-Type` through `headersSecretRef`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-
-    /// A Secret in this namespace; every key becomes a request header, its value the header's value. Headers are not
-    /// sent to another origin after a redirect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub headers_secret_ref: Option<SecretReference>,
-
-    /// A key of a Secret in this namespace with PEM certificates to trust instead of the system's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_bundle_secret_ref: Option<SecretKeyReference>,
-
-    /// A Secret in this namespace with the certificate to show to a source that asks for one: `tls.crt` (PEM, followed by
-    /// those that lead to its authority) and `tls.key` (PEM), as cert-manager and `kubectl create secret tls` write them. If
-    /// it holds `ca.crt` too, those authorities are trusted beside the system's. It is not shown to another origin after a redirect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cert_secret_ref: Option<SecretReference>,
-
-    /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
-    /// both are set.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub insecure_skip_verify: Option<bool>,
-
-    /// The status codes that carry data. Unset, any 2xx does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_status: Option<Vec<i64>>,
-
-    /// The media types that carry data, such as `application/json` or `application/*`; parameters are ignored. Unset,
-    /// any does. Guards against login pages that are sent as 200 with HTML.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected_content_type: Option<Vec<String>>,
-
-    /// Follows redirects, at most 5, each checked like the address itself. Unset means true.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub follow_redirects: Option<bool>,
-
-    /// The SHA-256 that the body must have as received, in 64 hexadecimal digits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<String>,
-
-    /// Whether the body is an archive (tar, tar.gz or gzip) whose files make up the artifact. `Never`, the default,
-    /// stores the body as one file. `Auto` unpacks what content type and first bytes show to be an archive. `Always`
-    /// fails on anything else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unpack: Option<Unpack>,
 }
 
 /// Whether a body is unpacked.
@@ -390,8 +309,4 @@ fn default_timeout() -> String {
 
 fn default_hook_timeout() -> String {
     "30s".into()
-}
-
-fn default_method() -> String {
-    "GET".into()
 }

@@ -24,6 +24,9 @@ pub const INVALID_CA_BUNDLE: &str = "InvalidCABundle";
 /// A client certificate or its key cannot be used.
 pub const INVALID_CLIENT_CERTIFICATE: &str = "InvalidClientCertificate";
 
+/// A key of a Secret cannot be used as a credential.
+pub const INVALID_CREDENTIALS: &str = "InvalidCredentials";
+
 /// The address of the source is one that may not be reached from here.
 pub const ADDRESS_REFUSED: &str = "AddressRefused";
 /// The host's name has no address.

@@ -262,6 +262,41 @@ async fn hooks_of_the_original_are_admitted_as_the_whitelist_says() -> Result<()
 }
 
 #[tokio::test]
+async fn every_broken_rule_of_a_place_in_s3_is_named_in_one_answer() -> Result<()> {
+    let suite = Suite::attach().await?;
+    let all_wrong = with(|spec| {
+        spec["hooks"] = json!({ "preRequest": [{ "name": "a", "command": "cat", "args": ["a"] }] });
+        spec["generator"] = json!({ "type": "s3", "http": { "url": URL }, "s3": {
+            "bucket": "No Bucket",
+            "object": "a/../b",
+            "region": "EU",
+            "endpoint": "https://key:hunter2@minio.example",
+            "credentialsSecretRef": { "name": "other/keys" },
+            "caBundleSecretRef": { "name": "-", "key": "a/b" },
+        }});
+    });
+    let said = refusal(&suite, &all_wrong).await?;
+    for field in [
+        "spec.hooks.preRequest",
+        "spec.generator.http",
+        "spec.generator.s3.bucket",
+        "spec.generator.s3.object",
+        "spec.generator.s3.region",
+        "spec.generator.s3.endpoint",
+        "spec.generator.s3.credentialsSecretRef.name",
+        "spec.generator.s3.caBundleSecretRef.name",
+        "spec.generator.s3.caBundleSecretRef.key",
+    ] {
+        assert!(said.contains(&format!("* {field}: ")), "{field} is missing in: {said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+    let other = with(|spec| spec["generator"] = json!({ "type": "ftp", "http": { "url": URL } }));
+    let said = refusal(&suite, &other).await?;
+    assert!(said.contains("spec.generator.type") && said.contains(r#""http", "s3""#), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn explain_describes_every_field_and_the_kind() -> Result<()> {
     let suite = Suite::attach().await?;
     let kind = suite.kubectl().run(&["explain", "externalsource"]).await?;
@@ -269,5 +304,10 @@ async fn explain_describes_every_field_and_the_kind() -> Result<()> {
     let field =
         suite.kubectl().run(&["explain", "externalsource.spec.generator.http.expectedStatus"]).await?;
     assert!(field.contains("any 2xx does"), "{field}");
+    let s3 = ["explain", "externalsource.spec.generator.s3", "--recursive"];
+    let fields = suite.kubectl().run(&s3).await?;
+    for field in ["bucket", "prefix", "endpoint", "credentialsSecretRef"] {
+        assert!(fields.contains(field), "{fields}");
+    }
     Ok(())
 }

@@ -27,6 +27,7 @@ mod fault_external_source;
 mod fault_registration;
 mod fault_shutdown;
 mod fault_wardle;
+mod generators;
 mod hook_executor;
 mod layers;
 mod legacy_token;

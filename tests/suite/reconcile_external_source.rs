@@ -2,6 +2,7 @@
 mod flux;
 mod inputs;
 mod namespaces;
+mod s3;
 mod secrets;
 
 use crate::{

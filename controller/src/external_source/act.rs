@@ -24,7 +24,7 @@ use kube::{
 };
 use std::time::Instant;
 use tracing::warn;
-use url::{Position, Url};
+use url::Url;
 
 const NOT_INSTALLED: &str =
     "the CRD of Flux's ExternalArtifact is not installed; the artifact is stored and served all the same";
@@ -119,7 +119,7 @@ async fn fetch(
     work: &mut Work<'_, ExternalSources>,
     order: &Order,
 ) -> Result<Done, Failure> {
-    let host = host(work.object);
+    let host = work.object.spec.generator.host();
     work.memory.own.inputs = Some(order.inputs);
     if order.lost {
         sources.metrics.lost();
@@ -273,9 +273,4 @@ async fn unpublish(sources: &ExternalSources, meta: &ObjectMeta) -> Result<(), F
         }
         _ => Ok(()),
     }
-}
-
-fn host(source: &ExternalSource) -> String {
-    let url = source.spec.generator.http.as_ref().and_then(|http| Url::parse(&http.url).ok());
-    url.map(|url| url[Position::BeforeHost..Position::AfterPort].to_owned()).unwrap_or_default()
 }

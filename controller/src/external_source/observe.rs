@@ -11,10 +11,7 @@ use crds::ExternalSource;
 use hooks::{Whitelist, whitelist::Live};
 use jiff::Timestamp;
 use kube::ResourceExt;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// What was read.
 #[derive(Debug)]
@@ -53,22 +50,13 @@ pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) 
 
 async fn secrets(sources: &ExternalSources, source: &ExternalSource) -> Result<Secrets, Failure> {
     let (namespace, name) = (source.namespace().unwrap_or_default(), source.name_any());
-    let http = source.spec.generator.http.as_ref();
-    let named = [
-        http.and_then(|http| http.headers_secret_ref.as_ref()).map(|reference| &*reference.name),
-        http.and_then(|http| http.ca_bundle_secret_ref.as_ref()).map(|reference| &*reference.name),
-        http.and_then(|http| http.cert_secret_ref.as_ref()).map(|reference| &*reference.name),
-    ];
-    let distinct: BTreeSet<&str> = named.into_iter().flatten().collect();
-    sources.secrets.follow(&namespace, &name, &distinct);
-    let mut found = BTreeMap::new();
-    for secret in distinct {
-        if let Some(read) = sources.secrets.read(&namespace, secret, &name).await? {
-            found.insert(secret, read);
-        }
+    let named: BTreeSet<&str> = source.spec.generator.secrets().into_iter().collect();
+    sources.secrets.follow(&namespace, &name, &named);
+    let mut found = Vec::new();
+    for secret in named {
+        found.extend(sources.secrets.read(&namespace, secret, &name).await?);
     }
-    let [headers, ca_bundle, certificate] = named.map(|name| found.get(name?).cloned());
-    Ok(Secrets { headers, ca_bundle, certificate })
+    Ok(found.into_iter().collect())
 }
 
 async fn newest(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {

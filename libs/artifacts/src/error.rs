@@ -64,6 +64,62 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A key of the Secret cannot be a credential of S3.
+    #[error("key {key} of Secret {secret} cannot be used: {problem}")]
+    InvalidCredentials {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// S3 does not believe the credentials.
+    #[error("{host} does not accept key {key} of Secret {secret}")]
+    CredentialsRefused {
+        /// The host in question.
+        host: String,
+        /// The name of the Secret.
+        secret: String,
+        /// The key that it does not accept, as far as it says so.
+        key: &'static str,
+    },
+
+    /// S3 does not let these credentials, or none, read.
+    #[error("{host} does not let {whom} read this")]
+    ReadForbidden {
+        /// The host in question.
+        host: String,
+        /// Who asked, in words.
+        whom: String,
+    },
+
+    /// A folder that nothing lies in.
+    #[error("the prefix holds no object at {host}")]
+    EmptyPrefix {
+        /// The host in question.
+        host: String,
+    },
+
+    /// A folder that more lies in than an artifact may hold.
+    #[error("the prefix holds more than {limit} objects at {host}")]
+    TooManyObjects {
+        /// The host in question.
+        host: String,
+        /// The limit.
+        limit: usize,
+    },
+
+    /// A key that is no name of a file.
+    #[error("{host} has an object whose key cannot be the name of a file: {problem}")]
+    UnsafeKey {
+        /// The host in question.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// The policy closes the address.
     #[error("{host} may not be reached: {refused}")]
     AddressRefused {
@@ -241,6 +297,12 @@ impl Error {
             Self::InvalidHeader { .. } => reasons::INVALID_HEADER,
             Self::InvalidCaBundle { .. } => reasons::INVALID_CA_BUNDLE,
             Self::InvalidClientCertificate { .. } => reasons::INVALID_CLIENT_CERTIFICATE,
+            Self::InvalidCredentials { .. } => reasons::INVALID_CREDENTIALS,
+            Self::CredentialsRefused { .. } => reasons::UNAUTHORIZED,
+            Self::ReadForbidden { .. } => reasons::FORBIDDEN,
+            Self::EmptyPrefix { .. } => reasons::NOT_FOUND,
+            Self::TooManyObjects { .. } => reasons::TOO_LARGE,
+            Self::UnsafeKey { .. } => reasons::UNSAFE_ARCHIVE,
             Self::AddressRefused { .. } => reasons::ADDRESS_REFUSED,
             Self::NameNotResolved { .. } => reasons::NAME_NOT_RESOLVED,
             Self::ConnectionFailed { .. } => reasons::CONNECTION_FAILED,
@@ -271,8 +333,14 @@ impl Error {
             | Self::SecretKeyMissing { .. }
             | Self::InvalidHeader { .. }
             | Self::InvalidCaBundle { .. }
-            | Self::InvalidClientCertificate { .. } => Retry::OnChange,
+            | Self::InvalidClientCertificate { .. }
+            | Self::InvalidCredentials { .. } => Retry::OnChange,
             Self::AddressRefused { .. }
+            | Self::CredentialsRefused { .. }
+            | Self::ReadForbidden { .. }
+            | Self::EmptyPrefix { .. }
+            | Self::TooManyObjects { .. }
+            | Self::UnsafeKey { .. }
             | Self::UnexpectedContentType { .. }
             | Self::RedirectRefused { .. }
             | Self::TooLarge { .. }

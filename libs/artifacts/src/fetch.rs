@@ -6,17 +6,23 @@
 mod answer;
 mod body;
 mod client;
-mod failure;
-mod pause;
+pub(crate) mod failure;
+pub(crate) mod pause;
 mod redirect;
-mod resolver;
+pub(crate) mod resolver;
 
-pub(crate) use body::{Body, Head, Received};
+pub(crate) use answer::media_type;
+pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
 
-use crate::{Error, egress::EgressPolicy, plan::Plan};
+use crate::{
+    Error,
+    egress::EgressPolicy,
+    generators::{Ask, HttpRequest},
+    plan::{ClientCertificate, Trust},
+};
 use answer::Answer;
-use body::Bounds;
 use client::Clients;
+use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use redirect::Hop;
@@ -56,16 +62,31 @@ impl Fetcher {
         Ok(Self { clients: Clients::new(Arc::clone(&policy))?, policy, largest_body })
     }
 
-    /// Sends the request, and those that redirects ask for. `spec.timeout` counts from here to the last byte of the
-    /// body.
-    pub(crate) async fn fetch(&self, plan: &Plan, validators: Option<&Validators>) -> Result<Reply, Error> {
-        let bounds = Bounds {
-            deadline: Instant::now() + plan.timeout,
-            timeout: plan.timeout,
-            largest: self.largest_body,
-        };
-        let home = self.clients.client(&plan.trust, plan.certificate.as_ref())?;
-        let conditions = validators.map(conditions).unwrap_or_default();
+    /// The bounds of a pass that begins now: `spec.timeout` counts from here to the last byte of the body.
+    pub(crate) fn bounds(&self, timeout: Duration) -> Bounds {
+        Bounds { deadline: Instant::now() + timeout, timeout, largest: self.largest_body }
+    }
+
+    /// What may be connected to. An address that stands in a URL never reaches a resolver, so whoever sends a request
+    /// asks first: see [`check_literal`].
+    pub(crate) fn policy(&self) -> &Arc<EgressPolicy> {
+        &self.policy
+    }
+
+    /// A client that connects to nothing that the policy closes.
+    pub(crate) fn client(
+        &self,
+        trust: &Trust,
+        known_by: Option<&ClientCertificate>,
+    ) -> Result<Client, Error> {
+        self.clients.client(trust, known_by)
+    }
+
+    /// Sends the request, and those that redirects ask for.
+    pub(crate) async fn fetch(&self, plan: &HttpRequest, ask: Ask<'_>) -> Result<Reply, Error> {
+        let home = self.client(&plan.trust, plan.certificate.as_ref())?;
+        let conditions = ask.validators.map(conditions).unwrap_or_default();
+        let bounds = ask.bounds;
         let pass = Pass { policy: &self.policy, clients: &self.clients, plan, home, conditions, bounds };
         pass.run().await
     }
@@ -75,7 +96,7 @@ impl Fetcher {
 struct Pass<'a> {
     policy: &'a EgressPolicy,
     clients: &'a Clients,
-    plan: &'a Plan,
+    plan: &'a HttpRequest,
     /// For the origin of the spec, which may know who asks.
     home: Client,
     conditions: HeaderMap,
@@ -155,9 +176,15 @@ impl Pass<'_> {
             pause,
             length: response.content_length(),
         };
-        let body = Body::new(host, response, self.bounds, self.plan.expected.sha256)?;
+        let body = Body::new(incoming(host, response), self.bounds, self.plan.expected.sha256)?;
         Ok(Reply::Data(head, body))
     }
+}
+
+fn incoming(host: String, response: Response) -> Incoming {
+    let (length, from) = (response.content_length(), host.clone());
+    let pieces = response.bytes_stream().map_err(move |error| failure::of_body(error, from.clone()));
+    Incoming { host, length, pieces: pieces.boxed() }
 }
 
 /// Only these methods know 304; for others a condition that fails is an error.

@@ -14,6 +14,7 @@ pub mod egress;
 mod entry_path;
 pub mod error;
 mod fetch;
+mod generators;
 pub mod pack;
 pub mod pipeline;
 pub mod plan;

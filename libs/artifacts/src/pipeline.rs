@@ -16,6 +16,7 @@ use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
     egress::EgressPolicy,
     fetch::{Body, Fetcher, Head, Received, Reply},
+    generators::Ask,
     plan::Plan,
     transform::{Ignored, Prepared, Transformer},
 };
@@ -176,7 +177,8 @@ impl Pipeline {
 
     async fn fetch(&self, request: Request<'_>) -> Result<Outcome, Error> {
         let validators = request.validators.filter(|_| request.stored.is_some());
-        match self.fetcher.fetch(request.plan, validators).await? {
+        let ask = Ask { validators, bounds: self.fetcher.bounds(request.plan.timeout) };
+        match request.plan.generator.fetch(&self.fetcher, ask).await? {
             Reply::NotModified { pause } => Ok(Outcome::NotModified { pause }),
             Reply::Data(head, body) => self.transform(request, head, body).await.map(Outcome::Fetched),
         }
@@ -270,10 +272,15 @@ async fn stream(content: Content, assembly: Assembly, upload: Box<dyn Upload>) -
     let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
     // A task of its own, so that one processor hashes the body while another hashes the archive; it ends with the set.
     let mut receiving = JoinSet::new();
-    receiving.spawn(receive(content, feed).in_current_span());
+    // It hands the pipe back with what it found: a packer that saw the end of the pipe first would fail for that.
+    receiving.spawn(async move { (receive(content, &feed).await, feed) }.in_current_span());
     let received = async {
         let ended = receiving.join_next().await.expect("one task was spawned");
-        ended.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()))
+        let (received, feed) = ended.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
+        match received? {
+            Some(received) => Ok(feed.end().await.ok().map(|()| received)),
+            None => Ok(None),
+        }
     };
     let (received, upload, archive) = tokio::try_join!(received, write(upload, pieces), packed)?;
     let received = received.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
@@ -281,14 +288,13 @@ async fn stream(content: Content, assembly: Assembly, upload: Box<dyn Upload>) -
 }
 
 /// Passes the body on, and judges it at its end; `None` if the packer did not want all of it.
-async fn receive(mut content: Content, feed: Feed) -> Result<Option<Received>, Error> {
+async fn receive(mut content: Content, feed: &Feed) -> Result<Option<Received>, Error> {
     while let Some(piece) = content.chunk().await? {
         if feed.send(piece).await.is_err() {
             return Ok(None);
         }
     }
-    let received = content.finish()?;
-    Ok(feed.end().await.ok().map(|()| received))
+    content.finish().map(Some)
 }
 
 async fn write(

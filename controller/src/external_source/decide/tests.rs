@@ -221,12 +221,12 @@ fn a_changed_secret_is_fetched_without_conditions() {
         version: version.into(),
         data: std::collections::BTreeMap::new(),
     };
-    scene.seen.secrets = Ok(Secrets { headers: Some(secret("1")), ..Secrets::default() });
+    scene.seen.secrets = Ok([secret("1")].into_iter().collect());
     let inputs = scene.inputs();
     scene.memory.own.inputs = Some(inputs);
     scene.status().observed_inputs_digest = Some(inputs.to_string());
     scene.rests_until();
-    scene.seen.secrets = Ok(Secrets { headers: Some(secret("2")), ..Secrets::default() });
+    scene.seen.secrets = Ok([secret("2")].into_iter().collect());
     assert_eq!(scene.order().validators, None);
 }
 

@@ -1,7 +1,7 @@
 //! What makes a hook wrong anywhere, and what this installation says of it.
 use super::{ExternalSourceSpec, Violations, between};
 use crate::{
-    external_source::{Hook, Hooks},
+    external_source::{Generator, Hook, Hooks, Settings},
     installation::{Allowed, Installation},
     names,
 };
@@ -18,6 +18,15 @@ const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..
 /// Both lists, with the names of their fields.
 fn lists(hooks: &Hooks) -> [(&'static str, &[Hook]); 2] {
     [("spec.hooks.preRequest", &hooks.pre_request), ("spec.hooks.postRequest", &hooks.post_request)]
+}
+
+/// Only a generator that makes an HTTP request lets hooks change one.
+pub(super) fn need_a_request(found: &mut Violations, hooks: &Hooks, generator: &Generator) {
+    let changes_requests = generator.settings().is_none_or(Settings::takes_request_hooks);
+    if !changes_requests && !hooks.pre_request.is_empty() {
+        let detail = "there is no HTTP request to change unless spec.generator.type is http";
+        found.forbidden("spec.hooks.preRequest", detail);
+    }
 }
 
 pub(super) fn hooks(found: &mut Violations, hooks: &Hooks) {

@@ -3,7 +3,7 @@ mod any_input;
 
 use super::*;
 use crate::{
-    external_source::{Generator, GeneratorType, SecretReference},
+    external_source::{Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference},
     rules::check,
 };
 
@@ -17,7 +17,7 @@ fn spec() -> ExternalSourceSpec {
         interval: "10m".into(),
         max_retries: 3,
         timeout: "30s".into(),
-        generator: Generator { type_: GeneratorType::Http, http: Some(http) },
+        generator: Generator { http: Some(http), ..Generator::default() },
         ..ExternalSourceSpec::default()
     }
 }
@@ -168,6 +168,18 @@ fn a_generator_without_its_settings_is_named() {
     let mut bad = spec();
     bad.generator.http = None;
     assert_eq!(wrong(&bad), ["spec.generator.http"]);
+}
+
+#[test]
+fn hooks_of_a_request_need_a_generator_that_makes_one() {
+    let hook = Hook { name: "a".into(), command: "jq".into(), timeout: "30s".into(), ..Hook::default() };
+    let s3 = S3Generator { bucket: "configs".into(), prefix: Some(String::new()), ..S3Generator::default() };
+    let generator = Generator { type_: GeneratorType::S3, s3: Some(s3), ..Generator::default() };
+    let (pre, post) = (vec![hook.clone()], vec![hook]);
+    let hooks = |pre_request| Some(Hooks { pre_request, post_request: post.clone() });
+    let source = ExternalSourceSpec { generator, hooks: hooks(pre), ..spec() };
+    assert_eq!(wrong(&source), ["spec.hooks.preRequest"]);
+    assert_eq!(wrong(&ExternalSourceSpec { hooks: hooks(Vec::new()), ..source }), [""; 0]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whether an answer carries data. Pure: it is judged by its status and headers alone.
 use super::{Validators, pause};
-use crate::{Error, plan::Expected};
+use crate::{Error, generators::Expected};
 use crds::names::is_media_range;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use jiff::Timestamp;
@@ -42,9 +42,7 @@ impl Answer<'_> {
 
     /// The media type, in lower case and without parameters; `None` if it is none.
     pub(super) fn content_type(&self) -> Option<String> {
-        let text = self.text(&header::CONTENT_TYPE)?;
-        let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        (is_media_range(&essence) && essence.len() <= LONGEST_VALIDATOR).then_some(essence)
+        media_type(self.text(&header::CONTENT_TYPE)?)
     }
 
     /// What a later request can be made conditional with; strong, weak and badly quoted ETags alike, since only the
@@ -60,6 +58,12 @@ impl Answer<'_> {
     fn text(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
+}
+
+/// The media type of a `Content-Type`, in lower case and without parameters; `None` if it is none.
+pub(crate) fn media_type(content_type: &str) -> Option<String> {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    (is_media_range(&essence) && essence.len() <= LONGEST_VALIDATOR).then_some(essence)
 }
 
 /// Without a list any 2xx carries data but 206, which is a part that nobody asked for.

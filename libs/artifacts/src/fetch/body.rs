@@ -1,7 +1,8 @@
 //! A body on its way in: never more of it than the limit, never longer than the deadline, hashed as it passes.
-use super::{Validators, failure};
+use super::Validators;
 use crate::{Digest, Error, Hasher};
 use bytes::Bytes;
+use futures::{StreamExt, stream::BoxStream};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
@@ -24,16 +25,24 @@ pub(crate) struct Received {
 
 /// The bounds of one pass.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) deadline: Instant,
-    pub(super) timeout: Duration,
-    pub(super) largest: u64,
+pub(crate) struct Bounds {
+    pub(crate) deadline: Instant,
+    pub(crate) timeout: Duration,
+    /// The largest body, in bytes.
+    pub(crate) largest: u64,
+}
+
+/// What sends a body.
+pub(crate) struct Incoming {
+    pub(crate) host: String,
+    /// How long it will be, if that is announced.
+    pub(crate) length: Option<u64>,
+    pub(crate) pieces: BoxStream<'static, Result<Bytes, Error>>,
 }
 
 /// The body of an answer that carries data.
 pub(crate) struct Body {
-    host: String,
-    response: reqwest::Response,
+    incoming: Incoming,
     bounds: Bounds,
     pinned: Option<Digest>,
     /// Pieces that were read before anybody asked for them.
@@ -45,15 +54,10 @@ pub(crate) struct Body {
 impl Body {
     /// # Errors
     /// The announced length is over the limit already.
-    pub(super) fn new(
-        host: String,
-        response: reqwest::Response,
-        bounds: Bounds,
-        pinned: Option<Digest>,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(incoming: Incoming, bounds: Bounds, pinned: Option<Digest>) -> Result<Self, Error> {
         let (ahead, hasher) = (VecDeque::new(), Hasher::new());
-        let body = Self { host, response, bounds, pinned, ahead, received: 0, hasher };
-        match body.response.content_length() {
+        let body = Self { incoming, bounds, pinned, ahead, received: 0, hasher };
+        match body.incoming.length {
             Some(length) if length > bounds.largest => Err(body.too_large()),
             _ => Ok(body),
         }
@@ -61,7 +65,7 @@ impl Body {
 
     /// Reads on until the body ends or is known to be larger than `most`. Its length, if it has ended.
     pub(crate) async fn read_ahead(&mut self, most: u64) -> Result<Option<u64>, Error> {
-        if self.response.content_length().is_some_and(|length| length > most) {
+        if self.incoming.length.is_some_and(|length| length > most) {
             return Ok(None);
         }
         while self.received <= most {
@@ -92,7 +96,7 @@ impl Body {
         let digest = self.hasher.finish();
         match self.pinned {
             Some(expected) if expected != digest => {
-                Err(Error::DigestMismatch { host: self.host, found: digest, expected })
+                Err(Error::DigestMismatch { host: self.incoming.host, found: digest, expected })
             }
             _ => Ok(Received { digest, size: self.received }),
         }
@@ -100,12 +104,10 @@ impl Body {
 
     async fn receive(&mut self) -> Result<Option<Bytes>, Error> {
         let Bounds { deadline, timeout, largest } = self.bounds;
-        let host = || self.host.clone();
-        let chunk = timeout_at(deadline, self.response.chunk())
-            .await
-            .map_err(|_| Error::TimedOut { host: host(), timeout })?
-            .map_err(|error| failure::of_body(error, host()))?;
-        let Some(chunk) = chunk else { return Ok(None) };
+        let Ok(chunk) = timeout_at(deadline, self.incoming.pieces.next()).await else {
+            return Err(Error::TimedOut { host: self.incoming.host.clone(), timeout });
+        };
+        let Some(chunk) = chunk.transpose()? else { return Ok(None) };
         self.received += chunk.len() as u64;
         if self.received > largest {
             return Err(self.too_large());
@@ -115,6 +117,6 @@ impl Body {
     }
 
     fn too_large(&self) -> Error {
-        Error::TooLarge { host: self.host.clone(), limit: self.bounds.largest }
+        Error::TooLarge { host: self.incoming.host.clone(), limit: self.bounds.largest }
     }
 }

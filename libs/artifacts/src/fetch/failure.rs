@@ -6,23 +6,48 @@ use std::{error::Error as StdError, io};
 
 /// Why there is no answer.
 pub(super) fn of_request(error: reqwest::Error, host: String) -> Error {
-    if let Some(refused) = find::<Refused>(&error).cloned() {
-        return Error::AddressRefused { host, refused };
+    let cause = Cause::of(&error);
+    cause.at(host, anonymous(error))
+}
+
+/// Why there is no answer, without what would name the source.
+pub(crate) enum Cause {
+    Refused(Refused),
+    NotResolved(io::Error),
+    Tls(&'static str),
+    Connection(&'static str),
+}
+
+impl Cause {
+    pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+        if let Some(refused) = find::<Refused>(error) {
+            return Self::Refused(refused.clone());
+        }
+        if let Some(NotResolved(lookup)) = find::<NotResolved>(error) {
+            return Self::NotResolved(io::Error::new(lookup.kind(), lookup.to_string()));
+        }
+        let refused_late = || find::<io::Error>(error).and_then(late_refusal);
+        if let Some(problem) = find::<rustls::Error>(error).map(tls_problem).or_else(refused_late) {
+            return Self::Tls(problem);
+        }
+        Self::Connection(match find::<io::Error>(error) {
+            Some(io) => io_problem(io),
+            None if find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout) => {
+                "connection timed out"
+            }
+            None => "it broke the connection or does not speak HTTP",
+        })
     }
-    if let Some(NotResolved(lookup)) = find::<NotResolved>(&error) {
-        let source = io::Error::new(lookup.kind(), lookup.to_string());
-        return Error::NameNotResolved { host, source };
+
+    /// The error of a pass; `source` is what the log gets beside it.
+    pub(crate) fn at(self, host: String, source: BoxError) -> Error {
+        match self {
+            Self::Refused(refused) => Error::AddressRefused { host, refused },
+            Self::NotResolved(source) => Error::NameNotResolved { host, source },
+            Self::Tls(problem) => Error::TlsFailed { host, problem, source },
+            Self::Connection(problem) => Error::ConnectionFailed { host, problem, source },
+        }
     }
-    let refused_late = || find::<io::Error>(&error).and_then(late_refusal);
-    if let Some(problem) = find::<rustls::Error>(&error).map(tls_problem).or_else(refused_late) {
-        return Error::TlsFailed { host, problem, source: anonymous(error) };
-    }
-    let problem = match find::<io::Error>(&error) {
-        Some(io) => io_problem(io),
-        None if error.is_timeout() => "connection timed out",
-        None => "it broke the connection or does not speak HTTP",
-    };
-    Error::ConnectionFailed { host, problem, source: anonymous(error) }
 }
 
 /// Why a body ended early.
@@ -36,7 +61,7 @@ fn anonymous(error: reqwest::Error) -> BoxError {
 }
 
 /// The first cause of type `T`. An `io::Error` leaves the error inside it out of its own chain.
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+pub(crate) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(cause) = next {
         if let Some(found) = cause.downcast_ref::<T>() {

@@ -1,5 +1,5 @@
 //! Where a redirect leads, and what of the request goes along. Pure: nothing is sent here.
-use crate::plan::Plan;
+use crate::generators::HttpRequest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::Url;
@@ -25,12 +25,12 @@ pub(super) struct Hop {
 }
 
 impl Hop {
-    pub(super) fn first(plan: &Plan) -> Self {
+    pub(super) fn first(request: &HttpRequest) -> Self {
         Self {
-            url: plan.url.clone(),
-            method: plan.method.clone(),
-            body: plan.body.clone(),
-            headers: plan.headers.clone(),
+            url: request.url.clone(),
+            method: request.method.clone(),
+            body: request.body.clone(),
+            headers: request.headers.clone(),
             at_home: true,
             visited: Vec::new(),
         }

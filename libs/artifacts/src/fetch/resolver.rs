@@ -62,7 +62,7 @@ impl Resolve for Guard {
 
 /// Judges an address that stands in the URL itself: those never reach a resolver. The URL parser has already turned
 /// every spelling (decimal, octal, hexadecimal, shortened, full-width) into the address that it means.
-pub(super) fn check_literal(policy: &EgressPolicy, url: &Url) -> Result<(), Refused> {
+pub(crate) fn check_literal(policy: &EgressPolicy, url: &Url) -> Result<(), Refused> {
     match url.host() {
         Some(Host::Ipv4(address)) => policy.check(address.into()),
         Some(Host::Ipv6(address)) => policy.check(address.into()),

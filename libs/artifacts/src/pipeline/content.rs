@@ -9,7 +9,6 @@ use futures::{StreamExt, stream::BoxStream};
 use std::io;
 
 /// What goes to the packer.
-#[expect(clippy::large_enum_variant, reason = "there is one a pass")]
 pub(super) enum Content {
     /// On its way.
     Arriving(Body),

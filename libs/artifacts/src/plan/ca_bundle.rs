@@ -13,7 +13,7 @@ const MOST: usize = 1000;
 ///
 /// # Errors
 /// The key is missing, or holds something else than PEM certificates.
-pub(super) fn from_secret(
+pub(crate) fn from_secret(
     secret: &ReferencedSecret,
     key: &str,
 ) -> Result<Vec<CertificateDer<'static>>, Error> {

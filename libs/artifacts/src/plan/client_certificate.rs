@@ -21,7 +21,7 @@ impl ClientCertificate {
     ///
     /// # Errors
     /// One of the keys is missing, is not PEM, or belongs to another pair; the error names the key, never its value.
-    pub(super) fn from_secret(secret: &ReferencedSecret) -> Result<Self, Error> {
+    pub(crate) fn from_secret(secret: &ReferencedSecret) -> Result<Self, Error> {
         let [certificate, key] = [pem(secret, CERTIFICATE)?, pem(secret, KEY)?];
         check(certificate, key).map_err(|(key, problem)| refused(secret, key, problem))?;
         Ok(Self([certificate, b"\n", key].concat().into()))

@@ -34,7 +34,7 @@ const OURS: [HeaderName; 18] = [
 ///
 /// # Errors
 /// A key is no header name or a value cannot be sent; the error names the key, never the value.
-pub(super) fn from_secret(secret: &ReferencedSecret) -> Result<HeaderMap, Error> {
+pub(crate) fn from_secret(secret: &ReferencedSecret) -> Result<HeaderMap, Error> {
     let mut headers = HeaderMap::new();
     for (key, value) in &secret.data {
         let refuse =

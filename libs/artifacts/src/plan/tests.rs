@@ -2,11 +2,12 @@
 use super::*;
 use crate::{Error, Retry};
 use crds::{
-    external_source::{Generator, SecretKeyReference, SecretReference},
+    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference},
     rules,
 };
 use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
+use secrecy::SecretSlice;
 
 const CANARY: &str = "canary-7f3a";
 
@@ -41,17 +42,21 @@ fn secret(name: &str, data: &[(&str, &[u8])]) -> ReferencedSecret {
     ReferencedSecret { name: name.into(), version: "7".into(), data: data.iter().map(entry).collect() }
 }
 
+fn holding<const N: usize>(secrets: [ReferencedSecret; N]) -> Secrets {
+    secrets.into_iter().collect()
+}
+
 /// A spec with `headersSecretRef`, and the plan that its Secret gives.
 fn with_headers(data: &[(&str, &[u8])]) -> Result<Plan, Error> {
     let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
-    plan(&spec, &Secrets { headers: Some(secret("token", data)), ..Secrets::default() })
+    plan(&spec, &holding([secret("token", data)]))
 }
 
 /// A spec with `caBundleSecretRef`, and the plan that its Secret gives.
 fn with_bundle(pem: &[u8]) -> Result<Plan, Error> {
     let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
     let spec = with(|http| http.ca_bundle_secret_ref = Some(reference));
-    plan(&spec, &Secrets { ca_bundle: Some(secret("ca", &[("ca.crt", pem)])), ..Secrets::default() })
+    plan(&spec, &holding([secret("ca", &[("ca.crt", pem)])]))
 }
 
 fn authority() -> String {
@@ -63,9 +68,10 @@ fn authority() -> String {
 fn every_key_becomes_a_header_that_debug_does_not_show() {
     let plan =
         with_headers(&[("Authorization", b"Bearer canary-7f3a"), ("X-Tab", b"a\tb\xe9")]).expect("good");
-    assert_eq!(plan.headers["authorization"], "Bearer canary-7f3a");
-    assert!(plan.headers.values().all(http::HeaderValue::is_sensitive));
-    let shown = format!("{plan:?} {:?}", plan.headers);
+    let headers = &plan.request().headers;
+    assert_eq!(headers["authorization"], "Bearer canary-7f3a");
+    assert!(headers.values().all(http::HeaderValue::is_sensitive));
+    let shown = format!("{plan:?} {headers:?}");
     assert!(!shown.contains(CANARY), "{shown}");
 }
 
@@ -101,7 +107,7 @@ fn two_keys_for_one_header_are_refused() {
 fn a_secret_of_very_many_keys_is_refused() {
     let keys: Vec<String> = (0..101).map(|n| format!("k{n:03}")).collect();
     let data: Vec<(&str, &[u8])> = keys.iter().map(|key| (key.as_str(), b"v".as_slice())).collect();
-    assert_eq!(with_headers(&data[..100]).expect("as many as allowed").headers.len(), 100);
+    assert_eq!(with_headers(&data[..100]).expect("as many as allowed").request().headers.len(), 100);
     let error = with_headers(&data).expect_err("one too many");
     assert!(error.to_string().contains("at most 100 headers"), "{error}");
 }
@@ -109,17 +115,16 @@ fn a_secret_of_very_many_keys_is_refused() {
 #[test]
 fn a_bundle_replaces_the_system_and_wins_over_skipping() {
     let pem = [authority(), authority()].concat();
-    let plan = with_bundle(pem.as_bytes()).expect("good");
-    assert!(matches!(plan.trust, Trust::Bundle(certificates) if certificates.len() == 2));
+    let bundled = with_bundle(pem.as_bytes()).expect("good");
+    assert!(matches!(&bundled.request().trust, Trust::Bundle(certificates) if certificates.len() == 2));
 
     let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
     let both = with(|http| {
         http.ca_bundle_secret_ref = Some(reference);
         http.insecure_skip_verify = Some(true);
     });
-    let ca_bundle = Some(secret("ca", &[("ca.crt", pem.as_bytes())]));
-    let plan = super::Plan::new(rules::check(&both).unwrap(), &Secrets { ca_bundle, ..Secrets::default() });
-    assert!(matches!(plan.expect("good").trust, Trust::Bundle(_)));
+    let plan = plan(&both, &holding([secret("ca", &[("ca.crt", pem.as_bytes())])])).expect("good");
+    assert!(matches!(plan.request().trust, Trust::Bundle(_)));
 }
 
 #[test]
@@ -159,7 +164,7 @@ fn a_hostile_bundle_costs_little() {
 /// A spec with `certSecretRef`, and the plan that its Secret gives.
 fn with_certificate(data: &[(&str, &[u8])]) -> Result<Plan, Error> {
     let spec = with(|http| http.cert_secret_ref = Some(SecretReference { name: "client".into() }));
-    plan(&spec, &Secrets { certificate: Some(secret("client", data)), ..Secrets::default() })
+    plan(&spec, &holding([secret("client", data)]))
 }
 
 #[test]
@@ -204,8 +209,7 @@ fn a_missing_secret_or_key_is_told_by_name() {
     let spec = with(|http| http.ca_bundle_secret_ref = Some(reference));
     let error = plan(&spec, &Secrets::default()).expect_err("no Secret");
     assert_eq!((error.to_string(), error.reason()), ("Secret ca does not exist".into(), "SecretNotFound"));
-    let ca_bundle = Some(secret("ca", &[("other", b"")]));
-    let error = plan(&spec, &Secrets { ca_bundle, ..Secrets::default() }).expect_err("no key");
+    let error = plan(&spec, &holding([secret("ca", &[("other", b"")])])).expect_err("no key");
     assert_eq!(
         (error.to_string(), error.reason()),
         ("Secret ca has no key ca.crt".into(), "SecretKeyMissing")
@@ -268,7 +272,7 @@ fn another_version_of_a_secret_changes_the_inputs_digest() {
     let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
     let digest = |version: &str, value: &[u8]| {
         let secret = ReferencedSecret { version: version.into(), ..secret("token", &[("a", value)]) };
-        plan(&spec, &Secrets { headers: Some(secret), ..Secrets::default() }).expect("good").inputs_digest()
+        plan(&spec, &holding([secret])).expect("good").inputs_digest()
     };
     assert_ne!(digest("7", b"x"), digest("8", b"x"));
     assert_eq!(digest("7", b"x"), digest("7", b"y"), "values leave no trace");

@@ -1,6 +1,6 @@
 //! A request as preRequest hooks read and write it. Pure.
 use super::HookFailure;
-use crate::plan::{Plan, headers as header};
+use crate::{generators::HttpRequest, plan::headers as header};
 use bytes::Bytes;
 use crds::{external_source::HttpGenerator, rules::Rules};
 use http::{HeaderMap, Method};
@@ -24,43 +24,43 @@ struct Document {
 }
 
 /// What a hook reads.
-pub(super) fn written(plan: &Plan) -> Vec<u8> {
-    serde_json::to_vec(&Document::of(plan)).expect("texts serialize")
+pub(super) fn written(request: &HttpRequest) -> Vec<u8> {
+    serde_json::to_vec(&Document::of(request)).expect("texts serialize")
 }
 
 /// The request that a hook asks for, by the whole of it or by a JSON patch.
-pub(super) fn applied(plan: &Plan, output: &[u8]) -> Result<Plan, HookFailure> {
+pub(super) fn applied(before: &HttpRequest, output: &[u8]) -> Result<HttpRequest, HookFailure> {
     let output: Value = serde_json::from_slice(output).map_err(|_| HookFailure::NoRequest)?;
     let document = if output.is_array() {
         let patch: Patch = serde_json::from_value(output).map_err(|_| HookFailure::NoRequest)?;
-        let mut document = serde_json::to_value(Document::of(plan)).expect("texts serialize");
+        let mut document = serde_json::to_value(Document::of(before)).expect("texts serialize");
         json_patch::patch(&mut document, &patch).map_err(|_| HookFailure::Patch)?;
         document
     } else {
         output
     };
     let document: Document = serde_json::from_value(document).map_err(|_| HookFailure::NoRequest)?;
-    document.plan(plan)
+    document.request(before)
 }
 
 impl Document {
-    fn of(plan: &Plan) -> Self {
+    fn of(request: &HttpRequest) -> Self {
         Self {
-            url: plan.url.to_string(),
-            method: plan.method.to_string(),
-            headers: plan.headers.keys().map(|name| (name.to_string(), None)).collect(),
-            body: plan.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
+            url: request.url.to_string(),
+            method: request.method.to_string(),
+            headers: request.headers.keys().map(|name| (name.to_string(), None)).collect(),
+            body: request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
         }
     }
 
     /// What the rules accept of any spec, they accept of this.
-    fn plan(self, before: &Plan) -> Result<Plan, HookFailure> {
+    fn request(self, before: &HttpRequest) -> Result<HttpRequest, HookFailure> {
         let asked =
             HttpGenerator { url: self.url, method: self.method, body: self.body, ..HttpGenerator::default() };
         if let Some(error) = asked.violations().into_iter().next() {
             return Err(HookFailure::Rule { field: error.path });
         }
-        Ok(Plan {
+        Ok(HttpRequest {
             url: Url::parse(&asked.url).expect("the rules accepted this url"),
             method: Method::from_bytes(asked.method.as_bytes()).expect("the rules accepted this method"),
             headers: headers(self.headers, &before.headers)?,

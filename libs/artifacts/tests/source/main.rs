@@ -7,6 +7,7 @@ mod egress;
 mod good_input;
 mod mutual_tls;
 mod redirects;
+mod s3;
 mod secrets;
 mod server;
 mod tls;

@@ -7,7 +7,9 @@ use artifacts::{
 };
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference},
+    external_source::{
+        Generator, GeneratorType, HttpGenerator, S3Generator, SecretKeyReference, SecretReference,
+    },
     rules,
 };
 use secrecy::SecretSlice;
@@ -141,6 +143,22 @@ impl Case {
         Self { spec, secrets: Secrets::default() }
     }
 
+    /// What lies in the bucket `configs` of an S3 at `endpoint`, asked for with credentials.
+    pub(crate) fn s3(endpoint: String, change: impl FnOnce(&mut S3Generator)) -> Self {
+        let mut s3 = S3Generator {
+            bucket: "configs".into(),
+            endpoint: Some(endpoint),
+            credentials_secret_ref: Some(SecretReference { name: "s3".into() }),
+            ..Default::default()
+        };
+        change(&mut s3);
+        let mut case = Self::new("http://unused");
+        case.spec.generator = Generator { type_: GeneratorType::S3, s3: Some(s3), ..Default::default() };
+        let keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "canary-7f3a")];
+        case.secrets.extend([secret("s3", &keys)]);
+        case
+    }
+
     pub(crate) fn http(mut self, change: impl FnOnce(&mut HttpGenerator)) -> Self {
         change(self.spec.generator.http.as_mut().unwrap());
         self
@@ -153,20 +171,20 @@ impl Case {
 
     /// Gives it a headers Secret.
     pub(crate) fn headers(mut self, headers: &[(&str, &str)]) -> Self {
-        self.secrets.headers = Some(secret("headers", headers));
+        self.secrets.extend([secret("headers", headers)]);
         self.http(|http| http.headers_secret_ref = Some(SecretReference { name: "headers".into() }))
     }
 
     /// Gives it a CA bundle.
     pub(crate) fn ca_bundle(mut self, pem: &str) -> Self {
-        self.secrets.ca_bundle = Some(secret("ca", &[("ca.crt", pem)]));
+        self.secrets.extend([secret("ca", &[("ca.crt", pem)])]);
         let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
         self.http(|http| http.ca_bundle_secret_ref = Some(reference))
     }
 
     /// Gives it a client certificate, and whatever else that Secret holds.
     pub(crate) fn certificate(mut self, data: &[(&str, &str)]) -> Self {
-        self.secrets.certificate = Some(secret("client", data));
+        self.secrets.extend([secret("client", data)]);
         self.http(|http| http.cert_secret_ref = Some(SecretReference { name: "client".into() }))
     }
 

@@ -25,7 +25,7 @@ fn specs() -> impl Strategy<Value = ExternalSourceSpec> {
             timeout,
             destination_path: path,
             max_retries: retries,
-            generator: Generator { type_: GeneratorType::Http, http: Some(http) },
+            generator: Generator { http: Some(http), ..Generator::default() },
             history: Some(History { limit, max_age: age }),
             pin,
             ..ExternalSourceSpec::default()

@@ -1,6 +1,6 @@
 //! What a preRequest hook may make of a request.
 use super::*;
-use crate::plan::{ReferencedSecret, Secrets};
+use crate::plan::{Plan, ReferencedSecret};
 use crds::{
     ExternalSourceSpec,
     external_source::{Generator, SecretReference},
@@ -10,7 +10,7 @@ use secrecy::SecretSlice;
 
 const CANARY: &str = "canary-7f3a";
 
-fn plan() -> Plan {
+fn request() -> HttpRequest {
     let http = HttpGenerator {
         url: "https://example.com/data".into(),
         method: "GET".into(),
@@ -25,12 +25,13 @@ fn plan() -> Plan {
     };
     let data = [("Authorization".to_owned(), SecretSlice::from(CANARY.as_bytes().to_vec()))].into();
     let secret = ReferencedSecret { name: "token".into(), version: "1".into(), data };
-    let secrets = Secrets { headers: Some(secret), ..Secrets::default() };
-    Plan::new(check(&spec).expect("a good spec"), &secrets).expect("a plan")
+    let secrets = [secret].into_iter().collect();
+    let plan = Plan::new(check(&spec).expect("a good spec"), &secrets).expect("a plan");
+    plan.request().clone()
 }
 
 fn refused(output: &str) -> String {
-    match applied(&plan(), output.as_bytes()) {
+    match applied(&request(), output.as_bytes()) {
         Ok(_) => panic!("accepted: {output}"),
         Err(failure) => failure.to_string(),
     }
@@ -38,7 +39,7 @@ fn refused(output: &str) -> String {
 
 #[test]
 fn a_hook_reads_the_names_of_headers_and_no_value() {
-    let text = String::from_utf8(written(&plan())).unwrap();
+    let text = String::from_utf8(written(&request())).unwrap();
     assert_eq!(
         text,
         r#"{"url":"https://example.com/data","method":"GET","headers":{"authorization":null},"body":null}"#
@@ -47,9 +48,9 @@ fn a_hook_reads_the_names_of_headers_and_no_value() {
 
 #[test]
 fn what_comes_back_unchanged_changes_nothing() {
-    for same in [String::from_utf8(written(&plan())).unwrap(), "[]".to_owned()] {
-        let after = applied(&plan(), same.as_bytes()).expect("the same request");
-        assert_eq!((after.url, after.method, after.body), (plan().url, plan().method, None));
+    for same in [String::from_utf8(written(&request())).unwrap(), "[]".to_owned()] {
+        let after = applied(&request(), same.as_bytes()).expect("the same request");
+        assert_eq!((after.url, after.method, after.body), (request().url, request().method, None));
         assert_eq!(after.headers["authorization"], CANARY);
     }
 }
@@ -61,7 +62,7 @@ fn a_patch_and_a_whole_request_change_every_part() {
         {"op":"add","path":"/headers/x-page","value":"2"},{"op":"remove","path":"/headers/authorization"}]"#;
     let whole = r#"{"url":"https://example.com/2","method":"POST","headers":{"X-Page":"2"},"body":"q"}"#;
     for output in [patch, whole] {
-        let after = applied(&plan(), output.as_bytes()).expect("a good request");
+        let after = applied(&request(), output.as_bytes()).expect("a good request");
         assert_eq!((after.url.path(), after.method, after.body), ("/2", Method::POST, Some("q".into())));
         assert_eq!(after.headers.len(), 1);
         assert!(after.headers["x-page"] == "2" && after.headers["x-page"].is_sensitive());

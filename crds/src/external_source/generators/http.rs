@@ -1,0 +1,167 @@
+//! `spec.generator.http`: one HTTP request, and what its answer must look like.
+use super::{Settings, address};
+use crate::{
+    external_source::{
+        SecretKeyReference, SecretReference, Unpack,
+        rules::{secret_key, secret_name},
+    },
+    names,
+    rules::{FieldError, Rules, Violations},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use url::{Position, Url};
+
+/// One HTTP request, and what its answer must look like.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpGenerator {
+    /// The address to fetch, `http://` or `https://`, at most 2,048 characters, without user or password: put
+    /// credentials into the Secret that `headersSecretRef` names. Loopback, link-local, private and metadata
+    /// addresses are refused unless the operator of this installation allows them.
+    #[schemars(extend("format" = "uri"))]
+    pub url: String,
+
+    /// The HTTP method. Unset means `GET`.
+    #[serde(default = "default_method")]
+    pub method: String,
+
+    /// The request body, sent as it is. Set its `Content-Type` through `headersSecretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+
+    /// A Secret in this namespace; every key becomes a request header, its value the header's value. Headers are not
+    /// sent to another origin after a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers_secret_ref: Option<SecretReference>,
+
+    /// A key of a Secret in this namespace with PEM certificates to trust instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_secret_ref: Option<SecretKeyReference>,
+
+    /// A Secret in this namespace with the certificate to show to a source that asks for one: `tls.crt` (PEM, followed by
+    /// those that lead to its authority) and `tls.key` (PEM), as cert-manager and `kubectl create secret tls` write them. If
+    /// it holds `ca.crt` too, those authorities are trusted beside the system's. It is not shown to another origin after a redirect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_secret_ref: Option<SecretReference>,
+
+    /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
+    /// both are set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insecure_skip_verify: Option<bool>,
+
+    /// The status codes that carry data. Unset, any 2xx does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_status: Option<Vec<i64>>,
+
+    /// The media types that carry data, such as `application/json` or `application/*`; parameters are ignored. Unset,
+    /// any does. Guards against login pages that are sent as 200 with HTML.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_content_type: Option<Vec<String>>,
+
+    /// Follows redirects, at most 5, each checked like the address itself. Unset means true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_redirects: Option<bool>,
+
+    /// The SHA-256 that the body must have as received, in 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+
+    /// Whether the body is an archive (tar, tar.gz or gzip) whose files make up the artifact. `Never`, the default,
+    /// stores the body as one file. `Auto` unpacks what content type and first bytes show to be an archive. `Always`
+    /// fails on anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unpack: Option<Unpack>,
+}
+
+fn default_method() -> String {
+    "GET".into()
+}
+
+impl Settings for HttpGenerator {
+    fn judge(&self, found: &mut Violations) {
+        const CREDENTIALS: &str = "must not carry user or password; put them into headersSecretRef";
+        address::address(found, "spec.generator.http.url", &self.url, CREDENTIALS);
+        request(found, self);
+        answer(found, self);
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.insecure_skip_verify == Some(true) {
+            let why = "anybody on the way can change the data; prefer caBundleSecretRef";
+            warnings.push(format!("spec.generator.http.insecureSkipVerify: {why}"));
+        }
+        let plain = Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http");
+        if plain && self.headers_secret_ref.is_some() {
+            let why = "credentials of headersSecretRef travel unencrypted; use https";
+            warnings.push(format!("spec.generator.http.url: {why}"));
+        }
+        if plain && self.cert_secret_ref.is_some() {
+            let why = "is of no use over http, where nobody asks for a certificate; use https";
+            warnings.push(format!("spec.generator.http.certSecretRef: {why}"));
+        }
+        warnings
+    }
+
+    fn secrets(&self) -> Vec<&str> {
+        let headers = self.headers_secret_ref.as_ref().map(|reference| &*reference.name);
+        let ca_bundle = self.ca_bundle_secret_ref.as_ref().map(|reference| &*reference.name);
+        let certificate = self.cert_secret_ref.as_ref().map(|reference| &*reference.name);
+        [headers, ca_bundle, certificate].into_iter().flatten().collect()
+    }
+
+    fn host(&self) -> String {
+        let host = |url: Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
+        Url::parse(&self.url).map(host).unwrap_or_default()
+    }
+
+    fn takes_request_hooks(&self) -> bool {
+        true
+    }
+}
+
+/// Asked once more of what preRequest hooks make of a request.
+impl Rules for HttpGenerator {
+    fn violations(&self) -> Vec<FieldError> {
+        let mut found = Violations::default();
+        self.judge(&mut found);
+        found.into_vec()
+    }
+}
+
+fn request(found: &mut Violations, http: &HttpGenerator) {
+    if !names::is_http_token(&http.method) {
+        let detail = "must be an HTTP method such as GET or POST, without spaces";
+        found.invalid("spec.generator.http.method", &http.method, detail);
+    }
+    if let Some(reference) = &http.headers_secret_ref {
+        secret_name(found, "spec.generator.http.headersSecretRef.name", &reference.name);
+    }
+    if let Some(reference) = &http.ca_bundle_secret_ref {
+        secret_key(found, "spec.generator.http.caBundleSecretRef", reference);
+    }
+    if let Some(reference) = &http.cert_secret_ref {
+        secret_name(found, "spec.generator.http.certSecretRef.name", &reference.name);
+    }
+}
+
+fn answer(found: &mut Violations, http: &HttpGenerator) {
+    for (i, code) in http.expected_status.iter().flatten().enumerate() {
+        if !(100..=599).contains(code) {
+            let path = format!("spec.generator.http.expectedStatus[{i}]");
+            found.invalid_number(&path, *code, "must be an HTTP status code, 100 to 599");
+        }
+    }
+    for (i, media_type) in http.expected_content_type.iter().flatten().enumerate() {
+        if !names::is_media_range(media_type) {
+            let path = format!("spec.generator.http.expectedContentType[{i}]");
+            found.invalid(&path, media_type, "must be a media type such as application/json or text/*");
+        }
+    }
+    if let Some(digest) = &http.sha256
+        && !(digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
+    {
+        found.invalid("spec.generator.http.sha256", digest, "must be 64 hexadecimal digits");
+    }
+}

@@ -1,0 +1,154 @@
+//! `http`: one HTTP request, along redirects.
+use super::{Ask, Generator};
+use crate::{
+    Digest, Error,
+    fetch::{Fetcher, Reply},
+    plan::{ClientCertificate, Inputs, Secrets, Trust, ca_bundle, headers as header},
+};
+use bytes::Bytes;
+use crds::external_source::{self, HttpGenerator, Unpack};
+use futures::{FutureExt, future::BoxFuture};
+use http::{HeaderMap, Method};
+use std::sync::Arc;
+use url::{Position, Url};
+
+/// Where Secrets of certificates hold the authorities of the other side (cert-manager, Flux).
+const BESIDE_CERTIFICATE: &str = "ca.crt";
+
+/// The request, and what its answer must look like.
+#[derive(Clone)]
+pub(crate) struct HttpRequest {
+    pub(crate) url: Url,
+    pub(crate) method: Method,
+    /// Headers of the Secret; their values are marked sensitive.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) trust: Trust,
+    /// Shown to the origin of `url` alone.
+    pub(crate) certificate: Option<ClientCertificate>,
+    pub(crate) follow_redirects: bool,
+    pub(crate) expected: Expected,
+    pub(crate) unpack: Unpack,
+}
+
+/// What an answer must look like to carry data.
+#[derive(Clone)]
+pub(crate) struct Expected {
+    /// Unset: any 2xx.
+    pub(crate) statuses: Option<Vec<u16>>,
+    /// Unset: any. Lower case.
+    pub(crate) media_types: Option<Vec<String>>,
+    /// The digest of the body as received.
+    pub(crate) sha256: Option<Digest>,
+}
+
+/// # Errors
+/// A Secret is missing, lacks a key, or holds what cannot be sent or trusted.
+pub(super) fn plan(
+    generator: &external_source::Generator,
+    secrets: &Secrets,
+    inputs: &mut Inputs,
+) -> Result<Arc<dyn Generator>, Error> {
+    let http = generator.http.as_ref().expect("the rules ask for spec.generator.http");
+    let request = HttpRequest {
+        url: Url::parse(&http.url).expect("the rules accepted this url"),
+        method: Method::from_bytes(http.method.as_bytes()).expect("the rules accepted this method"),
+        headers: headers(http, secrets)?,
+        body: http.body.clone().map(Bytes::from),
+        trust: trust(http, secrets)?,
+        certificate: certificate(http, secrets)?,
+        follow_redirects: http.follow_redirects.unwrap_or(true),
+        expected: Expected::new(http),
+        unpack: http.unpack.unwrap_or_default(),
+    };
+    write(inputs, http, secrets)?;
+    Ok(Arc::new(request))
+}
+
+fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result<(), Error> {
+    inputs.text("url", &http.url);
+    inputs.text("method", &http.method);
+    inputs.optional("body", http.body.as_deref());
+    let referenced = [
+        ("headers", http.headers_secret_ref.as_ref().map(|reference| &reference.name)),
+        ("caBundle", http.ca_bundle_secret_ref.as_ref().map(|reference| &reference.name)),
+        ("certificate", http.cert_secret_ref.as_ref().map(|reference| &reference.name)),
+    ];
+    for (field, name) in referenced {
+        if let Some(name) = name {
+            inputs.secret(field, secrets.find(name)?);
+        }
+    }
+    inputs
+        .optional("caBundleKey", http.ca_bundle_secret_ref.as_ref().map(|reference| reference.key.as_str()));
+    inputs.text("insecureSkipVerify", &http.insecure_skip_verify.unwrap_or_default().to_string());
+    inputs.text("followRedirects", &http.follow_redirects.unwrap_or(true).to_string());
+    inputs.list("expectedStatus", http.expected_status.iter().flatten());
+    inputs.list("expectedContentType", http.expected_content_type.iter().flatten());
+    inputs.optional("sha256", http.sha256.as_deref());
+    inputs.unpack(http.unpack.unwrap_or_default());
+    Ok(())
+}
+
+impl Generator for HttpRequest {
+    fn host(&self) -> String {
+        self.url[Position::BeforeHost..Position::AfterPort].to_owned()
+    }
+
+    fn unpack(&self) -> Unpack {
+        self.unpack
+    }
+
+    fn fetch<'a>(&'a self, fetcher: &'a Fetcher, ask: Ask<'a>) -> BoxFuture<'a, Result<Reply, Error>> {
+        fetcher.fetch(self, ask).boxed()
+    }
+
+    fn request(&self) -> Option<&HttpRequest> {
+        Some(self)
+    }
+}
+
+impl Expected {
+    fn new(http: &HttpGenerator) -> Self {
+        let code = |code: &i64| u16::try_from(*code).expect("the rules accepted this code");
+        let digest =
+            |hex: &String| Digest::from_hex(&hex.to_ascii_lowercase()).expect("the rules accepted sha256");
+        Self {
+            statuses: listed(http.expected_status.as_deref()).map(|list| list.iter().map(code).collect()),
+            media_types: listed(http.expected_content_type.as_deref())
+                .map(|list| list.iter().map(|range| range.to_ascii_lowercase()).collect()),
+            sha256: http.sha256.as_ref().map(digest),
+        }
+    }
+}
+
+/// An empty list says as little as none.
+fn listed<T>(list: Option<&[T]>) -> Option<&[T]> {
+    list.filter(|list| !list.is_empty())
+}
+
+fn headers(http: &HttpGenerator, secrets: &Secrets) -> Result<HeaderMap, Error> {
+    let Some(reference) = &http.headers_secret_ref else { return Ok(HeaderMap::new()) };
+    header::from_secret(secrets.find(&reference.name)?)
+}
+
+/// A bundle is believed even where `insecureSkipVerify` is set too: whoever gave one meant it.
+fn trust(http: &HttpGenerator, secrets: &Secrets) -> Result<Trust, Error> {
+    if let Some(reference) = &http.ca_bundle_secret_ref {
+        return Ok(Trust::Bundle(ca_bundle::from_secret(secrets.find(&reference.name)?, &reference.key)?));
+    }
+    if http.insecure_skip_verify.unwrap_or_default() {
+        return Ok(Trust::Anybody);
+    }
+    let Some(reference) = &http.cert_secret_ref else { return Ok(Trust::System) };
+    let secret = secrets.find(&reference.name)?;
+    match secret.data.contains_key(BESIDE_CERTIFICATE) {
+        true => Ok(Trust::SystemAnd(ca_bundle::from_secret(secret, BESIDE_CERTIFICATE)?)),
+        false => Ok(Trust::System),
+    }
+}
+
+fn certificate(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<ClientCertificate>, Error> {
+    let Some(reference) = &http.cert_secret_ref else { return Ok(None) };
+    ClientCertificate::from_secret(secrets.find(&reference.name)?).map(Some)
+}

@@ -1,0 +1,49 @@
+//! The Secrets that a spec refers to, as far as it does.
+use crate::Error;
+use secrecy::{ExposeSecret, SecretSlice};
+use std::collections::BTreeMap;
+
+/// A Secret as a plan needs it.
+#[derive(Clone, Debug)]
+pub struct ReferencedSecret {
+    /// Its name.
+    pub name: String,
+    /// Its `resourceVersion`: another version is another input.
+    pub version: String,
+    /// Its keys and values.
+    pub data: BTreeMap<String, SecretSlice<u8>>,
+}
+
+impl ReferencedSecret {
+    /// What it holds under `key`.
+    pub(crate) fn value(&self, key: &str) -> Result<&[u8], Error> {
+        let missing = || Error::SecretKeyMissing { secret: self.name.clone(), key: key.to_owned() };
+        Ok(self.data.get(key).ok_or_else(missing)?.expose_secret())
+    }
+}
+
+/// The Secrets that exist among those that a spec names.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(BTreeMap<String, ReferencedSecret>);
+
+impl Secrets {
+    /// The Secret of that name.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn find(&self, name: &str) -> Result<&ReferencedSecret, Error> {
+        self.0.get(name).ok_or_else(|| Error::SecretNotFound { secret: name.to_owned() })
+    }
+}
+
+impl FromIterator<ReferencedSecret> for Secrets {
+    fn from_iter<T: IntoIterator<Item = ReferencedSecret>>(secrets: T) -> Self {
+        Self(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect())
+    }
+}
+
+impl Extend<ReferencedSecret> for Secrets {
+    fn extend<T: IntoIterator<Item = ReferencedSecret>>(&mut self, secrets: T) {
+        self.0.extend(secrets.into_iter().map(|secret| (secret.name.clone(), secret)));
+    }
+}

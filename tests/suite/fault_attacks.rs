@@ -1,8 +1,8 @@
 //! Attacks on every port that is open to strangers, while everybody else is served and memory stays bounded.
 mod siege;
 
-use crate::sockets;
 use anyhow::{Context, Result, ensure};
+use attackers::sockets;
 use bytes::Bytes;
 use futures::{StreamExt, future::try_join_all, stream};
 use http::header;

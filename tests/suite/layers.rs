@@ -30,8 +30,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("tools", &[]),
+    ("attackers", &[]),
     ("cluster", &["crds", "tools"]),
-    ("tests", &["artifacts", "certs", "cluster", "crds", "extension-apiserver", "hooks"]),
+    ("tests", &["artifacts", "attackers", "certs", "cluster", "crds", "extension-apiserver", "hooks"]),
     ("bench", &["artifacts", "cluster", "crds", "hooks"]),
     ("wardle", &["extension-apiserver"]),
 ];

@@ -1,6 +1,6 @@
 //! One HTTP/1.1 connection that stays open, with a client's certificate.
-use crate::tls;
 use anyhow::{Context, Result};
+use attackers::tls;
 use std::net::SocketAddrV4;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -1,6 +1,7 @@
 //! Somebody who talks in a room: a WebSocket through kube-apiserver, as the administrator in the name of a user.
-use crate::{sources::PATIENCE, tls};
+use crate::sources::PATIENCE;
 use anyhow::{Context, Result, bail};
+use attackers::tls;
 use cluster::Cluster;
 use futures::{SinkExt, StreamExt};
 use tokio::{net::TcpStream, time::timeout};

@@ -1,7 +1,8 @@
 //! Attacks that need a whole cluster: past kube-apiserver, through it, and while its controllers work.
 use super::registered::Registered;
-use crate::{pki::Authority, sources::PATIENCE, tls};
+use crate::{pki::Authority, sources::PATIENCE};
 use anyhow::{Context, Result, ensure};
+use attackers::tls;
 use cluster::{Cluster, suite::skip};
 use k8s_openapi::api::core::v1::Namespace as NamespaceObject;
 use kube::{Api, Client, api::DeleteParams, runtime::wait::await_condition};

@@ -3,10 +3,12 @@ use crate::{
     load::Load,
     process::{self, ATTACK_GROWTH, Peak},
     scene::Scene,
+};
+use anyhow::{Context, Result, ensure};
+use attackers::{
     sockets::{Held, Slow},
     tls,
 };
-use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use cluster::{
     Cluster,

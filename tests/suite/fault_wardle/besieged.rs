@@ -1,5 +1,5 @@
 //! A server under attack, and jane, who asks it for what she may as she always does.
-use super::Attack;
+use super::attackers::Attackers;
 use crate::{
     load::{Load, Tally},
     pki::Authority,
@@ -7,11 +7,12 @@ use crate::{
     sources::PATIENCE,
 };
 use anyhow::{Context, Result, ensure};
+use attackers::Attack;
 use cluster::{Cluster, Wardle, cores, usage, wardle::Maker};
 use reqwest::{Certificate, Client, Identity, RequestBuilder};
 use serde_json::json;
 use std::{
-    net::SocketAddrV4,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 use tokio::time;
@@ -28,7 +29,7 @@ pub(crate) struct Besieged {
     pid: i32,
     authority: Authority,
     /// What it is trusted by.
-    pub(super) bundle: Vec<u8>,
+    bundle: PathBuf,
     jane: Client,
 }
 
@@ -72,23 +73,26 @@ impl Besieged {
         let pid = server.pid().context("it was started")?;
         let pki = |file: &str| cluster.directory().pki(file);
         let authority = Authority::load(&pki("kubernetes-ca.crt"), &pki("kubernetes-ca.key"))?;
-        let bundle = std::fs::read(pki("kubernetes-ca.crt"))?;
-        let jane = client(&bundle, &authority.client("jane")?)?;
+        let bundle = pki("kubernetes-ca.crt");
+        let jane = client(&std::fs::read(&bundle)?, &authority.client("jane")?)?;
         let besieged = Self { server, pid, authority, bundle, jane };
         time::timeout(PATIENCE, besieged.furnish()).await.context("jane has no rights")??;
         Ok(besieged)
     }
 
-    /// Lets the attack go on for `duration`, after a time `calm` without it.
+    /// Lets the attack go on for `duration`, after a time `calm` in which the same attackers only compute: so what differs is
+    /// what they do to the server.
     ///
     /// # Errors
     /// Jane was not served, the server crashed, or the attack was none.
-    pub(crate) async fn endure(self, attack: &Attack, calm: Duration, duration: Duration) -> Result<Endured> {
+    pub(crate) async fn endure(self, attack: Attack, calm: Duration, duration: Duration) -> Result<Endured> {
+        let feint = self.attackers(Attack::Feint)?;
         let before = self.serve_jane(calm).await?;
+        feint.end().await?;
         let (memory, busy, began) = (Peak::of(self.pid)?, usage::cpu_time(self.pid)?, Instant::now());
-        let attackers = (attack.begin)(&self)?;
+        let attackers = self.attackers(attack)?;
         let under = self.serve_jane(duration).await;
-        let blows = attackers.end();
+        let blows = attackers.end().await?;
         ensure!(self.server.pid() == Some(self.pid), "the server crashed");
         let busy = (usage::cpu_time(self.pid)? - busy).as_secs_f64() / began.elapsed().as_secs_f64();
         let under = under?;
@@ -99,21 +103,14 @@ impl Besieged {
         Ok(Endured { before, under, served, memory, busy, blows })
     }
 
-    pub(super) fn address(&self) -> SocketAddrV4 {
-        self.server.address()
+    /// They are who may do what jane may, and do it without end.
+    fn attackers(&self, attack: Attack) -> Result<Attackers> {
+        let noisy = self.authority.client("noisy")?;
+        Attackers::begin(attack, self.server.address(), &self.bundle, &noisy)
     }
 
-    pub(super) fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("https://{}{FLUNDERS}", self.server.address())
-    }
-
-    /// The certificate and key of somebody who may do what jane may, and does it without end.
-    pub(super) fn noisy_identity(&self) -> Result<String> {
-        self.authority.client("noisy")
-    }
-
-    pub(super) fn noisy_client(&self) -> Result<Client> {
-        client(&self.bundle, &self.noisy_identity()?)
     }
 
     /// Until the server knows whom to believe, and jane's rights, it refuses.

@@ -3,11 +3,9 @@ use super::{
     report::{self, Table},
     samples::mebibytes,
 };
-use crate::{
-    fault_wardle::{ATTACKS, Besieged},
-    process::ATTACK_GROWTH,
-};
+use crate::{fault_wardle::Besieged, process::ATTACK_GROWTH};
 use anyhow::{Result, ensure};
+use attackers::Attack;
 use cluster::{
     Cluster,
     cores::Cores,
@@ -37,14 +35,14 @@ async fn no_attack_makes_the_others_wait_for_long() -> Result<()> {
 /// Adds a row for each attack: what missed its aim.
 async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
     let mut broken = Vec::new();
-    for attack in ATTACKS {
+    for attack in Attack::ALL {
         let endured = Besieged::begin_on(core, cluster).await?.endure(attack, CALM, ATTACK).await?;
         let slower = endured.under.as_secs_f64() / endured.before.as_secs_f64();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
         let row = format!(
             "| {} | {} | {} | {} | {:.1} ms | {:.1} ms | {slower:.1} × | {:.1} MiB | {:.2} |",
             jiff::Timestamp::now().strftime("%F"),
-            attack.name,
+            attack,
             endured.blows,
             endured.served,
             milliseconds(endured.before),
@@ -54,10 +52,10 @@ async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
         );
         report::add(Table::Attacks, &row)?;
         if slower > SLOWER {
-            broken.push(format!("{}: {slower:.1} times slower", attack.name));
+            broken.push(format!("{attack}: {slower:.1} times slower"));
         }
         if endured.memory.grown() > ATTACK_GROWTH {
-            broken.push(format!("{}: {:.0} MiB more", attack.name, mebibytes(endured.memory.grown())));
+            broken.push(format!("{attack}: {:.0} MiB more", mebibytes(endured.memory.grown())));
         }
     }
     Ok(broken)

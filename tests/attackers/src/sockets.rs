@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 const DRIP: Duration = Duration::from_millis(500);
 
 /// Connections of one kind, held until this is dropped.
-pub(crate) struct Held {
+pub struct Held {
     wanted: u64,
     made: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
@@ -30,16 +30,18 @@ pub(crate) struct Held {
 
 /// What to hold open, and where.
 #[derive(Clone)]
-pub(crate) struct Slow {
-    pub(crate) port: SocketAddrV4,
+pub struct Slow {
+    /// Where to connect to.
+    pub port: SocketAddrV4,
     /// Nothing where no handshake is to be done.
-    pub(crate) tls: Option<TlsConnector>,
+    pub tls: Option<TlsConnector>,
     /// What is said at once; a connection that says nothing stays silent.
-    pub(crate) beginning: Bytes,
+    pub beginning: Bytes,
 }
 
 impl Held {
-    pub(crate) fn new(count: u64, slow: &Slow) -> Self {
+    /// Holds `count` of them from now on, on the runtime that this is called on.
+    pub fn new(count: u64, slow: &Slow) -> Self {
         let made = Arc::<AtomicU64>::default();
         let mut tasks = JoinSet::new();
         for _ in 0..count {
@@ -56,12 +58,12 @@ impl Held {
     }
 
     /// How many connections were made, which goes on counting.
-    pub(crate) fn count(&self) -> Arc<AtomicU64> {
+    pub fn count(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.made)
     }
 
     /// Whether as many connections as wanted were made at least once.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.made.load(Ordering::Relaxed) >= self.wanted
     }
 }
@@ -92,7 +94,10 @@ impl Slow {
 }
 
 /// What a server sends back for exactly these words, until it closes.
-pub(crate) async fn asked(port: SocketAddrV4, request: &str) -> Result<String> {
+///
+/// # Errors
+/// It cannot be reached, or closes in the middle.
+pub async fn asked(port: SocketAddrV4, request: &str) -> Result<String> {
     let mut stream = TcpStream::connect(port).await?;
     stream.write_all(format!("{request}Connection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = Vec::new();

@@ -6,11 +6,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream, rustls};
 
 /// TLS that trusts this bundle. `identity` is a client's certificate and key, both PEM, in one text.
-pub(crate) fn connector(
-    trusted: &[u8],
-    identity: Option<&[u8]>,
-    protocol: Option<&str>,
-) -> Result<TlsConnector> {
+///
+/// # Errors
+/// What should be PEM is not.
+pub fn connector(trusted: &[u8], identity: Option<&[u8]>, protocol: Option<&str>) -> Result<TlsConnector> {
     let mut roots = rustls::RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(trusted) {
         roots.add(authority?)?;
@@ -28,7 +27,10 @@ pub(crate) fn connector(
 }
 
 /// A connection whose handshake is done.
-pub(crate) async fn connect(tls: &TlsConnector, to: SocketAddrV4) -> Result<TlsStream<TcpStream>> {
+///
+/// # Errors
+/// Nobody listens, or the server is not trusted.
+pub async fn connect(tls: &TlsConnector, to: SocketAddrV4) -> Result<TlsStream<TcpStream>> {
     let name = ServerName::from(std::net::IpAddr::from(*to.ip()));
     Ok(tls.connect(name, TcpStream::connect(to).await?).await?)
 }

@@ -1,10 +1,12 @@
 //! The query string, and the list options that it carries, judged as k8s.io/apimachinery judges them.
 use crate::{
     object::Version,
-    selectors::{FieldSelector, LabelSelector},
+    selectors::{FieldSelector, LabelSelector, Pace},
     status::{Cause, Status},
 };
+use futures::FutureExt;
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// The parameters of a request's query string, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,13 +93,23 @@ impl ListOptions {
     /// # Errors
     /// 400 for what cannot be read, 422 for options that exclude each other.
     pub fn parse(query: &Query, known_fields: &[&str]) -> Result<Self, Status> {
+        let read = Self::at_pace(query, known_fields, Pace::at_once());
+        read.now_or_never().expect("at once means that nothing is waited for")
+    }
+
+    /// As [`Self::parse`], but others have their turn while long selectors are read.
+    pub(crate) async fn read(query: &Query, known_fields: &[&str]) -> Result<Self, Status> {
+        Self::at_pace(query, known_fields, Pace::in_turns()).await
+    }
+
+    async fn at_pace(query: &Query, known_fields: &[&str], mut pace: Pace) -> Result<Self, Status> {
         let version_text = query.get("resourceVersion").unwrap_or_default();
         let match_text = query.get("resourceVersionMatch").unwrap_or_default();
         let limit = query.integer("limit")?.unwrap_or_default();
         let timeout = query.integer("timeoutSeconds")?;
         let mut options = Self {
-            labels: LabelSelector::parse(query.get("labelSelector").unwrap_or_default())?,
-            fields: FieldSelector::parse(query.get("fieldSelector").unwrap_or_default())?,
+            labels: LabelSelector::read(query.get("labelSelector").unwrap_or_default(), &mut pace).await?,
+            fields: FieldSelector::read(query.get("fieldSelector").unwrap_or_default(), &mut pace).await?,
             version: None,
             version_match: version_match(match_text),
             limit: usize::try_from(limit).unwrap_or_default(),
@@ -185,7 +197,7 @@ impl ListOptions {
 }
 
 fn decoded(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     let broken = spaced.match_indices('%').any(|(at, _)| {
         let hex = spaced.as_bytes().get(at + 1..at + 3);
         !hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))

@@ -2,15 +2,18 @@
 //! as predicates.
 mod label;
 mod labels;
+mod merged;
+mod pace;
 
 use crate::status::Status;
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use futures::FutureExt;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use merged::merged;
+pub(crate) use pace::Pace;
 
 /// What one requirement asks of a label's or field's value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operator {
     /// The value is one of the given.
     In,
@@ -59,13 +62,24 @@ impl Requirement {
     }
 }
 
-/// A parsed label selector; the default selects everything.
+/// A parsed label selector; the default selects everything. Clones share its terms, which may be many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LabelSelector {
-    /// Sorted by key.
+pub struct LabelSelector(Arc<Terms>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Terms {
+    /// As they are told, sorted by key.
     requirements: Vec<Requirement>,
-    /// The keys that must be there.
-    needed: BTreeSet<String>,
+    /// As objects are compared with them, sorted by key; those that are told where these are as few.
+    merged: Option<Vec<Requirement>>,
+    /// Of each key that must be there, one of the terms that objects are compared with.
+    needed: Vec<usize>,
+}
+
+impl Terms {
+    fn compared(&self) -> &[Requirement] {
+        self.merged.as_ref().unwrap_or(&self.requirements)
+    }
 }
 
 impl LabelSelector {
@@ -74,39 +88,61 @@ impl LabelSelector {
     /// # Errors
     /// 400 with what was found and what was expected.
     pub fn parse(text: &str) -> Result<Self, Status> {
-        let requirements = labels::parse(text).map_err(Status::bad_request)?;
-        let needs = |term: &&Requirement| !term.accepts(None);
-        let needed = requirements.iter().filter(needs).map(|term| term.key.clone()).collect();
-        Ok(Self { requirements, needed })
+        Self::read(text, &mut Pace::at_once())
+            .now_or_never()
+            .expect("at once means that nothing is waited for")
+    }
+
+    /// Reads it at this pace.
+    pub(crate) async fn read(text: &str, pace: &mut Pace) -> Result<Self, Status> {
+        let requirements = labels::parse(text, pace).await.map_err(Status::bad_request)?;
+        let repeats = requirements.windows(2).any(|pair| pair[0].key == pair[1].key);
+        let merged = if repeats { Some(merged(&requirements, pace).await) } else { None };
+        let mut terms = Terms { requirements, merged, needed: Vec::new() };
+        let compared = terms.compared();
+        let mut needed: Vec<usize> = (0..compared.len()).collect();
+        needed.retain(|term| !compared[*term].accepts(None));
+        needed.dedup_by_key(|term| compared[*term].key.as_str());
+        terms.needed = needed;
+        Ok(Self(Arc::new(terms)))
     }
 
     /// Whether these labels fulfil every requirement. However many there are, only those are looked at that are about one of
-    /// the labels.
+    /// the labels, and of these no two of one kind.
     pub fn matches(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
-        let Some(labels) = labels else { return self.needed.is_empty() };
-        self.needed.iter().all(|key| labels.contains_key(key))
+        let Some(labels) = labels else { return self.0.needed.is_empty() };
+        self.0.needed.iter().all(|term| labels.contains_key(&self.0.compared()[*term].key))
             && labels.iter().all(|(key, value)| self.about(key).all(|term| term.accepts(Some(value))))
     }
 
     fn about<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Requirement> {
-        let first = self.requirements.partition_point(|term| term.key.as_str() < key);
-        self.requirements[first..].iter().take_while(move |term| term.key == key)
+        let terms = self.0.compared();
+        let first = terms.partition_point(|term| term.key.as_str() < key);
+        terms[first..].iter().take_while(move |term| term.key == key)
     }
 
     /// Its terms, all of which must hold.
     pub fn requirements(&self) -> &[Requirement] {
-        &self.requirements
+        &self.0.requirements
     }
 
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
-        self.requirements.is_empty()
+        self.requirements().is_empty()
     }
 }
 
-/// A parsed field selector; the default selects everything.
+/// A parsed field selector; the default selects everything. Clones share its terms, which may be many.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FieldSelector(Vec<Requirement>);
+pub struct FieldSelector(Arc<FieldTerms>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct FieldTerms {
+    /// As they are told.
+    requirements: Vec<Requirement>,
+    /// As objects are compared with them.
+    merged: Vec<Requirement>,
+}
 
 impl FieldSelector {
     /// Reads `metadata.name=a,source!=b`; a backslash escapes comma, equals sign and itself.
@@ -114,6 +150,13 @@ impl FieldSelector {
     /// # Errors
     /// 400 for a term that is no comparison.
     pub fn parse(text: &str) -> Result<Self, Status> {
+        Self::read(text, &mut Pace::at_once())
+            .now_or_never()
+            .expect("at once means that nothing is waited for")
+    }
+
+    /// Reads it at this pace.
+    pub(crate) async fn read(text: &str, pace: &mut Pace) -> Result<Self, Status> {
         let mut terms = split_terms(text);
         // Of several wrong terms Go tells the first in this order.
         terms.sort_unstable();
@@ -122,7 +165,13 @@ impl FieldSelector {
             let message = || format!("invalid selector: '{text}'; can't understand '{term}'");
             field_term(term).unwrap_or_else(|| Err(message())).map_err(Status::bad_request)
         };
-        terms.map(requirement).collect::<Result<_, _>>().map(Self)
+        let mut requirements = Vec::new();
+        for term in terms {
+            pace.step().await;
+            requirements.push(requirement(term)?);
+        }
+        let merged = merged(&requirements, pace).await;
+        Ok(Self(Arc::new(FieldTerms { requirements, merged })))
     }
 
     /// Refuses fields that the resource cannot be selected by.
@@ -132,7 +181,7 @@ impl FieldSelector {
     pub fn check(&self, known: &[&str]) -> Result<(), Status> {
         const ALWAYS: [&str; 2] = ["metadata.name", "metadata.namespace"];
         let is_known = |key: &str| ALWAYS.contains(&key) || known.contains(&key);
-        let Some(unknown) = self.0.iter().find(|r| !is_known(&r.key)) else { return Ok(()) };
+        let Some(unknown) = self.requirements().iter().find(|r| !is_known(&r.key)) else { return Ok(()) };
         let supported: Vec<String> = ALWAYS.iter().chain(known).map(|field| format!("{field:?}")).collect();
         Err(Status::bad_request(format!(
             "{:?} is not a known field selector: only {}",
@@ -143,23 +192,23 @@ impl FieldSelector {
 
     /// Whether an object fulfils every requirement; `field` gives the value at a path.
     pub fn matches<'a>(&self, field: impl Fn(&str) -> Cow<'a, str>) -> bool {
-        self.0.iter().all(|r| r.accepts(Some(&field(&r.key))))
+        self.0.merged.iter().all(|r| r.accepts(Some(&field(&r.key))))
     }
 
     /// The value that a field must have, if there is exactly one.
     pub fn exact(&self, key: &str) -> Option<&str> {
-        let term = self.0.iter().find(|r| r.key == key && r.operator == Operator::In)?;
+        let term = self.requirements().iter().find(|r| r.key == key && r.operator == Operator::In)?;
         term.values.first().map(String::as_str)
     }
 
     /// Its terms, all of which must hold.
     pub fn requirements(&self) -> &[Requirement] {
-        &self.0
+        &self.0.requirements
     }
 
     /// Whether it selects everything.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.requirements().is_empty()
     }
 }
 

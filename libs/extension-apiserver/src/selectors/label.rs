@@ -11,11 +11,10 @@ const VALUE: &str = "a valid label must be an empty string or consist of alphanu
 
 /// Everything that is wrong with a key: an optional DNS name and a slash, then a name.
 pub(super) fn key_errors(key: &str) -> Vec<String> {
-    let parts: Vec<&str> = key.split('/').collect();
-    let (prefix, name) = match parts.as_slice() {
-        [name] => (None, *name),
-        [prefix, name] => (Some(*prefix), *name),
-        _ => {
+    let (prefix, name) = match key.split_once('/') {
+        None => (None, key),
+        Some((prefix, name)) if !name.contains('/') => (Some(prefix), name),
+        Some(_) => {
             let optional = "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
             return vec![format!("a valid label key {NAME} {optional}")];
         }

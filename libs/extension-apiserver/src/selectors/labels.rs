@@ -1,5 +1,5 @@
 //! The grammar of label selectors: words, parentheses and operators, judged in the words of k8s.io/apimachinery.
-use super::{Operator, Requirement, label};
+use super::{Operator, Requirement, label, pace::Pace};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,11 @@ impl<'a> Token<'a> {
 /// Longest first, so that `==` is not read as `=` twice.
 const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", ",", "(", ")", ">", "<"];
 
-pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
-    let mut tokens = Tokens { tokens: tokens(text), next: 0 };
+/// Values of one term whose faults are told: each takes hundreds of bytes to tell.
+const MOST_FAULTS: usize = 100;
+
+pub(super) async fn parse(text: &str, pace: &mut Pace) -> Result<Vec<Requirement>, String> {
+    let mut tokens = Tokens::of(text);
     let mut requirements = Vec::new();
     if tokens.peek() == Token::End {
         return Ok(requirements);
@@ -36,7 +39,8 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
         return Err(tokens.unexpected("!, identifier, or 'end of string'"));
     }
     loop {
-        let requirement = requirement(&mut tokens);
+        pace.step().await;
+        let requirement = requirement(&mut tokens, pace).await;
         requirements.push(requirement.map_err(|why| format!("unable to parse requirement: {why}"))?);
         if tokens.peek() == Token::End {
             requirements.sort_by(|a: &Requirement, b| a.key.cmp(&b.key));
@@ -49,15 +53,33 @@ pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     }
 }
 
-/// The tokens of a selector; behind the last one the end is seen for ever.
+/// The tokens of a selector, each read when it is its turn; behind the last one the end is seen for ever.
 struct Tokens<'a> {
-    tokens: Vec<Token<'a>>,
-    next: usize,
+    next: Token<'a>,
+    rest: &'a str,
 }
 
 impl<'a> Tokens<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut tokens = Self { next: Token::End, rest: text };
+        tokens.advance();
+        tokens
+    }
+
+    fn advance(&mut self) {
+        let rest = self.rest.trim_start_matches(is_space);
+        let symbol = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol));
+        let ends = |letter: char| is_space(letter) || "=!,()><".contains(letter);
+        self.next = match symbol {
+            Some(symbol) => Token::Symbol(symbol),
+            None if rest.is_empty() => Token::End,
+            None => Token::Word(&rest[..rest.find(ends).unwrap_or(rest.len())]),
+        };
+        self.rest = &rest[self.next.text().len()..];
+    }
+
     fn peek(&self) -> Token<'a> {
-        self.tokens.get(self.next).copied().unwrap_or(Token::End)
+        self.next
     }
 
     fn sees(&self, symbol: &'static str) -> bool {
@@ -66,7 +88,9 @@ impl<'a> Tokens<'a> {
 
     fn take(&mut self, symbol: &'static str) -> bool {
         let seen = self.sees(symbol);
-        self.next += usize::from(seen);
+        if seen {
+            self.advance();
+        }
         seen
     }
 
@@ -76,7 +100,7 @@ impl<'a> Tokens<'a> {
 
     fn word(&mut self, expected: &str) -> Result<&'a str, String> {
         let Token::Word(word) = self.peek() else { return Err(self.unexpected(expected)) };
-        self.next += 1;
+        self.advance();
         Ok(word)
     }
 
@@ -85,30 +109,11 @@ impl<'a> Tokens<'a> {
     }
 }
 
-fn tokens(text: &str) -> Vec<Token<'_>> {
-    let is_space = |letter: char| matches!(letter, ' ' | '\t' | '\r' | '\n');
-    let mut tokens = Vec::new();
-    let mut rest = text.trim_start_matches(is_space);
-    while !rest.is_empty() {
-        let symbol = SYMBOLS.into_iter().find(|symbol| rest.starts_with(symbol));
-        let length = match symbol {
-            Some(symbol) => {
-                tokens.push(Token::Symbol(symbol));
-                symbol.len()
-            }
-            None => {
-                let ends = |letter: char| is_space(letter) || "=!,()><".contains(letter);
-                let end = rest.find(ends).unwrap_or(rest.len());
-                tokens.push(Token::Word(&rest[..end]));
-                end
-            }
-        };
-        rest = rest[length..].trim_start_matches(is_space);
-    }
-    tokens
+fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\r' | '\n')
 }
 
-fn requirement(tokens: &mut Tokens<'_>) -> Result<Requirement, String> {
+async fn requirement(tokens: &mut Tokens<'_>, pace: &mut Pace) -> Result<Requirement, String> {
     let is_absent = tokens.take("!");
     let key = tokens.word("identifier")?.to_owned();
     let wrong = label::key_errors(&key);
@@ -121,12 +126,11 @@ fn requirement(tokens: &mut Tokens<'_>) -> Result<Requirement, String> {
     if tokens.peek() == Token::End || tokens.sees(",") {
         return Ok(Requirement { key, operator: Operator::Exists, values: Vec::new() });
     }
-    let operator = operator(tokens)?;
-    let values = match operator {
-        (operator, Values::Set) => (operator, set(tokens)?),
-        (operator, Values::One) => (operator, BTreeSet::from([one(tokens)?])),
+    let (operator, several) = operator(tokens)?;
+    let values = match several {
+        Values::Set => owned(set(tokens, pace).await?, pace).await,
+        Values::One => vec![one(tokens)?.to_owned()],
     };
-    let (operator, values) = (values.0, values.1.into_iter().map(str::to_owned).collect::<Vec<_>>());
     let wrong = value_errors(&key, operator, &values);
     match wrong.as_slice() {
         [] => Ok(Requirement { key, operator, values }),
@@ -151,7 +155,7 @@ fn operator(tokens: &mut Tokens<'_>) -> Result<(Operator, Values), String> {
         "<" => (Operator::LessThan, Values::One),
         _ => return Err(tokens.unexpected("in, notin, =, ==, !=, gt, lt")),
     };
-    tokens.next += 1;
+    tokens.advance();
     Ok(operator)
 }
 
@@ -164,7 +168,7 @@ fn one<'a>(tokens: &mut Tokens<'a>) -> Result<&'a str, String> {
 }
 
 /// `(a,b)`; a missing word beside a comma is the empty value.
-fn set<'a>(tokens: &mut Tokens<'a>) -> Result<BTreeSet<&'a str>, String> {
+async fn set<'a>(tokens: &mut Tokens<'a>, pace: &mut Pace) -> Result<BTreeSet<&'a str>, String> {
     if !tokens.take("(") {
         return Err(format!("found '{}' expected: '('", tokens.peek().text()));
     }
@@ -175,8 +179,9 @@ fn set<'a>(tokens: &mut Tokens<'a>) -> Result<BTreeSet<&'a str>, String> {
     }
     let mut expected = "',', ')' or identifier";
     loop {
+        pace.step().await;
         if let Token::Word(word) = tokens.peek() {
-            tokens.next += 1;
+            tokens.advance();
             values.insert(word);
             if !tokens.sees(",") {
                 tokens.expect(")", "',' or ')'")?;
@@ -200,6 +205,15 @@ fn set<'a>(tokens: &mut Tokens<'a>) -> Result<BTreeSet<&'a str>, String> {
     }
 }
 
+async fn owned(values: BTreeSet<&str>, pace: &mut Pace) -> Vec<String> {
+    let mut owned = Vec::with_capacity(values.len());
+    for value in values {
+        pace.step().await;
+        owned.push(value.to_owned());
+    }
+    owned
+}
+
 fn value_errors(key: &str, operator: Operator, values: &[String]) -> Vec<String> {
     let is_order = matches!(operator, Operator::GreaterThan | Operator::LessThan);
     let no_number = values.iter().enumerate().filter(|(_, value)| is_order && value.parse::<i64>().is_err());
@@ -213,5 +227,5 @@ fn value_errors(key: &str, operator: Operator, values: &[String]) -> Vec<String>
         let why = wrong.join("; ");
         (!wrong.is_empty()).then(|| format!("values[{index}][{key}]: Invalid value: {value:?}: {why}"))
     });
-    no_number.chain(no_value).collect()
+    no_number.chain(no_value).take(MOST_FAULTS).collect()
 }

@@ -130,10 +130,62 @@ fn an_unknown_field_is_refused_with_the_known_ones_named() {
     );
 }
 
+#[test]
+fn others_have_their_turn_while_a_long_selector_is_read() {
+    let turns = |text: &str| {
+        let mut pace = Pace::in_turns();
+        let mut reading = Box::pin(LabelSelector::read(text, &mut pace));
+        let mut turns = 1;
+        while (&mut reading).now_or_never().is_none() {
+            turns += 1;
+        }
+        turns
+    };
+    assert_eq!(turns(&vec!["a=b"; 200].join(",")), 1);
+    assert_eq!(turns(&vec!["a=b"; 5_000].join(",")), 20, "they are read, and joined");
+    let values: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+    assert_eq!(turns(&format!("a in ({})", values.join(","))), 20, "they are read, and kept");
+}
+
+/// What a selector would select if each of its terms were a selector of its own.
+fn each_matches(text: &str, object: &BTreeMap<String, String>) -> bool {
+    text.split(',').all(|term| LabelSelector::parse(term).expect("a term").matches(Some(object)))
+}
+
+#[test]
+fn terms_of_one_kind_are_compared_as_one() {
+    let selector = |terms: &str| LabelSelector::parse(terms).expect("a selector");
+    let many: Vec<String> = (0..5_000).map(|number| format!("app!=v{number}")).collect();
+    let many = selector(&many.join(","));
+    assert_eq!((many.requirements().len(), many.0.compared().len()), (5_000, 1));
+    assert!(many.matches(Some(&labels(&[("app", "web")]))) && !many.matches(Some(&labels(&[("app", "v7")]))));
+    let fields = FieldSelector::parse(&vec!["metadata.name!=a"; 3_000].join(",")).expect("a selector");
+    assert_eq!((fields.requirements().len(), fields.0.merged.len()), (3_000, 1));
+}
+
+#[test]
+fn of_thousands_of_wrong_values_a_hundred_are_told() {
+    let values: Vec<String> = (0..5_000).map(|number| format!("-{number}")).collect();
+    let refused = LabelSelector::parse(&format!("a in ({})", values.join(","))).unwrap_err();
+    assert_eq!(refused.message().matches("Invalid value").count(), 100);
+}
+
 proptest::proptest! {
     #[test]
     fn any_selector_is_judged_without_a_panic(text in "[a-c=!,()<> \\\\/.]{0,40}") {
         let _ = LabelSelector::parse(&text);
         let _ = FieldSelector::parse(&text);
+    }
+
+    #[test]
+    fn any_terms_together_select_what_each_selects(
+        terms in proptest::collection::vec("(a|b)(=|!=|>|<)(1|2|3)|(a|b)|!(a|b)", 1..6),
+        a in proptest::option::of("[1-3]"),
+        b in proptest::option::of("[1-3]"),
+    ) {
+        let pairs = [("a", a), ("b", b)].into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let (text, object) = (terms.join(","), pairs.collect());
+        let together = LabelSelector::parse(&text).expect("a selector").matches(Some(&object));
+        assert_eq!(together, each_matches(&text, &object), "{text} of {object:?}");
     }
 }

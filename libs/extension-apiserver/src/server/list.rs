@@ -24,7 +24,7 @@ const CONTINUE_EXPIRED: &str = "The provided continue parameter is too old to di
 /// Answers a list.
 pub(super) async fn list<R: List>(served: Served<R>, call: Arc<Call>) -> Result<Response<Body>, Status> {
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
+    let options = ListOptions::read(&call.query, R::Object::SELECTABLE_FIELDS).await?;
     let page = page(&*served.resource, &call, &options).await?;
     let bytes = served.form.list(media, page.metadata, &page.items)?;
     Ok(encode::response(media.syntax, bytes, negotiate::takes_gzip(&call.headers)))

@@ -32,7 +32,7 @@ const SHORTEST_DEFAULT: Duration = Duration::from_secs(30 * 60);
 /// Answers a watch.
 pub(super) async fn watch<R: Watch>(served: Served<R>, call: Arc<Call>) -> Result<Response<Body>, Status> {
     let media = negotiate::events(&call.headers, &call.query)?;
-    let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
+    let options = ListOptions::read(&call.query, R::Object::SELECTABLE_FIELDS).await?;
     let selection = selection(&call, &options);
     let start = match start(&*served.resource, &call, &options, &selection).await {
         Ok(start) => start,

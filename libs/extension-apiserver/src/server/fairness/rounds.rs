@@ -17,6 +17,9 @@ use tokio::task::yield_now;
 /// What one user's requests may compute in a round. A request is not interrupted, so that its last poll may go beyond.
 const SLICE: Duration = Duration::from_micros(250);
 
+/// Users of whom a round knows what they used. With one more the next begins, for everybody.
+const MOST_USERS: usize = 1_000;
+
 #[derive(Default)]
 pub(super) struct Rounds {
     current: Mutex<Round>,
@@ -49,8 +52,7 @@ impl Rounds {
     fn wait(&self, user: &str, waited_in: Option<u64>) -> Option<u64> {
         let mut round = self.lock();
         if waited_in == Some(round.number) {
-            round.number += 1;
-            round.used.clear();
+            round.end();
         }
         let is_over = round.used.get(user).is_some_and(|used| *used >= SLICE);
         is_over.then_some(round.number)
@@ -60,13 +62,25 @@ impl Rounds {
         let mut round = self.lock();
         match round.used.get_mut(user) {
             Some(used) => *used += time,
-            None => drop(round.used.insert(user.into(), time)),
+            None => {
+                if round.used.len() == MOST_USERS {
+                    round.end();
+                }
+                round.used.insert(user.into(), time);
+            }
         }
     }
 
     /// A panic elsewhere cannot leave a round half changed, so a poisoned lock is as good as any.
     fn lock(&self) -> MutexGuard<'_, Round> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Round {
+    fn end(&mut self) {
+        self.number += 1;
+        self.used.clear();
     }
 }
 
@@ -90,6 +104,16 @@ mod tests {
         assert_eq!(noisy.as_mut().now_or_never(), None);
         assert_eq!(rounds.run("quiet", async { "quiet" }).now_or_never(), Some("quiet"));
         assert_eq!(noisy.now_or_never(), Some("noisy"), "the next round began");
+    }
+
+    #[test]
+    fn however_many_users_come_a_round_knows_a_thousand() {
+        let rounds = Rounds::default();
+        for number in 0..2 * MOST_USERS + 1 {
+            rounds.charge(&format!("user-{number}"), Duration::from_micros(1));
+        }
+        let round = rounds.lock();
+        assert_eq!((round.number, round.used.len()), (2, 1));
     }
 
     #[tokio::test]

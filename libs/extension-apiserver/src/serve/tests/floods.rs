@@ -116,6 +116,24 @@ async fn endless_continuations_end_their_connection() {
     assert!(slowest < Duration::from_secs(2), "{slowest:?}");
 }
 
+/// By default so little of such a flood is read that it never becomes too much for HTTP/2: the deadline ends it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endless_continuations_that_are_read_slowly_end_with_the_deadline_of_headers() {
+    let Limits { overhead_at_once, overhead_per_second, header_timeout, max_header_bytes, .. } = limits();
+    let read = overhead_at_once + overhead_per_second * header_timeout.as_secs() as usize;
+    assert!(read < max_header_bytes as usize, "{read} bytes by the deadline");
+
+    let ca = Authority::new();
+    let limits = Limits { header_timeout: Duration::from_secs(1), ..limits() };
+    let server = Server::start(Some(tls(&ca)), limits).await;
+    let fields = [0x10, 1, b'x', 1, b'y'].repeat(3_000);
+    let code = flood(&server, &ca, move |number| match number {
+        0 => frame(HEADERS, END_STREAM, 1, GET),
+        _ => frame(CONTINUATION, 0, 1, &fields),
+    });
+    assert_ne!(code.await, Some(ENHANCE_YOUR_CALM), "nothing else has ended it");
+}
+
 /// A request with a body that its handler never reads: `POST /never`.
 fn post() -> Vec<u8> {
     [&[0x83, 0x87, 0x04, 6][..], b"/never", &[0x41, 1, b'a']].concat()

@@ -2,6 +2,7 @@
 //!
 //! Types stay lenient, so that whatever is stored decodes. Strictness is here: the schema of a type says which fields it
 //! knows, in the same words that `kubectl explain` shows.
+mod breath;
 mod media;
 mod tree;
 

@@ -27,6 +27,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 pub use body::{BODY_IDLE_TIMEOUT, Body, BodyError, BoxError, empty, full, read_body, stream};
+pub(crate) use body::{Blocks, Reading};
 pub use limits::Limits;
 pub(crate) use peer::Fingerprint;
 pub use peer::{Chain, Peer};

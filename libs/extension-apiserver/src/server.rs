@@ -204,8 +204,12 @@ impl Inner {
         arrival.span = trace::span(&parts.headers, &user, &arrival.audit_id);
         let call = self.call(user.clone(), parts, arrival, request, deadline);
         let body = std::mem::replace(&mut arrival.body, empty());
-        let incoming =
-            Incoming { body, upgrade: arrival.upgrade.take(), namespaces: self.namespaces.clone() };
+        let incoming = Incoming {
+            body,
+            upgrade: arrival.upgrade.take(),
+            namespaces: self.namespaces.clone(),
+            large_bodies: self.fairness.large_bodies(),
+        };
         let run = self.run(call, incoming, record).instrument(arrival.span.clone());
         self.fairness.in_turn(&user, run).await
     }

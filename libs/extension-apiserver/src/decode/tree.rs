@@ -1,5 +1,5 @@
 //! Reading a document once: its value, and on the way whatever the schema does not know, is there twice or of another type.
-use super::Syntax;
+use super::{Syntax, breath::Breath};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::{cell::RefCell, fmt};
@@ -29,8 +29,8 @@ pub(crate) struct Tree {
 /// # Errors
 /// Why it cannot be read.
 pub(crate) fn parse(syntax: Syntax, document: &[u8], schema: &Value) -> Result<Tree, String> {
-    let notes = RefCell::default();
-    let seed = Node { schema: Some(schema), path: &Path::Root, notes: Some(&notes) };
+    let (notes, breath) = (RefCell::default(), Breath::new());
+    let seed = Node { schema: Some(schema), path: &Path::Root, notes: Some(&notes), breath: &breath };
     let value = match syntax {
         Syntax::Json => json(document, seed)?,
         Syntax::Yaml => yaml(document, seed)?,
@@ -108,6 +108,7 @@ struct Node<'a> {
     path: &'a Path<'a>,
     /// `None` below an unknown field: one finding is enough.
     notes: Option<&'a RefCell<Notes>>,
+    breath: &'a Breath,
 }
 
 enum Field<'a> {
@@ -152,6 +153,7 @@ impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Value, D::Error> {
+        self.breath.step();
         reader.deserialize_any(self)
     }
 }
@@ -206,8 +208,8 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut values = Vec::new();
         loop {
             let path = Path::Index(self.path, values.len());
-            let Some(value) = sequence.next_element_seed(Node { schema, path: &path, notes: self.notes })?
-            else {
+            let node = Node { schema, path: &path, ..self };
+            let Some(value) = sequence.next_element_seed(node)? else {
                 return Ok(Value::Array(values));
             };
             values.push(value);
@@ -229,7 +231,7 @@ impl<'de> Visitor<'de> for Node<'_> {
             if notes.is_some() && fields.contains_key(&name) {
                 self.note(|notes| notes.find("duplicate", &path));
             }
-            let value = map.next_value_seed(Node { schema, path: &path, notes })?;
+            let value = map.next_value_seed(Node { schema, path: &path, notes, ..self })?;
             fields.insert(name, value);
         }
         Ok(Value::Object(fields))

@@ -71,36 +71,71 @@ impl BodyError {
 ///
 /// Ends with [`BodyError::TooSlow`] when nothing arrives for `idle`, and when less than 16 KiB a second arrive over a
 /// longer time: a client that sends a byte now and then would hold its request open for ever.
-pub async fn read_body<B>(mut body: B, limit: usize, idle: Duration) -> Result<Bytes, BodyError>
+pub async fn read_body<B>(body: B, limit: usize, idle: Duration) -> Result<Bytes, BodyError>
 where
     B: http_body::Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        return Err(BodyError::TooLarge { limit });
-    }
-    let started = Instant::now();
-    let mut read = Blocks::default();
-    loop {
-        let due = started + idle + Duration::from_secs(read.bytes as u64) / SLOWEST;
-        let frame = timeout_at(due.min(Instant::now() + idle), body.frame()).await;
-        let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else {
-            return Ok(read.join());
-        };
-        let frame = frame.map_err(|error| BodyError::Broken { source: error.into() })?;
-        let Ok(data) = frame.into_data() else { continue };
-        if read.bytes + data.len() > limit {
+    let mut reading = Reading::begin(body, limit, idle)?;
+    reading.beyond(limit).await?;
+    Ok(reading.into_blocks().join())
+}
+
+/// A body of which a part may have arrived.
+pub(crate) struct Reading<B> {
+    body: B,
+    limit: usize,
+    idle: Duration,
+    started: Instant,
+    blocks: Blocks,
+}
+
+impl<B> Reading<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    /// Refuses what announces to be too large; nothing is read yet.
+    pub(crate) fn begin(body: B, limit: usize, idle: Duration) -> Result<Self, BodyError> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > limit {
             return Err(BodyError::TooLarge { limit });
         }
-        read.push(&data);
+        Ok(Self { body, limit, idle, started: Instant::now(), blocks: Blocks::default() })
+    }
+
+    /// Reads until more than `most` bytes have arrived: false if the body has ended before.
+    pub(crate) async fn beyond(&mut self, most: usize) -> Result<bool, BodyError> {
+        let Self { body, limit, idle, started, blocks } = self;
+        while blocks.bytes <= most {
+            let due = *started + *idle + Duration::from_secs(blocks.bytes as u64) / SLOWEST;
+            let frame = timeout_at(due.min(Instant::now() + *idle), body.frame()).await;
+            let Some(frame) = frame.map_err(|_| BodyError::TooSlow)? else { return Ok(false) };
+            let frame = frame.map_err(|error| BodyError::Broken { source: error.into() })?;
+            let Ok(data) = frame.into_data() else { continue };
+            if blocks.bytes + data.len() > *limit {
+                return Err(BodyError::TooLarge { limit: *limit });
+            }
+            blocks.push(&data);
+        }
+        Ok(true)
+    }
+
+    /// Forgives the client the time that it could not send in.
+    pub(crate) fn forgive(&mut self, paused: Duration) {
+        self.started += paused;
+    }
+
+    /// What has arrived.
+    pub(crate) fn into_blocks(self) -> Blocks {
+        self.blocks
     }
 }
 
 /// What has arrived, in blocks of one size. One buffer would be as large as what a client announces and never sends, or
 /// grow by doubling and leave holes of every size behind.
 #[derive(Default)]
-struct Blocks {
+pub(crate) struct Blocks {
     bytes: usize,
     blocks: Vec<BytesMut>,
 }
@@ -121,7 +156,12 @@ impl Blocks {
         }
     }
 
-    fn join(mut self) -> Bytes {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// All of it in one piece.
+    pub(crate) fn join(mut self) -> Bytes {
         if self.blocks.len() < 2 {
             return self.blocks.pop().unwrap_or_default().freeze();
         }

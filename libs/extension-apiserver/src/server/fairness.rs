@@ -7,7 +7,10 @@
 //!
 //! This is less than the API Priority and Fairness of kube-apiserver on purpose: it needs no configuration objects, no
 //! cost estimates and no watch on the cluster, and keeps the one promise that matters for a server of a few resources.
+//! Large bodies have places of their own, since each costs megabytes: [`bodies`].
+//!
 //! Requests that stay open (watches) are exempt, and `system:masters` never waits.
+mod bodies;
 mod lane;
 mod rounds;
 
@@ -17,6 +20,8 @@ use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
 use lane::{Lane, Seat};
 use rounds::Rounds;
 use std::{future::Future, sync::Arc, time::Duration};
+
+pub(super) use bodies::{LargeBodies, Place};
 
 /// Members are served whatever else is going on: administrators, and kube-apiserver's own probes.
 pub(super) const MASTERS: &str = "system:masters";
@@ -45,6 +50,7 @@ pub(super) struct Fairness {
     writes: Arc<Lane>,
     max_wait: Duration,
     rounds: Rounds,
+    large_bodies: LargeBodies,
 }
 
 /// Every seat is taken and stays so.
@@ -60,7 +66,8 @@ pub(super) struct Admission {
 impl Fairness {
     pub(super) fn new(limits: MaxInFlight) -> Self {
         let MaxInFlight { reads, writes, max_wait } = limits;
-        Self { reads: Lane::new(reads), writes: Lane::new(writes), max_wait, rounds: Rounds::default() }
+        let (rounds, large_bodies) = (Rounds::default(), LargeBodies::new());
+        Self { reads: Lane::new(reads), writes: Lane::new(writes), max_wait, rounds, large_bodies }
     }
 
     /// Returns when it is the request's turn.
@@ -73,6 +80,11 @@ impl Fairness {
             return Ok(Admission { _seat: lane.free_seat(&user.name) });
         }
         lane.seat(&user.name, self.max_wait).await.map(|seat| Admission { _seat: Some(seat) })
+    }
+
+    /// Where large bodies get their places.
+    pub(super) fn large_bodies(&self) -> LargeBodies {
+        self.large_bodies.clone()
     }
 
     /// Lets an admitted request compute whenever it is its user's turn.

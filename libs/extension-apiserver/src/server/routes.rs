@@ -1,4 +1,5 @@
 //! Which endpoint answers which request. What is found here is also what discovery and OpenAPI say.
+use super::fairness::LargeBodies;
 use crate::{
     api::{Call, Parameter, Resource, Subresource},
     decode::Decoder,
@@ -30,6 +31,8 @@ pub(super) struct Incoming {
     pub(super) upgrade: Option<Upgrade>,
     /// Says which namespaces take new objects; without it all do.
     pub(super) namespaces: Option<Arc<dyn Namespaces>>,
+    /// Where a body that becomes large gets its place.
+    pub(super) large_bodies: LargeBodies,
 }
 
 /// The endpoint that answers with an async function, which has no use for the body of the request.

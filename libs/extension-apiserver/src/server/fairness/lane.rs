@@ -30,14 +30,20 @@ struct Waiter {
 }
 
 /// One running request.
-pub(super) struct Seat {
+pub(in crate::server) struct Seat {
     lane: Arc<Lane>,
     user: Arc<str>,
 }
 
 impl Lane {
+    /// Of its seats one user may hold three quarters.
     pub(super) fn new(seats: usize) -> Arc<Self> {
-        Arc::new(Self { seats, share: (seats - seats / 4).max(1), state: Mutex::default() })
+        Self::shared(seats, seats - seats / 4)
+    }
+
+    /// Of its seats one user may hold `share`.
+    pub(super) fn shared(seats: usize, share: usize) -> Arc<Self> {
+        Arc::new(Self { seats, share: share.max(1), state: Mutex::default() })
     }
 
     /// A seat now or never.

@@ -1,5 +1,5 @@
 //! `deletecollection`: every object of a list goes, one after the other.
-use super::{body, delete::remove, in_turn, options::Deletion};
+use super::{delete::remove, options::Deletion, received::Received};
 use crate::{
     api::{Call, DeleteCollection},
     encode, negotiate,
@@ -23,9 +23,9 @@ pub(in crate::server) async fn delete_collection<R: DeleteCollection>(
     incoming: Incoming,
 ) -> Result<Response<Body>, Status> {
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let options = ListOptions::parse(&call.query, R::Object::SELECTABLE_FIELDS)?;
-    let bytes = body(incoming.body).await?;
-    let deletion = in_turn(bytes.len(), || Deletion::read(&call, &bytes)).await?;
+    let options = ListOptions::read(&call.query, R::Object::SELECTABLE_FIELDS).await?;
+    let received = Received::of(incoming, &call).await?;
+    let deletion = received.read(|bytes| Deletion::read(&call, bytes)).await?;
     let page = page(&*served.resource, &call, &options).await?;
     for item in &page.items {
         match remove(&*served.resource, &call, &Key::of(&**item), &deletion).await {

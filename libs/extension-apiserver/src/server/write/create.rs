@@ -1,5 +1,5 @@
 //! `create`: a new object, or something that is asked of an existing one.
-use super::{body, in_turn, known_version, options::Options, warn_of_owners, written};
+use super::{known_version, options::Options, received::Received, warn_of_owners, written};
 use crate::{
     api::{Call, Create, CreateNamed, WriteOptions},
     decode::{self, Decoder, FieldValidation},
@@ -50,17 +50,18 @@ async fn given<T: Object + DeserializeOwned>(
     incoming: Incoming,
 ) -> Result<(T, WriteOptions), Status> {
     let syntax = decode::syntax(&call.headers)?;
-    let bytes = body(incoming.body).await?;
+    let namespaces = incoming.namespaces.clone();
+    let received = Received::of(incoming, call).await?;
     let Options { write, validation } = Options::read("CreateOptions", call)?;
-    let mut object: T = match bytes.is_empty() && !call.request.subresource.is_empty() {
+    let mut object: T = match received.is_empty() && !call.request.subresource.is_empty() {
         true => decoder.decode(decode::Syntax::Json, b"{}", FieldValidation::Ignore, &call.warnings)?,
-        false => in_turn(bytes.len(), || decoder.decode(syntax, &bytes, validation, &call.warnings)).await?,
+        false => received.read(|bytes| decoder.decode(syntax, bytes, validation, &call.warnings)).await?,
     };
     let meta = object.meta_mut();
     meta::wipe(meta);
     meta::place(meta, &call.request.namespace)?;
     warn_of_owners(call, meta);
-    namespaces::admit(incoming.namespaces.as_deref(), call, meta).await?;
+    namespaces::admit(namespaces.as_deref(), call, meta).await?;
     Ok((object, write))
 }
 

@@ -1,5 +1,5 @@
 //! `delete`: an object goes, or begins to.
-use super::{MOST_CONFLICTS, body, in_turn, is_conflict, options::Deletion, preconditions, written};
+use super::{MOST_CONFLICTS, is_conflict, options::Deletion, preconditions, received::Received, written};
 use crate::{
     api::{Call, Delete, Deleted},
     encode, negotiate,
@@ -20,8 +20,8 @@ pub(in crate::server) async fn delete<R: Delete>(
     incoming: Incoming,
 ) -> Result<Response<Body>, Status> {
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let bytes = body(incoming.body).await?;
-    let deletion = in_turn(bytes.len(), || Deletion::read(&call, &bytes)).await?;
+    let received = Received::of(incoming, &call).await?;
+    let deletion = received.read(|bytes| Deletion::read(&call, bytes)).await?;
     match remove(&*served.resource, &call, &call.key(), &deletion).await? {
         Deleted::Gone(item) => {
             let bytes = encode::write(media.syntax, &gone(&call, &*item))?;

@@ -1,7 +1,8 @@
 //! `patch`: a change to an object as it is now, whoever changed it last.
 use super::{
-    body, in_its_place, in_turn,
+    in_its_place,
     options::Options,
+    received::Received,
     rewrite::{Change, rewrite},
     written,
 };
@@ -32,11 +33,11 @@ pub(in crate::server) async fn patch<R: Patch>(
 ) -> Result<Response<Body>, Status> {
     let kind = PatchType::of(&call.headers)?;
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let bytes = body(incoming.body).await?;
+    let received = Received::of(incoming, &call).await?;
     let Options { write, validation } = Options::read("PatchOptions", &call)?;
-    let read = || patch::Patch::read(kind, &bytes, validation);
-    let patch = Arc::new(in_turn(bytes.len(), read).await?);
-    let patching = Patching { patch, size: bytes.len(), decoder: &served.decoder, validation };
+    let read = |bytes: &Bytes| Ok((patch::Patch::read(kind, bytes, validation)?, bytes.len()));
+    let (patch, size) = received.read(read).await?;
+    let patching = Patching { patch: Arc::new(patch), size, decoder: &served.decoder, validation };
     let item = rewrite(&*served.resource, &call, &write, &patching).await?;
     written(&served, &call, media, StatusCode::OK, &item)
 }

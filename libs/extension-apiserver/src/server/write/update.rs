@@ -1,8 +1,9 @@
 //! `update`: another state of an object, whole.
 use super::{
-    body, create, in_its_place, in_turn,
+    create, in_its_place,
     options::Options,
     preconditions,
+    received::Received,
     rewrite::{Change, rewrite},
     written,
 };
@@ -10,10 +11,11 @@ use crate::{
     api::{Call, Create, Update, WriteOptions},
     decode, meta, namespaces, negotiate,
     object::{Item, Object},
-    serve::{Body, empty},
+    serve::Body,
     server::routes::{Incoming, Served},
     status::Status,
 };
+use bytes::Bytes;
 use http::{Response, StatusCode};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
@@ -26,7 +28,7 @@ pub(in crate::server) async fn update<R: Update>(
     incoming: Incoming,
 ) -> Result<Response<Body>, Status> {
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let (after, options) = given(&served, &call, incoming.body).await?;
+    let (after, options) = given(&served, &call, incoming).await?;
     let item = replace(&served, &call, after, &options).await?;
     written(&served, &call, media, StatusCode::OK, &item)
 }
@@ -35,18 +37,18 @@ pub(in crate::server) async fn update<R: Update>(
 pub(in crate::server) async fn update_or_create<R: Update + Create>(
     served: Served<R>,
     call: Arc<Call>,
-    mut incoming: Incoming,
+    incoming: Incoming,
 ) -> Result<Response<Body>, Status> {
     let media = negotiate::objects(&call.headers, &call.query)?;
-    let given_body = std::mem::replace(&mut incoming.body, empty());
-    let (mut after, options) = given(&served, &call, given_body).await?;
+    let namespaces = incoming.namespaces.clone();
+    let (mut after, options) = given(&served, &call, incoming).await?;
     match replace(&served, &call, after.clone(), &options).await {
         Err(status) if status.code() == StatusCode::NOT_FOUND => {}
         answered => return written(&served, &call, media, StatusCode::OK, &answered?),
     }
     preconditions::same_uid(&call, &ObjectMeta::default(), after.meta())?;
     meta::wipe(after.meta_mut());
-    namespaces::admit(incoming.namespaces.as_deref(), &call, after.meta()).await?;
+    namespaces::admit(namespaces.as_deref(), &call, after.meta()).await?;
     let item = create::keep(&*served.resource, &call, after, &options).await?;
     written(&served, &call, media, StatusCode::CREATED, &item)
 }
@@ -55,13 +57,13 @@ pub(in crate::server) async fn update_or_create<R: Update + Create>(
 async fn given<R: Update>(
     served: &Served<R>,
     call: &Call,
-    given_body: Body,
+    incoming: Incoming,
 ) -> Result<(R::Object, WriteOptions), Status> {
-    let bytes = body(given_body).await?;
+    let received = Received::of(incoming, call).await?;
     let Options { write, validation } = Options::read("UpdateOptions", call)?;
     let syntax = decode::syntax(&call.headers)?;
-    let decode = || served.decoder.decode(syntax, &bytes, validation, &call.warnings);
-    let mut after: R::Object = in_turn(bytes.len(), decode).await?;
+    let decode = |bytes: &Bytes| served.decoder.decode(syntax, bytes, validation, &call.warnings);
+    let mut after: R::Object = received.read(decode).await?;
     in_its_place(call, after.meta_mut())?;
     Ok((after, write))
 }

@@ -36,7 +36,8 @@ pub(crate) struct Besieged {
 /// How jane fared.
 #[derive(Debug)]
 pub(crate) struct Endured {
-    /// The time of 99 of 100 answers, before the attack and under it.
+    /// The time of 99 of 100 answers: with nobody else there, while the attackers only compute, and under the attack.
+    pub(crate) alone: Duration,
     pub(crate) before: Duration,
     pub(crate) under: Duration,
     /// How many answers were awaited under it.
@@ -80,12 +81,13 @@ impl Besieged {
         Ok(besieged)
     }
 
-    /// Lets the attack go on for `duration`, after a time `calm` in which the same attackers only compute: so what differs is
-    /// what they do to the server.
+    /// Lets the attack go on for `duration`, after a time `calm` without anybody, and one in which the same attackers only compute:
+    /// what differs from that is what they do to the server.
     ///
     /// # Errors
     /// Jane was not served, the server crashed, or the attack was none.
     pub(crate) async fn endure(self, attack: Attack, calm: Duration, duration: Duration) -> Result<Endured> {
+        let alone = self.serve_jane(calm).await?;
         let feint = self.attackers(Attack::Feint)?;
         let before = self.serve_jane(calm).await?;
         feint.end().await?;
@@ -98,9 +100,9 @@ impl Besieged {
         let under = under?;
         ensure!(blows > 0, "the attack never struck");
         let served = under.iter().map(|tally| tally.served).sum();
-        let (before, under) = (percentile_99(&before), percentile_99(&under));
+        let [alone, before, under] = [alone, before, under].map(|tallies| percentile_99(&tallies));
         self.server.stop().await?;
-        Ok(Endured { before, under, served, memory, busy, blows })
+        Ok(Endured { alone, before, under, served, memory, busy, blows })
     }
 
     /// They are who may do what jane may, and do it without end.

@@ -13,7 +13,7 @@ use cluster::{
 };
 use std::time::Duration;
 
-const CALM: Duration = Duration::from_secs(15);
+const CALM: Duration = Duration::from_secs(10);
 const ATTACK: Duration = Duration::from_secs(30);
 /// How much slower the slowest of a hundred answers may become.
 const SLOWER: f64 = 2.0;
@@ -40,11 +40,12 @@ async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
         let slower = endured.under.as_secs_f64() / endured.before.as_secs_f64();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
         let row = format!(
-            "| {} | {} | {} | {} | {:.1} ms | {:.1} ms | {slower:.1} × | {:.1} MiB | {:.2} |",
+            "| {} | {} | {} | {} | {:.1} ms | {:.1} ms | {:.1} ms | {slower:.1} × | {:.1} MiB | {:.2} |",
             jiff::Timestamp::now().strftime("%F"),
             attack,
             endured.blows,
             endured.served,
+            milliseconds(endured.alone),
             milliseconds(endured.before),
             milliseconds(endured.under),
             mebibytes(endured.memory.grown()),

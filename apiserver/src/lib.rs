@@ -1,9 +1,10 @@
-//! Answers kubectl: artifact, content and differences of a source, passes over it, its way back to an earlier revision, and the
-//! artifacts view; and Flux: the plain artifact listener.
+//! Answers kubectl: artifact, content, differences and provenance of a source, passes over it, its way back to an earlier
+//! revision, and the artifacts view; and Flux: the plain artifact listener.
 //!
 //! It imports `extension-apiserver` for the contract, `artifacts` for the store, and `crds` for the types. Start with
-//! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content, differences
-//! and passes is answered from memory: `feed` keeps [`sources`] current, and the views follow from them.
+//! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content, differences,
+//! provenance and what the controller is asked for is answered from memory: `feed` keeps [`sources`] current, and the views
+//! follow from them.
 pub mod artifact;
 pub mod artifact_listener;
 pub mod diff;
@@ -32,8 +33,8 @@ use kube::{Api, Client};
 use leader::Leader;
 use origin::Origin;
 use resources::{
-    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, refresh::Refreshing,
-    rollback::RollingBack,
+    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, provenance::Provenance,
+    refresh::Refreshing, rollback::RollingBack,
 };
 use shelf::Shelf;
 use sources::Sources;
@@ -122,6 +123,7 @@ fn serving<N: Authenticate, Z: Authorize>(
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
     let content = Content { sources: sources.clone(), shelf: shelf.clone() };
+    let provenance = Provenance { sources: sources.clone(), shelf: shelf.clone() };
     let comparing = Comparing::new(sources.clone(), shelf.clone());
     let refreshing = Refreshing(follow.clone());
     let rolling_back = RollingBack { follow, shelf: shelf.clone() };
@@ -133,6 +135,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .subresource(named, SubresourceVerbs::get)
                 .subresource(content, SubresourceVerbs::get_raw)
                 .subresource(comparing, SubresourceVerbs::get)
+                .subresource(provenance, SubresourceVerbs::get_raw)
                 .subresource(refreshing, SubresourceVerbs::create_named)
                 .subresource(rolling_back, SubresourceVerbs::create_named)
         })

@@ -1,6 +1,7 @@
 //! The store as readers see it: whoever finds the published blob of a source missing or damaged has it fetched again.
 use crate::sources::Sources;
 use artifacts::{Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use std::{ops::Range, sync::Arc};
 
@@ -39,6 +40,11 @@ impl Shelf {
             }
         });
         Ok(Some(Blob { bytes: bytes.boxed(), ..blob }))
+    }
+
+    /// The record of a blob.
+    pub(crate) async fn attached(&self, key: &BlobKey) -> Result<Option<Bytes>, StoreError> {
+        self.store.attached(key).await
     }
 
     /// Whether a revision whose digest begins with these digits was published once.

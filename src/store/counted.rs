@@ -131,6 +131,14 @@ impl Store for Counted {
         self.operations.done(Operation::List, self.store.list(source))
     }
 
+    fn attach<'a>(&'a self, key: &'a BlobKey, record: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.operations.done(Operation::Note, self.store.attach(key, record))
+    }
+
+    fn attached<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        self.operations.sought(Operation::Open, self.store.attached(key))
+    }
+
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
         self.operations.done(Operation::Remove, self.store.remove(key))
     }

@@ -1,5 +1,8 @@
 //! `externalsources/content`: the bytes of a stored revision, or of one file in it. Its own permission guards it.
-use super::{revision, stored::Stored};
+use super::{
+    revision::{self, CACHE_CONTROL, acceptable},
+    stored::Stored,
+};
 use crate::{
     download::{self, Download},
     shelf::Shelf,
@@ -15,15 +18,12 @@ use extension_apiserver::{
     status::Status,
 };
 use futures::{Stream, StreamExt, TryStreamExt, future::ready};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ops::Range;
 
 /// The media type of one file travels here: kube-apiserver rewrites bodies that say they are HTML.
 const FILE_TYPE: HeaderName = HeaderName::from_static("x-postern-content-type");
-/// Who may read it is asked each time.
-const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, private");
-
 /// What asks for one file instead of the archive.
 const FILE: Parameter = Parameter {
     name: "path",
@@ -50,7 +50,7 @@ impl GetRaw for Content {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
         let artifact = revision::named(&self.sources, &self.shelf, call, key).await?;
         let wanted = Stored::new(call, key, &artifact)?;
-        acceptable(&call.headers)?;
+        acceptable(&call.headers, "content", &["application/gzip", "application/octet-stream"])?;
         match call.query.get(FILE.name) {
             Some("") => {
                 Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
@@ -96,20 +96,6 @@ impl Content {
         response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
     }
-}
-
-/// `kubectl get --subresource content` takes JSON and tables alone, and would say only that it has no decoder.
-fn acceptable(headers: &HeaderMap) -> Result<(), Status> {
-    let accepted: Vec<_> =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
-    let types = accepted.iter().flat_map(|value| value.split(','));
-    let mut types = types.map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
-    let ours = ["*/*", "application/*", "application/gzip", "application/octet-stream"];
-    if types.peek().is_none() || types.any(|range| ours.contains(&range)) {
-        return Ok(());
-    }
-    let message = "content is bytes, not an object: read it with `kubectl get --raw …/content`";
-    Err(Status::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message))
 }
 
 /// Those bytes of a stream that begins at 0; what follows them is not read.

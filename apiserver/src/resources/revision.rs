@@ -11,7 +11,7 @@ use extension_apiserver::{
     object::Key,
     status::{Cause, Details, Status},
 };
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kube::Resource;
 use telemetry::Chain;
 use tracing::warn;
@@ -22,6 +22,28 @@ pub(super) const PARAMETER: Parameter = Parameter {
     description: "A stored revision: the whole of it, sha256: and its 64 digits, or 12 or more of these. Without it, the \
                   one that is published now.",
 };
+
+/// Who may read it is asked each time.
+pub(super) const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("no-cache, private");
+
+/// Whether a client takes what is no object. `kubectl get --subresource` takes JSON and tables alone, with a version in their
+/// names, and would say only that it has no decoder.
+///
+/// # Errors
+/// 406, and how to read it.
+pub(super) fn acceptable(headers: &HeaderMap, name: &str, ours: &[&str]) -> Result<(), Status> {
+    let accepted: Vec<_> =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let types = accepted.iter().flat_map(|value| value.split(','));
+    let mut types = types.map(|range| range.split(';').next().unwrap_or_default().trim()).peekable();
+    if types.peek().is_none()
+        || types.any(|range| matches!(range, "*/*" | "application/*") || ours.contains(&range))
+    {
+        return Ok(());
+    }
+    let message = format!("{name} is no object: read it with `kubectl get --raw …/{name}`");
+    Err(Status::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message))
+}
 
 /// Seconds after which a store that could not be read, or a blob that was missing, may be there again.
 pub(super) const RETRY_AFTER: u32 = 5;

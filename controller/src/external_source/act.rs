@@ -10,13 +10,17 @@ use super::{
     publish::{self, Verdict, Wanted},
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
-use artifacts::pipeline::{Fetched, Outcome, Request};
+use artifacts::{
+    pipeline::{Fetched, Outcome, Request},
+    provenance::Made,
+};
 use crds::{
     ExternalArtifact, ExternalSource, ExternalSourceStatus,
     conditions::{self, FETCHING, PUBLISHED, READY, Said},
     external_source::Artifact,
     reasons,
 };
+use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Preconditions},
@@ -139,6 +143,7 @@ async fn fetch(
     let pause = match result {
         Ok(Outcome::NotModified { pause }) => pause,
         Ok(Outcome::Fetched(fetched)) => {
+            attest(sources, work, order, &fetched).await?;
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
             fetched.pause
@@ -153,6 +158,23 @@ async fn fetch(
     let waits =
         if work.status.waiting_artifact.is_some() { ", which waits: spec.pin names another" } else { "" };
     Ok(Done::Ready { message: format!("stored revision {revision} from {host}{waits}"), pause })
+}
+
+/// Records where what was fetched came from, before anybody hears of it. The same from the same inputs was recorded before.
+async fn attest(
+    sources: &ExternalSources,
+    work: &Work<'_, ExternalSources>,
+    order: &Order,
+    fetched: &Fetched,
+) -> Result<(), Failure> {
+    let has_moved = work.status.observed_inputs_digest != Some(order.inputs.to_string());
+    if !fetched.changed && !has_moved {
+        return Ok(());
+    }
+    let (started, finished) = (work.moment.now, Timestamp::now());
+    let statement = Made { plan: &order.plan, fetched, started, finished }.statement();
+    let attached = sources.pipeline.store().attach(&fetched.blob.key, statement.into()).await;
+    attached.map_err(|error| failure::from_store(&error))
 }
 
 /// Makes what was fetched the newest artifact, unless it is that already, and publishes it as far as the pin allows.

@@ -2,6 +2,7 @@
 use artifacts::{
     BlobInfo, BlobKey, SourceKey,
     pipeline::{Fetched, Stored},
+    provenance::Recorded,
     revision, short_revision,
 };
 use crds::{conditions::whole_seconds, external_source::Artifact};
@@ -14,20 +15,35 @@ const TAR_DIGEST: &str = "tarDigest";
 /// What is told of a new artifact.
 pub(super) fn describe(fetched: &Fetched, artifacts_url: &Url) -> Artifact {
     let mut artifact = stored_as(&fetched.blob, artifacts_url);
+    let Fetched { content_digest, tar_digest, content_type, .. } = fetched.clone();
+    recorded(&mut artifact, Recorded { content_digest, tar_digest, content_type });
     let metadata = &mut artifact.metadata;
-    metadata.insert("contentHash".into(), fetched.content_digest.to_string());
-    metadata.insert(TAR_DIGEST.into(), fetched.tar_digest.to_string());
-    if let Some(content_type) = &fetched.content_type {
-        metadata.insert("contentType".into(), content_type.clone());
-    }
     if fetched.skipped_links > 0 {
         metadata.insert("skippedLinks".into(), fetched.skipped_links.to_string());
     }
     artifact
 }
 
+/// Tells what its record knows of it.
+fn recorded(artifact: &mut Artifact, record: Recorded) {
+    let Recorded { content_digest, tar_digest, content_type } = record;
+    let metadata = &mut artifact.metadata;
+    metadata.insert("contentHash".into(), content_digest.to_string());
+    metadata.insert(TAR_DIGEST.into(), tar_digest.to_string());
+    metadata.extend(content_type.map(|content_type| ("contentType".into(), content_type)));
+}
+
+/// What a stored blob and its record tell.
+pub(super) fn restored(blob: &BlobInfo, record: Option<Recorded>, artifacts_url: &Url) -> Artifact {
+    let mut artifact = stored_as(blob, artifacts_url);
+    if let Some(record) = record {
+        recorded(&mut artifact, record);
+    }
+    artifact
+}
+
 /// What a blob tells by itself.
-pub(super) fn stored_as(blob: &BlobInfo, artifacts_url: &Url) -> Artifact {
+fn stored_as(blob: &BlobInfo, artifacts_url: &Url) -> Artifact {
     let path = blob.key.path();
     let created = whole_seconds(blob.stored_at);
     let metadata =
@@ -63,7 +79,10 @@ pub(super) fn stored(artifact: &Artifact) -> Option<Stored> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use artifacts::{Digest, TarDigest, pipeline::Validators};
+    use artifacts::{
+        Digest, TarDigest,
+        pipeline::{Origin, Validators},
+    };
     use jiff::Timestamp;
 
     /// An artifact of the given content, as a pass in the given second would store it.
@@ -77,6 +96,13 @@ pub(super) mod tests {
             content_digest: Digest::of(b"body"),
             content_size: 4,
             content_type: Some("application/json".into()),
+            origin: Origin {
+                method: http::Method::GET,
+                url: Url::parse("https://example.com/data").unwrap(),
+                validators: Validators::default(),
+                headers: Vec::new(),
+                peer_key: None,
+            },
             validators: Validators { etag: Some("\"1\"".into()), last_modified: None },
             skipped_links: 2,
             changed: true,

@@ -6,7 +6,7 @@ use super::{
     pin::{self, Pin},
 };
 use crate::reconcile::Failure;
-use artifacts::{BlobInfo, BlobKey, plan::Secrets};
+use artifacts::{BlobInfo, BlobKey, plan::Secrets, provenance};
 use crds::ExternalSource;
 use hooks::{Whitelist, whitelist::Live};
 use jiff::Timestamp;
@@ -74,11 +74,18 @@ async fn pin(
     let Some(digest) = source.spec.pinned_digest().and_then(|digest| digest.parse().ok()) else {
         return Ok(None);
     };
-    let blob = match newest.filter(|newest| newest.key.digest == digest) {
-        Some(same) => Some(same.clone()),
-        None => stat(sources, &BlobKey { source: key(&source.metadata)?, digest }).await?,
+    if let Some(same) = newest.filter(|newest| newest.key.digest == digest) {
+        return Ok(Some(Pin { digest, blob: Some(same.clone()), record: None }));
+    }
+    let blob = BlobKey { source: key(&source.metadata)?, digest };
+    let stored = stat(sources, &blob).await?;
+    let record = match source.status.as_ref().is_some_and(|status| pin::is_published(status, &digest)) {
+        true => None,
+        // Without it less is told of the artifact, and nothing else is missing.
+        false => sources.pipeline.store().attached(&blob).await.ok().flatten(),
     };
-    Ok(Some(Pin { digest, blob }))
+    let record = record.and_then(|record| provenance::read(&record, &blob));
+    Ok(Some(Pin { digest, blob: stored, record }))
 }
 
 async fn stat(sources: &ExternalSources, blob: &BlobKey) -> Result<Option<BlobInfo>, Failure> {

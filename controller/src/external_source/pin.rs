@@ -3,7 +3,7 @@
 //! The status always tells the newest artifact: it is the published one, or the one that waits.
 use super::artifact;
 use crate::reconcile::{Failure, Note, Retry};
-use artifacts::{BlobInfo, Digest};
+use artifacts::{BlobInfo, Digest, provenance::Recorded};
 use crds::{
     ExternalSourceStatus,
     conditions::{self, PINNED, Said},
@@ -20,6 +20,8 @@ pub(crate) struct Pin {
     pub digest: Digest,
     /// Its blob, if that is here and whole.
     pub blob: Option<BlobInfo>,
+    /// What its record tells, if there is one; read where it is not published yet.
+    pub record: Option<Recorded>,
 }
 
 /// The newest artifact, published or not.
@@ -46,10 +48,10 @@ pub(super) fn obey(status: &mut ExternalSourceStatus, pin: Option<&Pin>, base: &
     let newest = newest(status).cloned();
     match pin {
         None => (status.artifact, status.waiting_artifact) = (newest, None),
-        Some(Pin { digest, blob: Some(blob) }) if !is_published(status, digest) => {
+        Some(Pin { digest, blob: Some(blob), record }) if !is_published(status, digest) => {
             let (pinned, waiting) = match newest {
                 Some(newest) if is(&newest, digest) => (newest, None),
-                newest => (artifact::stored_as(blob, base), newest),
+                newest => (artifact::restored(blob, record.clone(), base), newest),
             };
             (status.artifact, status.waiting_artifact) = (Some(pinned), waiting);
         }
@@ -84,7 +86,7 @@ pub(super) fn tell(
     looked: bool,
     (generation, now): (Option<i64>, Timestamp),
 ) -> Result<(), Failure> {
-    let Some(Pin { digest, blob }) = pin else {
+    let Some(Pin { digest, blob, .. }) = pin else {
         if status.waiting_artifact.is_none() {
             conditions::remove(&mut status.conditions, PINNED);
         }
@@ -125,7 +127,8 @@ fn missing(digest: &Digest) -> String {
     )
 }
 
-fn is_published(status: &ExternalSourceStatus, digest: &Digest) -> bool {
+/// Whether that is what is published.
+pub(super) fn is_published(status: &ExternalSourceStatus, digest: &Digest) -> bool {
     status.artifact.as_ref().is_some_and(|artifact| is(artifact, digest))
 }
 

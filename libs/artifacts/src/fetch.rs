@@ -7,12 +7,14 @@ mod answer;
 mod body;
 mod client;
 pub(crate) mod failure;
+mod origin;
 pub(crate) mod pause;
 mod redirect;
 pub(crate) mod resolver;
 
 pub(crate) use answer::media_type;
 pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
+pub use origin::Origin;
 
 use crate::{
     Error,
@@ -175,6 +177,7 @@ impl Pass<'_> {
             validators: answer.validators(),
             pause,
             length: response.content_length(),
+            origin: Origin::new(self.plan, (&hop.method, &hop.url), answer.validators(), &response),
         };
         let body = Body::new(incoming(host, response), self.bounds, self.plan.expected.sha256)?;
         Ok(Reply::Data(head, body))

@@ -10,7 +10,7 @@ mod content;
 mod pipe;
 mod spool;
 
-pub use crate::fetch::Validators;
+pub use crate::fetch::{Origin, Validators};
 
 use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
@@ -94,6 +94,8 @@ pub struct Fetched {
     pub content_size: u64,
     /// The media type that the source gave, without parameters.
     pub content_type: Option<String>,
+    /// Where it came from.
+    pub origin: Origin,
     /// What the next request can be made conditional with.
     pub validators: Validators,
     /// How many links of an unpacked archive were left out.
@@ -216,6 +218,7 @@ impl Pipeline {
             content_digest: received.digest,
             content_size: received.size,
             content_type: head.content_type,
+            origin: head.origin,
             validators: head.validators,
             skipped_links: archive.skipped_links,
             changed,

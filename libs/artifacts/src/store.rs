@@ -3,8 +3,9 @@
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
 //! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
-//! `verdicts` remembers what was verified, `losses` tells what readers missed, `retired` remembers what was published once,
+//! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed, `retired` remembers what was published once,
 //! `directory` guards a local directory, and [`collect`] decides what may go.
+mod attached;
 mod backend;
 mod budget;
 pub mod collect;
@@ -83,7 +84,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// All blobs, or those of one source, in the order of their keys, without judging their bytes.
     fn list<'a>(&'a self, source: Option<&'a SourceKey>) -> BoxFuture<'a, Result<Vec<BlobInfo>, StoreError>>;
 
-    /// Removes a blob. One that is absent is no error.
+    /// Keeps a record of at most 64 KiB beside a blob, in place of an earlier one. It goes when the blob is removed.
+    fn attach<'a>(&'a self, key: &'a BlobKey, record: Bytes) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// The record beside a blob, as it was written; it is not verified, as blobs are.
+    fn attached<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>>;
+
+    /// Removes a blob, and its record. One that is absent is no error.
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Notes that a revision which was published is kept no longer. The newest hundred of each source are remembered,
@@ -93,7 +100,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The revisions of a source that were retired, by their digests.
     fn retired<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<Vec<Digest>, StoreError>>;
 
-    /// Forgets which revisions of a source were retired. Its blobs stay.
+    /// Forgets which revisions of a source were retired, and the records of its blobs. The blobs stay.
     fn forget<'a>(&'a self, source: &'a SourceKey) -> BoxFuture<'a, Result<(), StoreError>>;
 
     /// Writes a few bytes and reads them back: is the store usable right now?

@@ -14,7 +14,7 @@ fn artifact(content: &str) -> Artifact {
 /// A pin to that content, which is stored.
 fn pin(content: &str) -> Pin {
     let blob = fetched(content, 60).blob;
-    Pin { digest: blob.key.digest, blob: Some(blob) }
+    Pin { digest: blob.key.digest, blob: Some(blob), record: None }
 }
 
 /// A pin to that content, which is not stored.

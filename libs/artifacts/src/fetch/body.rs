@@ -1,5 +1,5 @@
 //! A body on its way in: never more of it than the limit, never longer than the deadline, hashed as it passes.
-use super::Validators;
+use super::{Origin, Validators};
 use crate::{Digest, Error, Hasher};
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
@@ -14,6 +14,7 @@ pub(crate) struct Head {
     pub(crate) pause: Option<Duration>,
     /// How long the body will be, if that is known; the transport holds the sender to it.
     pub(crate) length: Option<u64>,
+    pub(crate) origin: Origin,
 }
 
 /// What a body turned out to be.

@@ -80,6 +80,8 @@ fn builder(policy: &Arc<EgressPolicy>) -> ClientBuilder {
         .dns_resolver(Guard::new(Arc::clone(policy)))
         .no_proxy()
         .redirect(Policy::none())
+        // Whose key it was is told in the provenance.
+        .tls_info(true)
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(PING)

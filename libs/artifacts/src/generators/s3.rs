@@ -121,7 +121,8 @@ async fn object(connection: &Connection, path: &Path, ask: Ask<'_>) -> Result<Re
     };
     let length = Some(found.meta.size);
     let validators = Validators { etag: found.meta.e_tag.clone(), last_modified: None };
-    let head = Head { content_type: content_type(&found), validators, pause: None, length };
+    let origin = connection.origin(&validators);
+    let head = Head { content_type: content_type(&found), validators, pause: None, length, origin };
     let of_body = connection.failures();
     let pieces = found.into_stream().map_err(move |error| of_body.of_body(&error)).boxed();
     let incoming = Incoming { host: connection.host.clone(), length, pieces };

@@ -102,7 +102,7 @@ impl Backend {
 
     /// Opens a blob.
     pub(super) async fn content(&self, key: &BlobKey) -> Result<Option<Content>, StoreError> {
-        if !self.holds(key).await? {
+        if !self.holds(&key.source, &key.path()).await? {
             return Ok(None);
         }
         let path = Path::from(key.path());
@@ -162,9 +162,11 @@ impl Backend {
         }
     }
 
-    /// Removes a blob, if it is there.
+    /// Removes a blob, if it is there, and its record: that first, since nobody would look for it without the blob.
     pub(super) async fn remove(&self, key: &BlobKey) -> Result<(), StoreError> {
-        if self.holds(key).await? {
+        key.source.check()?;
+        self.detach(key).await?;
+        if self.holds(&key.source, &key.path()).await? {
             match self.objects.delete(&Path::from(key.path())).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(StoreError::write("removing a blob", error)),
@@ -175,10 +177,10 @@ impl Backend {
         Ok(())
     }
 
-    /// Whether something may lie under the key. Symlinks, pipes and whatever else somebody planted do not count.
-    async fn holds(&self, key: &BlobKey) -> Result<bool, StoreError> {
-        key.source.check()?;
-        let path = key.path();
+    /// Whether something of that source may lie there. Symlinks, pipes and whatever else somebody planted do not count.
+    pub(super) async fn holds(&self, source: &SourceKey, path: &str) -> Result<bool, StoreError> {
+        source.check()?;
+        let path = path.to_owned();
         let held = self.in_directory(true, move |directory| Ok(directory.holds(&path))).await;
         held.map_err(|error| StoreError::read("looking for a blob", error))
     }

@@ -3,6 +3,7 @@ use super::{
     Blob, BlobInfo, BlobKey, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
 };
 use crate::Digest;
+use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::ObjectStoreExt;
 use std::{ops::Range, path::Path, sync::Arc};
@@ -99,6 +100,14 @@ impl Store for Objects {
 
     fn list<'a>(&'a self, source: Option<&'a SourceKey>) -> BoxFuture<'a, Result<Vec<BlobInfo>, StoreError>> {
         self.0.list(source).boxed()
+    }
+
+    fn attach<'a>(&'a self, key: &'a BlobKey, record: Bytes) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.0.attach(key, record).boxed()
+    }
+
+    fn attached<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
+        self.0.attached(key).boxed()
     }
 
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -1,6 +1,6 @@
 //! What is remembered of revisions that were published once and are kept no longer: a note without a byte, beside where
 //! the blob lay, so that whoever still asks for one learns that it was no mistake.
-use super::{BlobKey, SourceKey, StoreError, backend::Backend, directory::FileEntry};
+use super::{BlobKey, SourceKey, StoreError, attached::is_record, backend::Backend, directory::FileEntry};
 use crate::Digest;
 use object_store::{ObjectStoreExt, PutPayload, path::Path};
 
@@ -29,10 +29,11 @@ impl Backend {
         Ok(notes.iter().filter_map(|note| digest(&note.path)).collect())
     }
 
-    /// Removes all notes of a source.
+    /// Removes all notes of a source, and its records, also those whose blobs were lost.
     pub(super) async fn forget(&self, source: &SourceKey) -> Result<(), StoreError> {
-        let notes = self.notes(source).await?;
-        self.discard(&notes).await
+        let mut beside = self.entries(Some(source)).await?;
+        beside.retain(|entry| digest(&entry.path).is_some() || is_record(&entry.path));
+        self.discard(&beside).await
     }
 
     async fn notes(&self, source: &SourceKey) -> Result<Vec<FileEntry>, StoreError> {

@@ -1,4 +1,5 @@
 //! What every store promises, and what a directory promises when somebody else was at work in it.
+mod attached;
 mod directory;
 mod remote;
 mod retired;

@@ -6,6 +6,7 @@ mod conditional;
 mod egress;
 mod good_input;
 mod mutual_tls;
+mod provenance;
 mod redirects;
 mod s3;
 mod secrets;

@@ -1,4 +1,5 @@
 //! Sources to fetch from: real HTTP and HTTPS servers on loopback, and one that says whatever bytes a test likes.
+use artifacts::Digest;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Collected, Full, combinators::BoxBody};
 use hyper::{
@@ -8,7 +9,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData};
 use std::{
     convert::Infallible,
     io,
@@ -203,6 +204,8 @@ where
 /// A certificate for a server, and the authority that signed it.
 pub(crate) struct Identity {
     pub(crate) authority_pem: String,
+    /// SHA-256 of the server's public key.
+    pub(crate) key: Digest,
     config: Arc<ServerConfig>,
 }
 
@@ -230,6 +233,7 @@ impl Identity {
             .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
             .unwrap();
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self { authority_pem: authority.pem(), config: Arc::new(config) }
+        let key = Digest::of(&key.subject_public_key_info());
+        Self { authority_pem: authority.pem(), key, config: Arc::new(config) }
     }
 }

@@ -1,13 +1,13 @@
 //! A client of S3 that sends nothing past the guard, and lets nothing of an answer that it does not want into an error.
 use super::{
-    Place,
+    Place, Wanted,
     credentials::Credentials,
     refusal::{Failures, Heard},
 };
 use crate::{
     Error,
     egress::EgressPolicy,
-    fetch::{Fetcher, pause, resolver::check_literal},
+    fetch::{Fetcher, Origin, Validators, pause, resolver::check_literal},
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -35,6 +35,8 @@ const LARGEST_ERROR: usize = 64 << 10;
 pub(super) struct Connection {
     pub(super) store: AmazonS3,
     pub(super) host: String,
+    /// What is fetched, in path style.
+    address: Url,
     secret: Option<String>,
     heard: Heard,
 }
@@ -52,7 +54,12 @@ impl Connection {
         let store = builder.with_http_connector(guarded).build();
         let store = store.map_err(|_| Error::NoClient("the client of S3 cannot be set up".into()))?;
         let secret = place.credentials.as_ref().map(|credentials| credentials.secret.clone());
-        Ok(Self { store, host: super::Generator::host(place), secret, heard })
+        Ok(Self { store, host: super::Generator::host(place), address: address(place), secret, heard })
+    }
+
+    /// Where what is fetched comes from.
+    pub(super) fn origin(&self, validators: &Validators) -> Origin {
+        Origin::at(&self.address, validators.clone())
     }
 
     /// What an error of this connection means.
@@ -63,6 +70,18 @@ impl Connection {
     pub(super) fn failures(&self) -> Failures {
         Failures { host: self.host.clone(), secret: self.secret.clone(), heard: self.heard.clone() }
     }
+}
+
+/// Object, folder or bucket; the last two end in a slash.
+fn address(place: &Place) -> Url {
+    let mut url = Url::parse(&place.settings.endpoint()).expect("the rules accepted this endpoint");
+    let bucket = &place.settings.bucket;
+    url.set_path(&match &place.wanted {
+        Wanted::Object(path) => format!("{bucket}/{path}"),
+        Wanted::Folder(Some(path)) => format!("{bucket}/{path}/"),
+        Wanted::Folder(None) => format!("{bucket}/"),
+    });
+    url
 }
 
 /// Nothing comes from the environment: what this installation is known by is nobody else's. A request that failed is not

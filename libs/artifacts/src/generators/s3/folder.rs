@@ -44,7 +44,8 @@ pub(super) async fn folder(
     let (length, pieces) = archive(connection, objects)?;
     let validators = Validators { etag, last_modified: None };
     let content_type = Some("application/x-tar".to_owned());
-    let head = Head { content_type, validators, pause: None, length: Some(length) };
+    let origin = connection.origin(&validators);
+    let head = Head { content_type, validators, pause: None, length: Some(length), origin };
     let incoming = Incoming { host: connection.host.clone(), length: Some(length), pieces };
     Ok(Reply::Data(head, Body::new(incoming, ask.bounds, None)?))
 }

@@ -1,0 +1,146 @@
+//! Where a stored archive came from, in the words of in-toto and SLSA. Pure.
+//!
+//! A statement (<https://in-toto.io/Statement/v1>) names the archive by its digest; its predicate
+//! (<https://slsa.dev/provenance/v1>) names what it was made from and how, without a value that could open anything.
+use crate::{
+    BlobKey, Digest, List, TarDigest,
+    pipeline::Fetched,
+    plan::{Hook, Plan},
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE: &str = "https://slsa.dev/provenance/v1";
+/// What the parameters of our predicates mean; `crds/docs/externalsource.md` tells.
+const BUILD_TYPE: &str = "https://postern.dev/provenance/external-source/v1";
+const BUILDER: &str = "https://postern.dev/controller";
+
+/// A pass that brought data.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<'a> {
+    /// What was planned.
+    pub plan: &'a Plan,
+    /// What came of it.
+    pub fetched: &'a Fetched,
+    /// When it began.
+    pub started: Timestamp,
+    /// When the archive was stored.
+    pub finished: Timestamp,
+}
+
+impl Made<'_> {
+    /// The statement about the archive, as JSON.
+    pub fn statement(&self) -> Vec<u8> {
+        let Self { fetched, .. } = self;
+        let key = &fetched.blob.key;
+        let statement = json!({
+            "_type": STATEMENT,
+            "subject": [{ "name": key.path(), "digest": sha256(&key.digest) }],
+            "predicateType": PREDICATE,
+            "predicate": {
+                "buildDefinition": {
+                    "buildType": BUILD_TYPE,
+                    "externalParameters": {
+                        "namespace": key.source.namespace,
+                        "name": key.source.name,
+                        "inputsDigest": sha256(&self.plan.inputs_digest()),
+                    },
+                    "internalParameters": {
+                        "method": fetched.origin.method.as_str(),
+                        "headerNames": fetched.origin.headers,
+                        "preRequestHooks": self.hooks(List::PreRequest, &self.plan.hooks.pre_request),
+                        "postRequestHooks": self.hooks(List::PostRequest, &self.plan.hooks.post_request),
+                    },
+                    "resolvedDependencies": [self.body()],
+                },
+                "runDetails": {
+                    "builder": { "id": BUILDER, "version": { "postern": env!("CARGO_PKG_VERSION") } },
+                    "metadata": {
+                        "startedOn": whole_seconds(self.started),
+                        "finishedOn": whole_seconds(self.finished),
+                    },
+                    "byproducts": [{ "name": "archive.tar", "digest": { "blake3": hex(&fetched.tar_digest) } }],
+                },
+            },
+        });
+        statement.to_string().into_bytes()
+    }
+
+    /// The body as it was received.
+    fn body(&self) -> Value {
+        let Fetched { origin, content_digest, content_type, content_size, .. } = self.fetched;
+        let mut annotations = Map::from_iter([("size".to_owned(), json!(content_size))]);
+        let known = [
+            ("etag", origin.validators.etag.clone()),
+            ("lastModified", origin.validators.last_modified.clone()),
+            ("tlsPeerKeySha256", origin.peer_key.map(|key| key.hex())),
+        ];
+        annotations
+            .extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        let mut body = json!({
+            "uri": origin.url.as_str(),
+            "digest": sha256(content_digest),
+            "annotations": annotations,
+        });
+        if let Some(content_type) = content_type {
+            body["mediaType"] = json!(content_type);
+        }
+        body
+    }
+
+    fn hooks(&self, list: List, hooks: &[Hook]) -> Vec<Value> {
+        let failed = |hook: &Hook| {
+            self.fetched.ignored.iter().any(|ignored| ignored.list == list && ignored.hook == hook.name)
+        };
+        let one = |hook: &Hook| json!({ "name": hook.name, "digest": sha256(&of_command(hook)), "ignored": failed(hook) });
+        hooks.iter().map(one).collect()
+    }
+}
+
+/// SHA-256 of `[command, [arguments], {variables}]` as compact JSON with sorted names.
+fn of_command(hook: &Hook) -> Digest {
+    let command = &hook.command;
+    let variables: Map<String, Value> =
+        command.env.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    Digest::of(json!([command.program, command.args, variables]).to_string().as_bytes())
+}
+
+/// What a statement tells of the archive that it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The digest of the body as received.
+    pub content_digest: Digest,
+    /// The digest of the archive before compression.
+    pub tar_digest: TarDigest,
+    /// The media type that the source gave.
+    pub content_type: Option<String>,
+}
+
+/// Reads a statement of ours. None for one that is about another archive, or none at all.
+pub fn read(statement: &[u8], key: &BlobKey) -> Option<Recorded> {
+    let statement: Value = serde_json::from_slice(statement).ok()?;
+    let at = |pointer: &str| statement.pointer(pointer).and_then(Value::as_str);
+    let digest = |pointer: &str| Digest::from_hex(at(pointer)?).ok();
+    if digest("/subject/0/digest/sha256")? != key.digest || at("/subject/0/name")? != key.path() {
+        return None;
+    }
+    let blake3 = at("/predicate/runDetails/byproducts/0/digest/blake3")?;
+    Some(Recorded {
+        content_digest: digest("/predicate/buildDefinition/resolvedDependencies/0/digest/sha256")?,
+        tar_digest: format!("blake3:{blake3}").parse().ok()?,
+        content_type: at("/predicate/buildDefinition/resolvedDependencies/0/mediaType").map(str::to_owned),
+    })
+}
+
+fn sha256(digest: &Digest) -> Value {
+    json!({ "sha256": digest.hex() })
+}
+
+fn hex(digest: &TarDigest) -> String {
+    digest.to_string().trim_start_matches("blake3:").to_owned()
+}
+
+fn whole_seconds(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+}

@@ -1,11 +1,20 @@
 //! Two versions of a file as a patch in the unified format, with Git's lines for what that format cannot say.
 use super::{Patch, Version};
 use crate::read::Contents;
-use similar::TextDiff;
-use std::{fmt::Write, time::Duration};
+use similar::{
+    algorithms::{Capture, Compact, Replace, myers},
+    udiff::UnifiedHunkHeader,
+};
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 /// After this long, lines are matched less well: what comes out is still right, and longer than it might be.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Lines around a change that did not change, as everywhere.
+const CONTEXT: usize = 3;
 
 /// How two versions differ, one of which is there.
 pub(super) fn unified(before: Option<&Version>, after: Option<&Version>) -> Patch {
@@ -20,12 +29,32 @@ pub(super) fn unified(before: Option<&Version>, after: Option<&Version>) -> Patc
             Some(version) => format!("{side}/{}", version.listed.path),
             None => "/dev/null".to_owned(),
         };
-        let lines = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
-        let mut lines = lines.unified_diff();
-        let lines = lines.context_radius(3).header(&name("a", before), &name("b", after));
-        patch.push_str(&lines.to_string());
+        // Writing into a String cannot fail, here and below.
+        let _written = write!(patch, "--- {}\n+++ {}\n", name("a", before), name("b", after));
+        hunks(&mut patch, &lines(old), &lines(new));
     }
     Patch::Text(patch)
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}
+
+/// What changed, each place with the lines around it.
+///
+/// One algorithm for one type of lines: `TextDiff` would bring all that it offers, half a megabyte of code.
+fn hunks(patch: &mut String, old: &[&str], new: &[&str]) {
+    let mut changes = Compact::new(Replace::new(Capture::new()), old, new);
+    let deadline = Instant::now() + PATIENCE;
+    let Ok(()) = myers::diff_deadline(&mut changes, old, 0..old.len(), new, 0..new.len(), Some(deadline));
+    for hunk in changes.into_inner().into_inner().into_grouped_ops(CONTEXT) {
+        let _written = writeln!(patch, "{}", UnifiedHunkHeader::new(&hunk));
+        for change in hunk.iter().flat_map(|change| change.iter_changes(old, new)) {
+            let line = change.value();
+            let end = if line.ends_with('\n') { "" } else { "\n\\ No newline at end of file\n" };
+            let _written = write!(patch, "{}{line}{end}", change.tag());
+        }
+    }
 }
 
 /// What a version holds, if that is text. One that is not there holds nothing.
@@ -43,7 +72,6 @@ fn heading(before: Option<&Version>, after: Option<&Version>) -> String {
     let mode = |version: &Version| if version.listed.is_executable { "100755" } else { "100644" };
     let mut heading = String::new();
     if let Some(Version { listed, .. }) = before.or(after) {
-        // Writing into a String cannot fail.
         let _written = writeln!(heading, "diff --git a/{path} b/{path}", path = listed.path);
     }
     let _written = match (before, after) {

@@ -222,8 +222,10 @@ pub(crate) fn write<V: Serialize>(syntax: Syntax, value: &V) -> Result<Vec<u8>, 
     match syntax {
         Syntax::Json => serde_json::to_vec(value).map_err(|error| failed(&error)),
         Syntax::PrettyJson => serde_json::to_vec_pretty(value).map_err(|error| failed(&error)),
+        // By way of JSON, as sigs.k8s.io/yaml: its keys are sorted, and every type does without code for YAML of its own.
         Syntax::Yaml => {
-            serde_saphyr::to_string(value).map(String::into_bytes).map_err(|error| failed(&error))
+            let document = serde_json::to_value(value).map_err(|error| failed(&error))?;
+            serde_saphyr::to_string(&document).map(String::into_bytes).map_err(|error| failed(&error))
         }
     }
 }

@@ -1,4 +1,5 @@
 //! From objects to bytes: every shape in every syntax, and the response around it.
+mod events;
 mod written;
 
 use crate::{
@@ -17,6 +18,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
+pub(crate) use events::{Event, Events};
 pub(crate) use written::{Written, compressed};
 
 /// Answers above this size are compressed for clients that take gzip.
@@ -122,14 +124,14 @@ impl<T: Object> Form<T> {
         }
     }
 
-    /// One event of a watch, with its newline. Only the first table carries its columns.
+    /// One event of a watch. Only the first table carries its columns.
     pub(crate) fn event(
         &self,
         media: Media,
-        kind: &str,
+        kind: &'static str,
         item: &Item<T>,
         is_first: bool,
-    ) -> Result<Vec<u8>, Status> {
+    ) -> Result<Event, Status> {
         let object = match media.shape {
             Shape::Table(options) if !is_first => {
                 let version = item.meta().resource_version.clone();
@@ -140,7 +142,7 @@ impl<T: Object> Form<T> {
             }
             _ => self.object(media, item)?,
         };
-        Ok(framed(kind, &object))
+        Ok(Event::new(kind, object))
     }
 
     /// A bookmark; `ends_initial_events` tells an informer that it now has everything.
@@ -150,7 +152,7 @@ impl<T: Object> Form<T> {
         version: Version,
         ends_initial_events: bool,
         is_first: bool,
-    ) -> Result<Vec<u8>, Status> {
+    ) -> Result<Event, Status> {
         let end = ("k8s.io/initial-events-end".to_owned(), "true".to_owned());
         let metadata = ObjectMeta {
             resource_version: Some(version.to_string()),
@@ -171,7 +173,7 @@ impl<T: Object> Form<T> {
                 write(Syntax::Json, &table)?
             }
         };
-        Ok(framed("BOOKMARK", &object))
+        Ok(Event::new("BOOKMARK", object))
     }
 }
 
@@ -210,9 +212,8 @@ fn metadata_of<T: Object>(
 }
 
 /// The event that ends a watch with a refusal.
-pub(crate) fn error_event(status: &Status) -> Vec<u8> {
-    let object = write(Syntax::Json, status).unwrap_or_default();
-    framed("ERROR", &object)
+pub(crate) fn error_event(status: &Status) -> Event {
+    Event::new("ERROR", write(Syntax::Json, status).unwrap_or_default())
 }
 
 /// Writes a document in a syntax.
@@ -266,14 +267,4 @@ pub(crate) fn not_modified() -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
     response
-}
-
-fn framed(kind: &str, object: &[u8]) -> Vec<u8> {
-    let mut event = Vec::with_capacity(object.len() + 32);
-    event.extend_from_slice(br#"{"type":""#);
-    event.extend_from_slice(kind.as_bytes());
-    event.extend_from_slice(br#"","object":"#);
-    event.extend_from_slice(object);
-    event.extend_from_slice(b"}\n");
-    event
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     api::{Call, Selection, Watch},
-    encode::error_event,
+    encode::{Events, error_event},
     negotiate,
     object::{Item, Object, Version},
     query::ListOptions,
@@ -41,7 +41,7 @@ pub(super) async fn watch<R: Watch>(served: Served<R>, call: Arc<Call>) -> Resul
         Err(status) => return Err(status),
     };
     let session = Session::new(served.form, media, selection, start);
-    Ok(response(serve::stream(session.into_stream().map(|bytes| Ok(bytes.into())))))
+    Ok(response(serve::stream(session.into_stream().map(Ok))))
 }
 
 async fn start<R: Watch>(
@@ -88,8 +88,8 @@ fn version_of<T: Object>(item: &Item<T>) -> Version {
 }
 
 fn refused(status: &Status) -> Response<Body> {
-    let event = Ok(error_event(status).into());
-    response(serve::stream(stream::once(async { event })))
+    let events = Events::from(error_event(status));
+    response(serve::stream(stream::iter(events.into_pieces()).map(Ok)))
 }
 
 fn response(body: Body) -> Response<Body> {

@@ -2,11 +2,12 @@
 use super::version_of;
 use crate::{
     api::{Change, Changes, Selection},
-    encode::{Form, error_event},
+    encode::{Event, Events, Form, error_event},
     negotiate::Media,
     object::{Item, Object, Version},
     status::Status,
 };
+use bytes::Bytes;
 use futures::{
     Stream,
     stream::{self, StreamExt},
@@ -71,15 +72,16 @@ impl<T: Object> Session<T> {
         }
     }
 
-    /// The bytes to send, each piece one or more whole events.
-    pub(super) fn into_stream(self) -> impl Stream<Item = Vec<u8>> + Send {
-        stream::unfold(self, |mut session| async move {
-            let bytes = session.next().await?;
-            Some((bytes, session))
-        })
+    /// The bytes to send.
+    pub(super) fn into_stream(self) -> impl Stream<Item = Bytes> + Send {
+        let events = stream::unfold(self, |mut session| async move {
+            let events = session.next().await?;
+            Some((events, session))
+        });
+        events.flat_map(|events| stream::iter(events.into_pieces()))
     }
 
-    async fn next(&mut self) -> Option<Vec<u8>> {
+    async fn next(&mut self) -> Option<Events> {
         if self.is_over {
             return None;
         }
@@ -89,47 +91,43 @@ impl<T: Object> Session<T> {
         };
         Some(sent.unwrap_or_else(|status| {
             self.is_over = true;
-            error_event(&status)
+            error_event(&status).into()
         }))
     }
 
-    fn initial(&mut self) -> Result<Vec<u8>, Status> {
-        let mut bytes = Vec::new();
-        while bytes.len() < CHUNK
+    fn initial(&mut self) -> Result<Events, Status> {
+        let mut events = Events::default();
+        while events.size() < CHUNK
             && let Some(item) = self.initial.next()
         {
-            bytes.extend(self.event("ADDED", &item)?);
+            events.push(&self.event("ADDED", &item)?);
         }
         if self.initial.len() == 0 && std::mem::take(&mut self.owes_end_of_initial) {
-            bytes.extend(self.bookmark(true)?);
+            events.push(&self.bookmark(true)?);
         }
-        Ok(bytes)
+        Ok(events)
     }
 
     /// Waits for something to send; `None` once the watch is over.
-    async fn live(&mut self) -> Option<Result<Vec<u8>, Status>> {
+    async fn live(&mut self) -> Option<Result<Events, Status>> {
         loop {
             let change = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => return None,
                 () = sleep_until(self.end) => return None,
                 change = self.changes.next() => change?,
-                () = due(self.bookmarks.as_ref()) => return Some(self.regular_bookmark(Instant::now())),
+                () = due(self.bookmarks.as_ref()) => return Some(self.regular_bookmark(Instant::now()).map(Events::from)),
             };
-            let bytes = match change {
-                Ok(change) => self.change(&change),
-                Err(status) => Err(status),
-            };
-            match bytes {
-                Ok(bytes) if bytes.is_empty() => {}
-                sent => return Some(sent),
+            let event = change.and_then(|change| self.change(&change)).transpose();
+            if let Some(event) = event {
+                return Some(event.map(Events::from));
             }
         }
     }
 
     /// The event that a change is to this client: an object that begins to be selected is new to it, one that ceases
     /// to be is gone.
-    fn change(&mut self, change: &Change<T>) -> Result<Vec<u8>, Status> {
+    fn change(&mut self, change: &Change<T>) -> Result<Option<Event>, Status> {
         let wants = |item: &Item<T>| self.selection.matches(&**item);
         let (version, event) = match change {
             Change::Progress(version) => (*version, None),
@@ -146,22 +144,22 @@ impl<T: Object> Session<T> {
             }
         };
         self.seen = self.seen.max(version);
-        event.map_or_else(|| Ok(Vec::new()), |(kind, item)| self.event(kind, &item))
+        event.map(|(kind, item)| self.event(kind, &item)).transpose()
     }
 
-    fn event(&mut self, kind: &str, item: &Item<T>) -> Result<Vec<u8>, Status> {
+    fn event(&mut self, kind: &'static str, item: &Item<T>) -> Result<Event, Status> {
         let is_first = std::mem::replace(&mut self.is_first_event, false);
         self.form.event(self.media, kind, item, is_first)
     }
 
-    fn regular_bookmark(&mut self, now: Instant) -> Result<Vec<u8>, Status> {
+    fn regular_bookmark(&mut self, now: Instant) -> Result<Event, Status> {
         if let Some(bookmarks) = &mut self.bookmarks {
             *bookmarks = Bookmarks::new(bookmarks.every, self.end, now);
         }
         self.bookmark(false)
     }
 
-    fn bookmark(&mut self, ends_initial_events: bool) -> Result<Vec<u8>, Status> {
+    fn bookmark(&mut self, ends_initial_events: bool) -> Result<Event, Status> {
         let is_first = std::mem::replace(&mut self.is_first_event, false);
         self.form.bookmark(self.media, self.seen, ends_initial_events, is_first)
     }
@@ -219,7 +217,8 @@ mod tests {
     }
 
     async fn next(session: &mut Session<Revision>) -> Value {
-        serde_json::from_slice(&session.next().await.expect("an event")).expect("one event")
+        let events = session.next().await.expect("an event");
+        serde_json::from_slice(&events.into_pieces().concat()).expect("one event")
     }
 
     #[tokio::test]
@@ -250,7 +249,7 @@ mod tests {
         let mut session = session(Vec::new(), None);
         session.changes = stream::iter([Err(Status::expired("too old"))]).chain(stream::pending()).boxed();
         assert_eq!(next(&mut session).await["object"]["reason"], "Expired");
-        assert_eq!(session.next().await, None);
+        assert!(session.next().await.is_none());
     }
 
     #[tokio::test]
@@ -258,6 +257,6 @@ mod tests {
         let mut session = session(vec![Change::Added(revision("a", "podinfo").into())], None);
         assert_eq!(next(&mut session).await["type"], "ADDED");
         session.shutdown.cancel();
-        assert_eq!(session.next().await, None);
+        assert!(session.next().await.is_none());
     }
 }

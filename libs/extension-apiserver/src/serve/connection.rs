@@ -5,6 +5,7 @@ use super::{
     answer::{Wishes, answer},
     paced::Paced,
 };
+use futures::{FutureExt, future::BoxFuture};
 use hyper::service::service_fn;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -22,7 +23,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -49,25 +50,57 @@ impl<H: Handler> Connections<H> {
         Self { tls, handler, http: http(&limits), limits, shutdown }
     }
 
-    /// Serves one accepted socket to its end.
-    pub(super) async fn run(&self, stream: TcpStream, address: SocketAddr) {
+    /// Serves one accepted socket to its end. What only began takes little room: whoever awaits a future that is not in a place
+    /// of its own holds it twice, and its owner that twice again.
+    pub(super) fn run(&self, stream: TcpStream, address: SocketAddr) -> BoxFuture<'_, ()> {
+        self.begin(stream, address).boxed()
+    }
+
+    async fn begin(&self, stream: TcpStream, address: SocketAddr) {
         if let Err(error) = prepare(&stream, &self.limits) {
             debug!(%error, %address, "connection was gone before it began");
             return;
         }
         let Some(tls) = &self.tls else {
-            return Box::pin(self.serve(stream, Peer { address, certificates: Vec::new().into() })).await;
+            return self.established(stream, Peer { address, certificates: Vec::new().into() }).await;
         };
-        match timeout(self.limits.handshake_timeout, tls.handshake(stream)).await {
-            Ok(Ok(stream)) => {
-                let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                let chain: Vec<_> = presented.iter().cloned().map(CertificateDer::into_owned).collect();
-                // In a place of its own, which a connection that only began does not take.
-                Box::pin(self.serve(stream, Peer { address, certificates: chain.into() })).await;
-            }
-            Ok(Err(error)) => debug!(%error, %address, "handshake failed"),
+        let deadline = Instant::now() + self.limits.handshake_timeout;
+        // Whoever connects and says nothing costs a socket, and no state of a session.
+        match timeout_at(deadline, stream.readable()).await {
+            Ok(Ok(())) => self.spoken_to(tls, stream, address, deadline).await,
+            Ok(Err(error)) => debug!(%error, %address, "connection was gone before it began"),
             Err(_) => debug!(%address, "handshake took too long"),
         }
+    }
+
+    /// In a place of its own, which a connection that only began does not take.
+    fn spoken_to<'a>(
+        &'a self,
+        tls: &'a Tls,
+        stream: TcpStream,
+        address: SocketAddr,
+        deadline: Instant,
+    ) -> BoxFuture<'a, ()> {
+        let served = async move {
+            match timeout_at(deadline, tls.handshake(stream)).await {
+                Ok(Ok(stream)) => {
+                    let presented = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                    let chain: Vec<_> = presented.iter().cloned().map(CertificateDer::into_owned).collect();
+                    self.established(stream, Peer { address, certificates: chain.into() }).await;
+                }
+                Ok(Err(error)) => debug!(%error, %address, "handshake failed"),
+                Err(_) => debug!(%address, "handshake took too long"),
+            }
+        };
+        served.boxed()
+    }
+
+    /// In a place of its own too.
+    fn established<S>(&self, stream: S, peer: Peer) -> BoxFuture<'_, ()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        self.serve(stream, peer).boxed()
     }
 
     async fn serve<S>(&self, stream: S, peer: Peer)
@@ -150,4 +183,32 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .keep_alive_interval(limits.keep_alive_interval)
         .keep_alive_timeout(limits.keep_alive_timeout);
     builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::{Body, empty};
+    use http::{Request, Response};
+    use hyper::body::Incoming;
+    use tokio::net::TcpListener;
+
+    struct Nothing;
+
+    impl Handler for Nothing {
+        async fn handle(&self, _: Request<Incoming>) -> Response<Body> {
+            Response::new(empty())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_only_began_takes_less_than_a_kibibyte() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let connections =
+            Connections::new(None, Arc::new(Nothing), Limits::default(), CancellationToken::new());
+        let stream = TcpStream::connect(address).await.expect("the listener is open");
+        let running = connections.run(stream, address);
+        assert!(size_of_val(&*running) < 1 << 10, "{} bytes", size_of_val(&*running));
+    }
 }

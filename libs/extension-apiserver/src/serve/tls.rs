@@ -10,10 +10,10 @@ use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, UnixTime,
     pem::{self, PemObject},
 };
-use std::{fmt, io, sync::Arc};
+use std::{fmt, sync::Arc};
 use thiserror::Error;
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{Accept, TlsAcceptor};
 
 /// A serving certificate that can be replaced while connections are open. Clones share it.
 ///
@@ -89,10 +89,8 @@ impl Tls {
         Ok(())
     }
 
-    pub(super) async fn handshake(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        // Whoever connects and says nothing costs a socket, and no state of a session.
-        stream.readable().await?;
-        Box::pin(TlsAcceptor::from(self.current.load_full()).accept(stream)).await
+    pub(super) fn handshake(&self, stream: TcpStream) -> Accept<TcpStream> {
+        TlsAcceptor::from(self.current.load_full()).accept(stream)
     }
 }
 

@@ -7,11 +7,21 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result};
+use cluster::suite::skip;
 use crds::{ExternalSource, conditions::PINNED};
 use http::StatusCode;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::{fs, sync::Arc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+/// What left the history is collected when its readers have had their minute.
+const PATIENCE_WITH_COLLECTION: Duration = Duration::from_secs(120);
+
+/// The pause between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
 
 fn files(text: &str) -> Answer {
     Answer::data(archive::tar(&[("a.yaml", text)]))
@@ -156,6 +166,38 @@ async fn a_pin_set_by_hand_obeys_the_same_rules() -> Result<()> {
     let listed = source.status.map(|status| status.history).unwrap_or_default();
     let listed: Vec<_> = listed.into_iter().map(|stored| stored.revision).collect();
     assert_eq!(listed.get(1), Some(&first), "it stays beside the newest, whatever the limit");
+    assert_eq!(scene.get("externalsources/one/content").await?.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_pinned_is_not_collected_when_what_came_after_it_is() -> Result<()> {
+    let scene = Scene::with_files().await?;
+    let Some(cluster) = scene.suite.own() else {
+        return skip("the store of this Postern is not ours to look into");
+    };
+    let folder = format!("store/externalsource/{}/one", scene.namespace.name());
+    let folder = cluster.directory().path().join(folder);
+    let stored = |revision: &str| -> Result<usize> {
+        let digits = revision.strip_prefix("latest@sha256:").context("a revision")?;
+        let entries = fs::read_dir(&folder)?.filter_map(Result::ok);
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        Ok(names.filter(|name| name.starts_with(digits) && !name.ends_with(".gone")).count())
+    };
+    let (first, second) = scene.with_two_revisions().await?;
+    scene.roll_back(&json!({ "revision": first }), "").await?;
+    scene.patch(&json!({ "history": { "limit": 1 } })).await?;
+    scene.upstream.answer(files("a: 3\n"));
+    scene.refresh("").await?;
+    assert_eq!((stored(&first)?, stored(&second)?), (2, 2), "an archive and its record each");
+    let collected = async {
+        while stored(&second)? > 0 {
+            sleep(PAUSE).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE_WITH_COLLECTION, collected).await.context("nothing was collected")??;
+    assert_eq!(stored(&first)?, 2);
     assert_eq!(scene.get("externalsources/one/content").await?.status(), StatusCode::OK);
     Ok(())
 }

@@ -24,6 +24,8 @@ pub const INVALID_CA_BUNDLE: &str = "InvalidCABundle";
 /// A client certificate or its key cannot be used.
 pub const INVALID_CLIENT_CERTIFICATE: &str = "InvalidClientCertificate";
 
+/// What a Secret says of a proxy cannot be used.
+pub const INVALID_PROXY: &str = "InvalidProxy";
 /// A key of a Secret cannot be used as a credential.
 pub const INVALID_CREDENTIALS: &str = "InvalidCredentials";
 
@@ -35,6 +37,8 @@ pub const NAME_NOT_RESOLVED: &str = "NameNotResolved";
 pub const CONNECTION_FAILED: &str = "ConnectionFailed";
 /// The source's certificate is not trusted, or TLS failed otherwise.
 pub const TLS_FAILED: &str = "TLSFailed";
+/// The proxy of the source cannot be reached, or refuses.
+pub const PROXY_FAILED: &str = "ProxyFailed";
 /// The source did not answer in `spec.timeout`.
 pub const TIMED_OUT: &str = "TimedOut";
 /// The source answered 401.
@@ -51,6 +55,8 @@ pub const SERVER_ERROR: &str = "ServerError";
 pub const UNEXPECTED_STATUS: &str = "UnexpectedStatus";
 /// The source answered a content type that `expectedContentType` does not list.
 pub const UNEXPECTED_CONTENT_TYPE: &str = "UnexpectedContentType";
+/// The body is no JSON, or not the JSON that `expectedJSON` describes.
+pub const UNEXPECTED_JSON: &str = "UnexpectedJSON";
 /// The source redirects in a circle, too often, or to where no redirect may lead.
 pub const REDIRECT_REFUSED: &str = "RedirectRefused";
 /// The body ended early, or is not as long as announced.

@@ -48,6 +48,8 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
             "headersSecretRef": { "name": "other/token" },
             "caBundleSecretRef": { "name": "UPPER", "key": "a/b" },
             "certSecretRef": { "name": "-" },
+            "proxySecretRef": { "name": "A" },
+            "expectedJSON": [{ "pointer": "status" }],
         });
         spec["history"] = json!({ "limit": 0 });
         spec["pin"] = json!("latest");
@@ -65,6 +67,9 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         "spec.generator.http.caBundleSecretRef.name",
         "spec.generator.http.caBundleSecretRef.key",
         "spec.generator.http.certSecretRef.name",
+        "spec.generator.http.proxySecretRef.name",
+        "spec.generator.http.expectedJSON[0].pointer",
+        "spec.generator.http.expectedJSON[0].equals",
         "spec.history.limit",
         "spec.pin",
     ] {

@@ -113,6 +113,41 @@ async fn a_new_body_under_an_old_tag_is_believed_by_its_bytes() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_error_that_is_sent_as_a_success_keeps_the_artifact() -> Result<()> {
+    let expected = "      expectedJSON: [{ pointer: /ok, equals: true }, { pointer: /n, equals: 1 }]\n";
+    let scene = Scene::of(Answer::data(r#"{"ok":true,"n":1}"#), expected).await?;
+    let before = scene.ready().await?;
+    scene.upstream.answer(Answer::data(r#"{"ok":false,"why":"canary-51d0"}"#));
+    let after = scene.request("error").await?;
+    let condition = ready(&after).context("Ready")?;
+    assert_eq!((&*condition.status, &*condition.reason), ("False", "UnexpectedJSON"));
+    assert!(!serde_json::to_string(&after)?.contains("canary"), "nothing of a body is told");
+    assert_eq!(revision(&after), revision(&before));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_proxy_is_read_from_its_secret_and_told_when_it_does_not_answer() -> Result<()> {
+    let scene = Scene::without_source(Answer::data("1")).await?;
+    let secret = |address: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{ name: proxy }}\nstringData: {{ address: \"{address}\" }}\n"
+        )
+    };
+    scene.namespace.apply(&secret("socks5://127.0.0.1")).await?;
+    scene.apply("      proxySecretRef: { name: proxy }\n").await?;
+    let message = scene.failed("InvalidProxy").await?;
+    assert!(message.contains("key address of Secret proxy"), "{message}");
+    scene.namespace.apply(&secret("http://127.0.0.1:1")).await?;
+    let message = scene.failed("ProxyFailed").await?;
+    assert!(message.contains("through the proxy 127.0.0.1:1"), "{message}");
+    // Any server takes the whole address in a request, so that the source itself will do as a proxy.
+    scene.namespace.apply(&secret(&format!("http://{}", scene.upstream.address()))).await?;
+    scene.ready().await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_source_that_goes_down_says_why_and_keeps_its_artifact() -> Result<()> {
     let scene = Scene::of(Answer::data("1"), "").await?;
     let before = scene.ready().await?;

@@ -65,6 +65,48 @@ pub enum Error {
         problem: &'static str,
     },
 
+    /// A key of the Secret says nothing of a proxy that can be used.
+    #[error("key {key} of Secret {secret} cannot be used for a proxy: {problem}")]
+    InvalidProxy {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// The proxy brings about no connection.
+    #[error("cannot fetch from {host} through the proxy {proxy}: {problem}")]
+    ProxyFailed {
+        /// The host in question.
+        host: String,
+        /// The host of the proxy.
+        proxy: String,
+        /// In which way.
+        problem: &'static str,
+        /// What the network said.
+        source: BoxError,
+    },
+
+    /// The proxy wants to know who asks.
+    #[error("the proxy {proxy} does not accept the keys username and password of Secret {secret}")]
+    ProxyRefused {
+        /// The host of the proxy.
+        proxy: String,
+        /// The Secret that describes it.
+        secret: String,
+    },
+
+    /// The body is not the JSON that is expected.
+    #[error("the body from {host} {problem}")]
+    UnexpectedJson {
+        /// The host in question.
+        host: String,
+        /// What is wrong, in words that hold nothing of the body.
+        problem: String,
+    },
+
     /// A key of the Secret cannot be a credential of S3.
     #[error("key {key} of Secret {secret} cannot be used: {problem}")]
     InvalidCredentials {

@@ -20,10 +20,11 @@ use crate::{
     Error,
     egress::EgressPolicy,
     generators::{Ask, HttpRequest},
-    plan::{ClientCertificate, Trust},
+    plan::Proxy,
 };
 use answer::Answer;
 use client::Clients;
+pub(crate) use client::Way;
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
@@ -76,17 +77,13 @@ impl Fetcher {
     }
 
     /// A client that connects to nothing that the policy closes.
-    pub(crate) fn client(
-        &self,
-        trust: &Trust,
-        known_by: Option<&ClientCertificate>,
-    ) -> Result<Client, Error> {
-        self.clients.client(trust, known_by)
+    pub(crate) fn client(&self, way: Way<'_>) -> Result<Client, Error> {
+        self.clients.client(way)
     }
 
     /// Sends the request, and those that redirects ask for.
     pub(crate) async fn fetch(&self, plan: &HttpRequest, ask: Ask<'_>) -> Result<Reply, Error> {
-        let home = self.client(&plan.trust, plan.certificate.as_ref())?;
+        let home = self.client(plan.way(true))?;
         let conditions = ask.validators.map(conditions).unwrap_or_default();
         let bounds = ask.bounds;
         let pass = Pass { policy: &self.policy, clients: &self.clients, plan, home, conditions, bounds };
@@ -123,19 +120,27 @@ impl Pass<'_> {
 
     async fn send(&self, hop: &Hop) -> Result<Response, Error> {
         let host = hop.host();
-        resolver::check_literal(self.policy, &hop.url)
-            .map_err(|refused| Error::AddressRefused { host: host.clone(), refused })?;
+        let guard = |url, host: &str| {
+            let refused = |refused| Error::AddressRefused { host: host.to_owned(), refused };
+            resolver::check_literal(self.policy, url).map_err(refused)
+        };
+        guard(&hop.url, &host)?;
+        let proxy = self.plan.proxy.as_ref();
+        if let Some(proxy) = proxy {
+            guard(&proxy.url, &proxy.host())?;
+        }
         let Bounds { deadline, timeout, .. } = self.bounds;
         match timeout_at(deadline, self.client(hop)?.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
-            Ok(answer) => answer.map_err(|error| failure::of_request(error, host)),
+            Ok(Err(error)) => Err(failure::of_request(error, host, proxy)),
+            Ok(Ok(answer)) => refused_by(proxy, &answer).map_or(Ok(answer), Err),
         }
     }
 
     /// Only the origin of the spec may see a certificate. Another client is made where that makes a difference, and not before.
     fn client(&self, hop: &Hop) -> Result<Client, Error> {
         let home_would_tell = !hop.at_home && self.plan.certificate.is_some();
-        if home_would_tell { self.clients.client(&self.plan.trust, None) } else { Ok(self.home.clone()) }
+        if home_would_tell { self.clients.client(self.plan.way(false)) } else { Ok(self.home.clone()) }
     }
 
     fn request(&self, hop: &Hop) -> Request {
@@ -182,6 +187,12 @@ impl Pass<'_> {
         let body = Body::new(incoming(host, response), self.bounds, self.plan.expected.sha256)?;
         Ok(Reply::Data(head, body))
     }
+}
+
+/// Only a proxy answers 407, and over https it ends the connection with it.
+fn refused_by(proxy: Option<&Proxy>, answer: &Response) -> Option<Error> {
+    let proxy = proxy.filter(|_| answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED)?;
+    Some(Error::ProxyRefused { proxy: proxy.host(), secret: proxy.secret.clone() })
 }
 
 fn incoming(host: String, response: Response) -> Incoming {

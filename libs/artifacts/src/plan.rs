@@ -7,11 +7,13 @@ mod client_certificate;
 pub(crate) mod headers;
 mod hooks;
 mod inputs;
+mod proxy;
 mod secrets;
 
 pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use inputs::Inputs;
+pub(crate) use proxy::Proxy;
 pub use secrets::{ReferencedSecret, Secrets};
 
 use crate::{

@@ -10,7 +10,11 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::{Position, Url};
+
+const MOST_EXPECTED: usize = 16;
+const LONGEST_EXPECTED: usize = 1024;
 
 /// One HTTP request, and what its answer must look like.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -45,6 +49,12 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cert_secret_ref: Option<SecretReference>,
 
+    /// A Secret in this namespace with the proxy through which every request goes: `address` (`http://` or `https://`, host and
+    /// port), and `username` and `password` if it asks for them, as Flux has it. The address of the proxy is one that may be
+    /// reached; what the names of sources mean, and where they lead, is then the proxy's to decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_secret_ref: Option<SecretReference>,
+
     /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
     /// both are set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +69,11 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_content_type: Option<Vec<String>>,
 
+    /// What the body must hold, as JSON; each is a value at a JSON pointer (RFC 6901). Guards against answers that are sent as 200
+    /// and say that they are errors. The body may then have at most 4 MiB. At most 16 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", rename = "expectedJSON")]
+    pub expected_json: Vec<ExpectedValue>,
+
     /// Follows redirects, at most 5, each checked like the address itself. Unset means true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_redirects: Option<bool>,
@@ -72,6 +87,21 @@ pub struct HttpGenerator {
     /// fails on anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpack: Option<Unpack>,
+}
+
+/// A value that a JSON document must have.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExpectedValue {
+    /// Where it is, as a JSON pointer such as `/status` or `/items/0/name`.
+    pub pointer: String,
+    /// What it must be: a text, a number or a boolean. Either this or `exists` must be set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
+    pub equals: Option<Value>,
+    /// Whether there must be one, whatever it is, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exists: Option<bool>,
 }
 
 fn default_method() -> String {
@@ -108,7 +138,8 @@ impl Settings for HttpGenerator {
         let headers = self.headers_secret_ref.as_ref().map(|reference| &*reference.name);
         let ca_bundle = self.ca_bundle_secret_ref.as_ref().map(|reference| &*reference.name);
         let certificate = self.cert_secret_ref.as_ref().map(|reference| &*reference.name);
-        [headers, ca_bundle, certificate].into_iter().flatten().collect()
+        let proxy = self.proxy_secret_ref.as_ref().map(|reference| &*reference.name);
+        [headers, ca_bundle, certificate, proxy].into_iter().flatten().collect()
     }
 
     fn host(&self) -> String {
@@ -144,6 +175,9 @@ fn request(found: &mut Violations, http: &HttpGenerator) {
     if let Some(reference) = &http.cert_secret_ref {
         secret_name(found, "spec.generator.http.certSecretRef.name", &reference.name);
     }
+    if let Some(reference) = &http.proxy_secret_ref {
+        secret_name(found, "spec.generator.http.proxySecretRef.name", &reference.name);
+    }
 }
 
 fn answer(found: &mut Violations, http: &HttpGenerator) {
@@ -159,9 +193,46 @@ fn answer(found: &mut Violations, http: &HttpGenerator) {
             found.invalid(&path, media_type, "must be a media type such as application/json or text/*");
         }
     }
+    expected_json(found, &http.expected_json);
     if let Some(digest) = &http.sha256
         && !(digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()))
     {
         found.invalid("spec.generator.http.sha256", digest, "must be 64 hexadecimal digits");
     }
+}
+
+fn expected_json(found: &mut Violations, list: &[ExpectedValue]) {
+    const FIELD: &str = "spec.generator.http.expectedJSON";
+    if list.len() > MOST_EXPECTED {
+        found.invalid_number(FIELD, list.len() as i64, "must be 16 values or fewer");
+    }
+    for (i, value) in list.iter().enumerate() {
+        let field = |name: &str| format!("{FIELD}[{i}].{name}");
+        if value.pointer.len() > LONGEST_EXPECTED {
+            found.too_long(&field("pointer"), value.pointer.len(), LONGEST_EXPECTED);
+        } else if !is_json_pointer(&value.pointer) {
+            let detail = "must be a JSON pointer such as /items/0/name; ~ is written ~0, and / in a name ~1";
+            found.invalid(&field("pointer"), &value.pointer, detail);
+        }
+        match (&value.equals, value.exists) {
+            (None, None) => {
+                found
+                    .required(&field("equals"), "say what it must be, or in exists whether it must be there");
+            }
+            (Some(_), Some(_)) => found.forbidden(&field("exists"), "may not be set together with equals"),
+            (Some(Value::String(text)), None) if text.len() > LONGEST_EXPECTED => {
+                found.too_long(&field("equals"), text.len(), LONGEST_EXPECTED);
+            }
+            (Some(other @ (Value::Null | Value::Array(_) | Value::Object(_))), None) => {
+                found.invalid_type(&field("equals"), other, "must be a text, a number or a boolean");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// RFC 6901: empty, or steps that each begin with `/`, in which `~` is followed by 0 or 1.
+fn is_json_pointer(text: &str) -> bool {
+    let is_escape = |rest: &str| rest.starts_with(['0', '1']);
+    (text.is_empty() || text.starts_with('/')) && text.split('~').skip(1).all(is_escape)
 }

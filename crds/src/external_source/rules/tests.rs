@@ -3,9 +3,12 @@ mod any_input;
 
 use super::*;
 use crate::{
-    external_source::{Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference},
+    external_source::{
+        ExpectedValue, Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference,
+    },
     rules::check,
 };
+use serde_json::json;
 
 fn spec() -> ExternalSourceSpec {
     let http = HttpGenerator {
@@ -113,10 +116,16 @@ fn references_must_name_what_a_secret_can_be_called() {
         http.headers_secret_ref = Some(SecretReference { name: "other/secret".into() });
         http.ca_bundle_secret_ref = Some(SecretKeyReference { name: "UPPER".into(), key: "a/b".into() });
         http.cert_secret_ref = Some(SecretReference { name: "-".into() });
+        http.proxy_secret_ref = Some(SecretReference { name: "A".into() });
     });
-    let expected =
-        ["headersSecretRef.name", "caBundleSecretRef.name", "caBundleSecretRef.key", "certSecretRef.name"]
-            .map(|path| format!("spec.generator.http.{path}"));
+    let expected = [
+        "headersSecretRef.name",
+        "caBundleSecretRef.name",
+        "caBundleSecretRef.key",
+        "certSecretRef.name",
+        "proxySecretRef.name",
+    ]
+    .map(|path| format!("spec.generator.http.{path}"));
     assert_eq!(wrong(&bad), expected);
 }
 
@@ -168,6 +177,26 @@ fn a_generator_without_its_settings_is_named() {
     let mut bad = spec();
     bad.generator.http = None;
     assert_eq!(wrong(&bad), ["spec.generator.http"]);
+}
+
+#[test]
+fn expected_values_lie_at_pointers_and_are_scalars() {
+    let value = |pointer: &str, equals, exists| ExpectedValue { pointer: pointer.into(), equals, exists };
+    let wrong_of = |value| wrong(&with_http(|http| http.expected_json = vec![value]));
+    for good in ["", "/", "/a/0/b", "/a~0b/c~1d"] {
+        assert_eq!(wrong_of(value(good, Some(json!("ok")), None)), [""; 0], "{good:?}");
+    }
+    let field = |name: &str| vec![format!("spec.generator.http.expectedJSON[0].{name}")];
+    for bad in ["a", "a/b", "/a~2", "/~", &"/a".repeat(600)] {
+        assert_eq!(wrong_of(value(bad, None, Some(true))), field("pointer"), "{bad:?}");
+    }
+    for bad in [json!([1]), json!({ "a": 1 }), json!("a".repeat(1025))] {
+        assert_eq!(wrong_of(value("/a", Some(bad), None)), field("equals"));
+    }
+    assert_eq!(wrong_of(value("/a", None, None)), field("equals"));
+    assert_eq!(wrong_of(value("/a", Some(json!(1)), Some(true))), field("exists"));
+    let many = with_http(|http| http.expected_json = vec![value("/a", Some(json!(1)), None); 17]);
+    assert_eq!(wrong(&many), ["spec.generator.http.expectedJSON"]);
 }
 
 #[test]

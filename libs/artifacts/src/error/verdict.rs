@@ -14,6 +14,9 @@ impl Error {
             Self::InvalidHeader { .. } => reasons::INVALID_HEADER,
             Self::InvalidCaBundle { .. } => reasons::INVALID_CA_BUNDLE,
             Self::InvalidClientCertificate { .. } => reasons::INVALID_CLIENT_CERTIFICATE,
+            Self::InvalidProxy { .. } => reasons::INVALID_PROXY,
+            Self::ProxyFailed { .. } | Self::ProxyRefused { .. } => reasons::PROXY_FAILED,
+            Self::UnexpectedJson { .. } => reasons::UNEXPECTED_JSON,
             Self::InvalidCredentials { .. } => reasons::INVALID_CREDENTIALS,
             Self::CredentialsRefused { .. } => reasons::UNAUTHORIZED,
             Self::ReadForbidden { .. } => reasons::FORBIDDEN,
@@ -51,9 +54,12 @@ impl Error {
             | Self::InvalidHeader { .. }
             | Self::InvalidCaBundle { .. }
             | Self::InvalidClientCertificate { .. }
+            | Self::InvalidProxy { .. }
             | Self::InvalidCredentials { .. } => Retry::OnChange,
             Self::AddressRefused { .. }
             | Self::CredentialsRefused { .. }
+            | Self::ProxyRefused { .. }
+            | Self::UnexpectedJson { .. }
             | Self::ReadForbidden { .. }
             | Self::EmptyPrefix { .. }
             | Self::TooManyObjects { .. }
@@ -72,6 +78,7 @@ impl Error {
             Self::Answered { .. }
             | Self::NameNotResolved { .. }
             | Self::ConnectionFailed { .. }
+            | Self::ProxyFailed { .. }
             | Self::TlsFailed { .. }
             | Self::TimedOut { .. }
             | Self::Truncated { .. }

@@ -86,7 +86,7 @@ mod tests {
 
     fn expecting(ranges: &[&str]) -> Expected {
         let media_types = Some(ranges.iter().map(ToString::to_string).collect());
-        Expected { statuses: None, media_types, sha256: None }
+        Expected { statuses: None, media_types, sha256: None, values: Vec::new() }
     }
 
     fn accepted(content_type: &'static str, ranges: &[&str]) -> bool {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn every_2xx_carries_data_but_a_part() {
-        let any = Expected { statuses: None, media_types: None, sha256: None };
+        let any = Expected { statuses: None, media_types: None, sha256: None, values: Vec::new() };
         let listed = Expected { statuses: Some(vec![206, 404]), ..any.clone() };
         let verdict = |code, expected| status_is_expected(StatusCode::from_u16(code).unwrap(), expected);
         for (code, by_default, by_list) in [

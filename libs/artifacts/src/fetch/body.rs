@@ -48,6 +48,8 @@ pub(crate) struct Body {
     pinned: Option<Digest>,
     /// Pieces that were read before anybody asked for them.
     ahead: VecDeque<Bytes>,
+    /// Whether there is nothing more to receive.
+    ended: bool,
     received: u64,
     hasher: Hasher,
 }
@@ -57,7 +59,7 @@ impl Body {
     /// The announced length is over the limit already.
     pub(crate) fn new(incoming: Incoming, bounds: Bounds, pinned: Option<Digest>) -> Result<Self, Error> {
         let (ahead, hasher) = (VecDeque::new(), Hasher::new());
-        let body = Self { incoming, bounds, pinned, ahead, received: 0, hasher };
+        let body = Self { incoming, bounds, pinned, ahead, ended: false, received: 0, hasher };
         match body.incoming.length {
             Some(length) if length > bounds.largest => Err(body.too_large()),
             _ => Ok(body),
@@ -69,13 +71,21 @@ impl Body {
         if self.incoming.length.is_some_and(|length| length > most) {
             return Ok(None);
         }
-        while self.received <= most {
-            match self.receive().await? {
-                Some(piece) => self.ahead.push_back(piece),
-                None => return Ok(Some(self.received)),
-            }
+        while self.received <= most && !self.ended {
+            let piece = self.receive().await?;
+            self.ahead.extend(piece);
         }
-        Ok(None)
+        Ok((self.ended && self.received <= most).then_some(self.received))
+    }
+
+    /// What was read ahead.
+    pub(crate) fn ahead(&self) -> Vec<Bytes> {
+        self.ahead.iter().cloned().collect()
+    }
+
+    /// Who sends it.
+    pub(crate) fn host(&self) -> &str {
+        &self.incoming.host
     }
 
     /// The next piece; `None` after the last.
@@ -85,6 +95,7 @@ impl Body {
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match self.ahead.pop_front() {
             Some(piece) => Ok(Some(piece)),
+            None if self.ended => Ok(None),
             None => self.receive().await,
         }
     }
@@ -108,7 +119,10 @@ impl Body {
         let Ok(chunk) = timeout_at(deadline, self.incoming.pieces.next()).await else {
             return Err(Error::TimedOut { host: self.incoming.host.clone(), timeout });
         };
-        let Some(chunk) = chunk.transpose()? else { return Ok(None) };
+        let Some(chunk) = chunk.transpose()? else {
+            self.ended = true;
+            return Ok(None);
+        };
         self.received += chunk.len() as u64;
         if self.received > largest {
             return Err(self.too_large());

@@ -3,10 +3,11 @@ use super::resolver::Guard;
 use crate::{
     Error,
     egress::EgressPolicy,
-    plan::{ClientCertificate, Trust},
+    plan::{ClientCertificate, Proxy, Trust},
 };
 use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use rustls_pki_types::CertificateDer;
+use secrecy::ExposeSecret;
 use std::{sync::Arc, time::Duration};
 use tracing::warn;
 
@@ -22,6 +23,14 @@ const PING: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 const IDLE_PER_HOST: usize = 4;
 
+/// Whom a client trusts, what it is known by, and through whom it goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Way<'a> {
+    pub(crate) trust: &'a Trust,
+    pub(crate) known_by: Option<&'a ClientCertificate>,
+    pub(crate) proxy: Option<&'a Proxy>,
+}
+
 /// Makes clients, and keeps those that many sources share.
 pub(super) struct Clients {
     policy: Arc<EgressPolicy>,
@@ -36,31 +45,44 @@ impl Clients {
         Ok(Self { policy, system, anybody })
     }
 
-    /// The client for a way to trust and to be known. One with a bundle or a certificate lives for one pass: its
-    /// connections must not serve another source, which trusts others and is known as another.
-    pub(super) fn client(
-        &self,
-        trust: &Trust,
-        known_by: Option<&ClientCertificate>,
-    ) -> Result<Client, Error> {
-        let builder = match (trust, known_by) {
-            (Trust::System, None) => return Ok(self.system.clone()),
-            (Trust::Anybody, None) => return Ok(self.anybody.clone()),
-            (Trust::System, Some(_)) => builder(&self.policy),
-            (Trust::Anybody, Some(_)) => builder(&self.policy).tls_danger_accept_invalid_certs(true),
-            (Trust::SystemAnd(authorities), _) => {
-                builder(&self.policy).tls_certs_merge(certificates(authorities)?)
-            }
-            (Trust::Bundle(authorities), _) => {
-                builder(&self.policy).tls_certs_only(certificates(authorities)?)
-            }
+    /// The client for a way. One with a bundle, a certificate or a proxy lives for one pass: its connections must not
+    /// serve another source, which trusts others and is known as another.
+    pub(super) fn client(&self, way: Way<'_>) -> Result<Client, Error> {
+        let builder = match way {
+            Way { trust: Trust::System, known_by: None, proxy: None } => return Ok(self.system.clone()),
+            Way { trust: Trust::Anybody, known_by: None, proxy: None } => return Ok(self.anybody.clone()),
+            Way { trust, .. } => trusting(builder(&self.policy), trust)?,
         };
-        let builder = builder.pool_max_idle_per_host(0);
-        built(match known_by {
-            Some(certificate) => builder.identity(identity(certificate)?),
-            None => builder,
-        })
+        let mut builder = builder.pool_max_idle_per_host(0);
+        if let Some(certificate) = way.known_by {
+            builder = builder.identity(identity(certificate)?);
+        }
+        if let Some(proxy) = way.proxy {
+            builder = builder.proxy(through(proxy)?);
+        }
+        built(builder)
     }
+}
+
+fn trusting(builder: ClientBuilder, trust: &Trust) -> Result<ClientBuilder, Error> {
+    Ok(match trust {
+        Trust::System => builder,
+        Trust::Anybody => builder.tls_danger_accept_invalid_certs(true),
+        Trust::SystemAnd(authorities) => builder.tls_certs_merge(certificates(authorities)?),
+        Trust::Bundle(authorities) => builder.tls_certs_only(certificates(authorities)?),
+    })
+}
+
+/// CONNECT for https, and the whole address in the request for http. The name of the proxy is resolved by the guard, as that
+/// of any host that is connected to.
+fn through(proxy: &Proxy) -> Result<reqwest::Proxy, Error> {
+    // The error would show the address.
+    let made = reqwest::Proxy::all(proxy.url.clone())
+        .map_err(|_| Error::NoClient("the proxy cannot be used".into()))?;
+    Ok(match &proxy.credentials {
+        Some((user, password)) => made.basic_auth(user.expose_secret(), password.expose_secret()),
+        None => made,
+    })
 }
 
 /// An image without a list of authorities can still fetch over http, and over https with a bundle: trusting nobody

@@ -1,13 +1,50 @@
 //! What a failed request or body means. reqwest wraps causes several deep; the one that matters is searched for.
 use super::resolver::NotResolved;
-use crate::{Error, egress::Refused, error::BoxError};
+use crate::{Error, egress::Refused, error::BoxError, plan::Proxy};
 use rustls::{AlertDescription, CertificateError};
 use std::{error::Error as StdError, io};
 
 /// Why there is no answer.
-pub(super) fn of_request(error: reqwest::Error, host: String) -> Error {
+pub(super) fn of_request(error: reqwest::Error, host: String, proxy: Option<&Proxy>) -> Error {
     let cause = Cause::of(&error);
-    cause.at(host, anonymous(error))
+    let Some(proxy) = proxy else { return cause.at(host, anonymous(error)) };
+    match cause {
+        // Only the proxy's name is resolved here, and only its address connected to.
+        Cause::Refused(_) | Cause::NotResolved(_) => cause.at(proxy.host(), anonymous(error)),
+        Cause::Connection(problem) if error.is_connect() => match tunnel(&error) {
+            Some(Tunnel::WhoAsks) => {
+                Error::ProxyRefused { proxy: proxy.host(), secret: proxy.secret.clone() }
+            }
+            Some(Tunnel::Refused) => {
+                let problem = "it does not connect to this host";
+                Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) }
+            }
+            None => Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) },
+        },
+        _ => cause.at(host, anonymous(error)),
+    }
+}
+
+/// How a proxy answers to CONNECT when it does not connect.
+enum Tunnel {
+    WhoAsks,
+    Refused,
+}
+
+/// The client keeps no more of that answer than its own words for it.
+fn tunnel(error: &(dyn StdError + 'static)) -> Option<Tunnel> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if text.contains("proxy auth") {
+            return Some(Tunnel::WhoAsks);
+        }
+        if text.starts_with("tunnel error") {
+            return Some(Tunnel::Refused);
+        }
+        next = cause.source();
+    }
+    None
 }
 
 /// Why there is no answer, without what would name the source.

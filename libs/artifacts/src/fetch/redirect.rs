@@ -30,7 +30,7 @@ impl Hop {
             url: request.url.clone(),
             method: request.method.clone(),
             body: request.body.clone(),
-            headers: request.headers.clone(),
+            headers: request.credentials(),
             at_home: true,
             visited: Vec::new(),
         }

@@ -1,12 +1,14 @@
 //! `http`: one HTTP request, along redirects.
+mod json;
+
 use super::{Ask, Generator};
 use crate::{
     Digest, Error,
-    fetch::{Fetcher, Reply},
-    plan::{ClientCertificate, Inputs, Secrets, Trust, ca_bundle, headers as header},
+    fetch::{Fetcher, Reply, Way},
+    plan::{ClientCertificate, Inputs, Proxy, Secrets, Trust, ca_bundle, headers as header},
 };
 use bytes::Bytes;
-use crds::external_source::{self, HttpGenerator, Unpack};
+use crds::external_source::{self, ExpectedValue, HttpGenerator, Unpack};
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, Method};
 use std::sync::Arc;
@@ -26,6 +28,8 @@ pub(crate) struct HttpRequest {
     pub(crate) trust: Trust,
     /// Shown to the origin of `url` alone.
     pub(crate) certificate: Option<ClientCertificate>,
+    /// Everything goes through it, redirects too.
+    pub(crate) proxy: Option<Proxy>,
     pub(crate) follow_redirects: bool,
     pub(crate) expected: Expected,
     pub(crate) unpack: Unpack,
@@ -40,6 +44,7 @@ pub(crate) struct Expected {
     pub(crate) media_types: Option<Vec<String>>,
     /// The digest of the body as received.
     pub(crate) sha256: Option<Digest>,
+    pub(crate) values: Vec<ExpectedValue>,
 }
 
 /// # Errors
@@ -57,6 +62,7 @@ pub(super) fn plan(
         body: http.body.clone().map(Bytes::from),
         trust: trust(http, secrets)?,
         certificate: certificate(http, secrets)?,
+        proxy: proxy(http, secrets)?,
         follow_redirects: http.follow_redirects.unwrap_or(true),
         expected: Expected::new(http),
         unpack: http.unpack.unwrap_or_default(),
@@ -73,6 +79,7 @@ fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result
         ("headers", http.headers_secret_ref.as_ref().map(|reference| &reference.name)),
         ("caBundle", http.ca_bundle_secret_ref.as_ref().map(|reference| &reference.name)),
         ("certificate", http.cert_secret_ref.as_ref().map(|reference| &reference.name)),
+        ("proxy", http.proxy_secret_ref.as_ref().map(|reference| &reference.name)),
     ];
     for (field, name) in referenced {
         if let Some(name) = name {
@@ -85,9 +92,27 @@ fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result
     inputs.text("followRedirects", &http.follow_redirects.unwrap_or(true).to_string());
     inputs.list("expectedStatus", http.expected_status.iter().flatten());
     inputs.list("expectedContentType", http.expected_content_type.iter().flatten());
+    for value in &http.expected_json {
+        let text = serde_json::to_string(value).expect("a value serializes");
+        inputs.text("expectedJSON", &text);
+    }
     inputs.optional("sha256", http.sha256.as_deref());
     inputs.unpack(http.unpack.unwrap_or_default());
     Ok(())
+}
+
+impl HttpRequest {
+    /// The way of its requests, to the origin of the spec or away from it.
+    pub(crate) fn way(&self, at_home: bool) -> Way<'_> {
+        let known_by = self.certificate.as_ref().filter(|_| at_home);
+        Way { trust: &self.trust, known_by, proxy: self.proxy.as_ref() }
+    }
+
+    /// What proves to the origin of the spec who asks. Asked for when a request is sent, and not when it is planned: a token
+    /// that ends (`oauthTokenRef`, once there is a kind that issues it) is read and renewed here.
+    pub(crate) fn credentials(&self) -> HeaderMap {
+        self.headers.clone()
+    }
 }
 
 impl Generator for HttpRequest {
@@ -100,7 +125,15 @@ impl Generator for HttpRequest {
     }
 
     fn fetch<'a>(&'a self, fetcher: &'a Fetcher, ask: Ask<'a>) -> BoxFuture<'a, Result<Reply, Error>> {
-        fetcher.fetch(self, ask).boxed()
+        async move {
+            let reply = fetcher.fetch(self, ask).await?;
+            if self.expected.values.is_empty() {
+                Ok(reply)
+            } else {
+                json::checked(reply, &self.expected.values).await
+            }
+        }
+        .boxed()
     }
 
     fn request(&self) -> Option<&HttpRequest> {
@@ -118,6 +151,7 @@ impl Expected {
             media_types: listed(http.expected_content_type.as_deref())
                 .map(|list| list.iter().map(|range| range.to_ascii_lowercase()).collect()),
             sha256: http.sha256.as_ref().map(digest),
+            values: http.expected_json.clone(),
         }
     }
 }
@@ -146,6 +180,11 @@ fn trust(http: &HttpGenerator, secrets: &Secrets) -> Result<Trust, Error> {
         true => Ok(Trust::SystemAnd(ca_bundle::from_secret(secret, BESIDE_CERTIFICATE)?)),
         false => Ok(Trust::System),
     }
+}
+
+fn proxy(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<Proxy>, Error> {
+    let Some(reference) = &http.proxy_secret_ref else { return Ok(None) };
+    Proxy::from_secret(secrets.find(&reference.name)?).map(Some)
 }
 
 fn certificate(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<ClientCertificate>, Error> {

@@ -4,9 +4,11 @@
 mod bad_input;
 mod conditional;
 mod egress;
+mod expected_json;
 mod good_input;
 mod mutual_tls;
 mod provenance;
+mod proxy;
 mod redirects;
 mod s3;
 mod secrets;

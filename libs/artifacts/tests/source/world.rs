@@ -44,8 +44,18 @@ impl World {
         Self::storing_at(&Url::from_directory_path(directory).unwrap(), loopback())
     }
 
+    /// Bodies may have up to that many bytes.
+    pub(crate) fn with_limit(max_artifact_size: u64) -> Self {
+        let limits = Limits { max_artifact_size, max_unpacked_size: 8 * MIB };
+        Self::within(&"memory://".parse().unwrap(), loopback(), limits)
+    }
+
     fn storing_at(store: &Url, policy: EgressPolicy) -> Self {
         let limits = Limits { max_artifact_size: 4 * MIB, max_unpacked_size: 8 * MIB };
+        Self::within(store, policy, limits)
+    }
+
+    fn within(store: &Url, policy: EgressPolicy, limits: Limits) -> Self {
         let pipeline = Pipeline::new(policy, artifacts::store::open(store).unwrap(), limits).unwrap();
         Self { pipeline, source: SourceKey::new("default", "podinfo").unwrap() }
     }
@@ -186,6 +196,12 @@ impl Case {
     pub(crate) fn certificate(mut self, data: &[(&str, &str)]) -> Self {
         self.secrets.extend([secret("client", data)]);
         self.http(|http| http.cert_secret_ref = Some(SecretReference { name: "client".into() }))
+    }
+
+    /// Sends it through a proxy.
+    pub(crate) fn proxy(mut self, data: &[(&str, &str)]) -> Self {
+        self.secrets.extend([secret("proxy", data)]);
+        self.http(|http| http.proxy_secret_ref = Some(SecretReference { name: "proxy".into() }))
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, Error> {

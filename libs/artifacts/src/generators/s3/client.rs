@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Error,
     egress::EgressPolicy,
-    fetch::{Fetcher, Origin, Validators, pause, resolver::check_literal},
+    fetch::{Fetcher, Origin, Validators, Way, pause, resolver::check_literal},
 };
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -45,7 +45,7 @@ impl Connection {
     pub(super) fn new(place: &Place, fetcher: &Fetcher) -> Result<Self, Error> {
         let heard = Heard::default();
         let guarded = Guarded {
-            client: fetcher.client(&place.trust, None)?,
+            client: fetcher.client(Way { trust: &place.trust, known_by: None, proxy: None })?,
             policy: Arc::clone(fetcher.policy()),
             heard: heard.clone(),
         };

@@ -197,6 +197,15 @@ pub(crate) struct ArtifactFlags {
     /// Where Flux is told to fetch artifacts [default: port 8080 of the Service]
     #[arg(long, env = "POSTERN_ARTIFACTS_URL", value_name = "URL", value_parser = value::base)]
     pub(crate) artifacts_url: Option<Url>,
+    /// How much memory copies of the newest small artifacts may take, which are served while the store fails; 0 for none
+    #[arg(
+        long,
+        env = "POSTERN_ARTIFACT_CACHE_SIZE",
+        value_name = "SIZE",
+        default_value = "4Mi",
+        value_parser = value::size_or_zero
+    )]
+    pub(crate) artifact_cache_size: Size,
     /// The largest artifact, compressed
     #[arg(long, env = "POSTERN_MAX_ARTIFACT_SIZE", value_name = "SIZE", default_value = "100Mi")]
     pub(crate) max_artifact_size: Size,

@@ -40,7 +40,9 @@ impl Role {
     /// Whether a flag changes nothing for it.
     pub(crate) fn ignores(self, flag: &str) -> bool {
         match flag {
-            "apiserver-listen" | "artifacts-listen" | "audit-log" => !self.serves_api(),
+            "apiserver-listen" | "artifacts-listen" | "artifact-cache-size" | "audit-log" => {
+                !self.serves_api()
+            }
             "webhook-listen" => !self.admits(),
             "hook-whitelist" => !self.admits() && !self.reconciles(),
             "store" => !self.serves_api() && !self.reconciles(),

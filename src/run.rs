@@ -80,7 +80,9 @@ impl Parts {
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
         let requests = Metrics::register(&mut registry);
         let counted = metrics::postern(&mut registry);
-        let (store, stock) = url.map(|url| store::open(&url, counted)).transpose()?.unzip();
+        // Who does not serve needs no copies.
+        let cache = if role.serves_api() { flags.artifacts.artifact_cache_size.0 } else { 0 };
+        let (store, stock) = url.map(|url| store::open(&url, cache, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.installation.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;
         let commands = Commands::start(role, &flags.hooks, counted).await?;

@@ -19,14 +19,24 @@ const MEASURING: Duration = Duration::from_secs(60);
 pub(crate) struct Stock {
     blobs: Gauge,
     bytes: Gauge,
+    cached: Gauge,
 }
 
-/// Opens the store at `url`; its operations are counted in `registry`.
-pub(crate) fn open(url: &Url, registry: &mut Registry) -> Result<(Arc<dyn Store>, Stock), StoreError> {
-    let store = artifacts::store::open(url)?;
+/// Opens the store at `url`, with copies in memory of `cache` bytes at most; its operations are counted in `registry`.
+pub(crate) fn open(
+    url: &Url,
+    cache: u64,
+    registry: &mut Registry,
+) -> Result<(Arc<dyn Store>, Stock), StoreError> {
+    let store = artifacts::store::open_cached(url, cache)?;
     let stock = Stock::default();
     registry.register("stored_blobs", "Blobs in the store", stock.blobs.clone());
     registry.register("stored_bytes", "Size of all blobs in the store", stock.bytes.clone());
+    registry.register(
+        "artifact_cache_bytes",
+        "What copies of artifacts take in memory",
+        stock.cached.clone(),
+    );
     Ok((Arc::new(Counted::new(store, Operations::register(registry))), stock))
 }
 
@@ -39,6 +49,7 @@ impl Stock {
     ) -> anyhow::Result<()> {
         let measuring = async {
             loop {
+                self.cached.set(i64::try_from(store.cache().used()).unwrap_or(i64::MAX));
                 match store.list(None).await {
                     Ok(blobs) => self.set(&blobs),
                     Err(error) => warn!(error = %Chain(&error), "could not measure the store"),

@@ -28,6 +28,7 @@ impl ArtifactListener {
     /// Counts below `registry`, which gives the prefix.
     pub fn register(&self, registry: &mut Registry) {
         self.metrics.register(registry);
+        self.shelf.register(registry);
     }
 }
 

@@ -1,27 +1,49 @@
-//! The store as readers see it: whoever finds the published blob of a source missing or damaged has it fetched again.
+//! The store as readers see it: whoever finds the published blob of a source missing or damaged has it fetched again, and
+//! while the store fails, what is published is read from the copies in memory.
+mod outage;
+
 use crate::sources::Sources;
-use artifacts::{Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError};
+use artifacts::{Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError, store::Cache};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
-use std::{ops::Range, sync::Arc};
+use outage::Outage;
+use prometheus_client::{metrics::counter::Counter, registry::Registry};
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use telemetry::Chain;
+use tokio::time::timeout;
+use tracing::warn;
+
+/// How long a store may take to find a blob of which there is a copy.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Reads blobs. Clones read the same store.
 #[derive(Clone)]
 pub(crate) struct Shelf {
     store: Arc<dyn Store>,
     sources: Sources,
+    outage: Arc<Outage>,
+    /// Blobs that were read from memory since the store failed.
+    substituted: Counter,
 }
 
 impl Shelf {
     pub(crate) fn new(store: Arc<dyn Store>, sources: Sources) -> Self {
-        Self { store, sources }
+        Self { store, sources, outage: Arc::default(), substituted: Counter::default() }
+    }
+
+    /// Counts below `registry`, which gives the prefix.
+    pub(crate) fn register(&self, registry: &mut Registry) {
+        let help = "Blobs read from memory because the store failed";
+        registry.register("artifacts_from_memory", help, self.substituted.clone());
     }
 
     /// What is known of a blob that is here and whole.
     pub(crate) async fn stat(&self, key: &BlobKey) -> Result<Option<BlobInfo>, StoreError> {
-        let found = self.store.stat(key).await;
-        self.missed(key, &found);
-        found
+        self.ask(key, self.store.stat(key), |copies| copies.stat(key)).await
     }
 
     /// A blob, or a part of it. Damage that shows only while it is read is told as well.
@@ -30,16 +52,21 @@ impl Shelf {
         key: &BlobKey,
         range: Option<Range<u64>>,
     ) -> Result<Option<Blob>, StoreError> {
-        let opened = self.store.open(key, range).await;
-        self.missed(key, &opened);
-        let Some(blob) = opened? else { return Ok(None) };
+        let copied = |copies: &Cache| {
+            let copy = copies.open(key, range.as_ref());
+            self.substituted.inc_by(copy.is_some().into());
+            copy
+        };
+        let opened = self.ask(key, self.store.open(key, range.clone()), copied).await?;
+        let Some(blob) = opened else { return Ok(None) };
         let (shelf, read) = (self.clone(), key.clone());
         let bytes = blob.bytes.inspect_err(move |error| {
             if is_damage(error) {
                 shelf.tell(&read);
             }
         });
-        Ok(Some(Blob { bytes: bytes.boxed(), ..blob }))
+        let blob = Blob { bytes: bytes.boxed(), ..blob };
+        Ok(Some(if self.sources.publishes(key) { self.store.cache().copying(blob) } else { blob }))
     }
 
     /// The record of a blob.
@@ -53,11 +80,50 @@ impl Shelf {
         Ok(retired.iter().any(|digest| digest.hex().starts_with(digits)))
     }
 
+    /// What the store says; or, if it does not, what the copy of a published blob says. A store that has just failed is
+    /// not asked again at once: its readers would all wait for its retries.
+    async fn ask<T>(
+        &self,
+        key: &BlobKey,
+        asking: impl Future<Output = Result<Option<T>, StoreError>>,
+        copied: impl Fn(&Cache) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let copies = self.store.cache();
+        if !copies.holds(key) || !self.sources.publishes(key) {
+            let found = asking.await;
+            self.missed(key, &found);
+            return found;
+        }
+        if self.outage.lasts(Instant::now())
+            && let Some(copy) = copied(copies)
+        {
+            return Ok(Some(copy));
+        }
+        let found = timeout(PATIENCE, asking).await;
+        let failure = match &found {
+            Ok(Err(error)) if !is_damage(error) => Chain(error).to_string(),
+            Err(late) => late.to_string(),
+            Ok(answered) => {
+                self.outage.ends();
+                self.missed(key, answered);
+                return found.unwrap_or(Ok(None));
+            }
+        };
+        warn!(error = failure, "the store failed, what is published is read from memory");
+        self.outage.begins(Instant::now());
+        self.tell_of_failure(key);
+        match copied(copies) {
+            Some(copy) => Ok(Some(copy)),
+            None => found.unwrap_or(Ok(None)),
+        }
+    }
+
     fn missed<T>(&self, key: &BlobKey, found: &Result<Option<T>, StoreError>) {
         match found {
+            Ok(Some(_)) => {}
             Ok(None) => self.tell(key),
             Err(error) if is_damage(error) => self.tell(key),
-            _ => {}
+            Err(_) => self.tell_of_failure(key),
         }
     }
 
@@ -65,6 +131,14 @@ impl Shelf {
     /// be fetched again.
     fn tell(&self, key: &BlobKey) {
         if self.sources.publishes(key) {
+            self.store.losses().tell(&key.source);
+        }
+    }
+
+    /// A source that calls itself ready has to say so. One that does not is tried again by its own pauses, which a pass
+    /// for each reader would use up.
+    fn tell_of_failure(&self, key: &BlobKey) {
+        if self.sources.publishes(key) && self.sources.is_called_ready(&key.source) {
             self.store.losses().tell(&key.source);
         }
     }

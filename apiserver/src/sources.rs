@@ -4,10 +4,11 @@ use crate::{
     feed::{self, Guarded},
     source_view::{self, SourceView},
 };
-use artifacts::BlobKey;
+use artifacts::{BlobKey, SourceKey};
 use crds::{
     ExternalSource,
     annotations::REQUESTED_AT,
+    conditions::{self, READY},
     rules::{FieldError, Rules},
 };
 use extension_apiserver::{
@@ -140,8 +141,17 @@ impl Sources {
     /// Whether this blob is what its source publishes now.
     pub(crate) fn publishes(&self, blob: &BlobKey) -> bool {
         let key = Key { namespace: blob.source.namespace.clone(), name: blob.source.name.clone() };
-        let artifact = self.get(&key).and_then(|source| source.status.as_ref()?.artifact.clone());
+        let Some(source) = self.get(&key) else { return false };
+        let artifact = source.status.as_ref().and_then(|status| status.artifact.as_ref());
         artifact.is_some_and(|artifact| artifact.digest == blob.digest.to_string())
+    }
+
+    /// Whether the status of this source says that it is ready.
+    pub(crate) fn is_called_ready(&self, source: &SourceKey) -> bool {
+        let key = Key { namespace: source.namespace.clone(), name: source.name.clone() };
+        let Some(source) = self.get(&key) else { return false };
+        let conditions = source.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
+        conditions::find(conditions, READY).is_some_and(|ready| ready.status == "True")
     }
 }
 

@@ -69,6 +69,7 @@ fn the_defaults_are_those_that_the_docs_promise() {
     assert_eq!(flags.listen.artifacts.to_string(), ":8080");
     assert_eq!(flags.listen.admin.to_string(), ":9090");
     assert_eq!(flags.cluster.installation.namespace, "postern-system");
+    assert_eq!(flags.artifacts.artifact_cache_size, Size(4 << 20));
     assert_eq!(flags.artifacts.max_artifact_size, Size(100 << 20));
     assert_eq!(flags.artifacts.max_unpacked_size, Size(400 << 20));
     assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (16, true));

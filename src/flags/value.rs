@@ -1,4 +1,5 @@
 //! Values of flags that need more than their type, and what is said of bad ones.
+use crate::size::{NotASize, Size};
 use ipnet::IpNet;
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use url::Url;
@@ -27,6 +28,11 @@ pub(super) fn base(text: &str) -> Result<Url, &'static str> {
     };
     let url = Url::parse(text).ok().filter(is_plain);
     url.ok_or("must be an http:// or https:// address without a query, as in http://postern.postern-system.svc:8080")
+}
+
+/// A size, or nothing at all.
+pub(super) fn size_or_zero(text: &str) -> Result<Size, NotASize> {
+    if text == "0" { Ok(Size(0)) } else { text.parse() }
 }
 
 /// How many.

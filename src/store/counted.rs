@@ -1,5 +1,8 @@
 //! A store whose operations are counted by how they ended. `artifacts` itself knows no metrics.
-use artifacts::{Blob, BlobInfo, BlobKey, Digest, SourceKey, Store, StoreError, Upload, store::Losses};
+use artifacts::{
+    Blob, BlobInfo, BlobKey, Digest, SourceKey, Store, StoreError, Upload,
+    store::{Cache, Losses},
+};
 use futures::{FutureExt as _, future::BoxFuture};
 use hyper::body::Bytes;
 use prometheus_client::{
@@ -161,6 +164,10 @@ impl Store for Counted {
 
     fn losses(&self) -> &Losses {
         self.store.losses()
+    }
+
+    fn cache(&self) -> &Cache {
+        self.store.cache()
     }
 }
 

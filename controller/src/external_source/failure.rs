@@ -18,6 +18,15 @@ pub(super) fn from_pipeline(error: &Error) -> Failure {
     }
 }
 
+/// A store that could not be asked for what is published; of that there may be a copy in memory.
+pub(super) fn from_failing_store(error: &StoreError, is_copied: bool) -> Failure {
+    let mut failure = from_store(error);
+    if is_copied {
+        failure.message.push_str("; the stored artifact is served from memory meanwhile");
+    }
+    failure
+}
+
 /// A store that could not be asked.
 pub(super) fn from_store(error: &StoreError) -> Failure {
     Failure {

@@ -1,4 +1,5 @@
-//! Wakes a source whose published blob a reader could not read: its pass finds the same, and fetches it again.
+//! Wakes a source whose published blob a reader could not read: its pass finds the same, and fetches it again, or says that
+//! the store fails.
 use crate::reconcile::Queue;
 use artifacts::store::Losses;
 use std::future::pending;
@@ -14,7 +15,7 @@ pub(crate) async fn heal(losses: &Losses, queue: Queue) {
                 info!(
                     namespace = source.namespace,
                     name = source.name,
-                    "a reader found the published blob missing or damaged"
+                    "a reader could not read the published blob"
                 );
                 queue.wake(&source.namespace, &source.name).await;
             }

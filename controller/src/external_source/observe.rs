@@ -61,9 +61,9 @@ async fn secrets(sources: &ExternalSources, source: &ExternalSource) -> Result<S
 
 async fn newest(sources: &ExternalSources, source: &ExternalSource) -> Result<Option<BlobInfo>, Failure> {
     let artifact = source.status.as_ref().and_then(pin::newest);
-    let source = key(&source.metadata)?;
-    let Some(blob) = artifact.and_then(|artifact| artifact::blob(artifact, &source)) else { return Ok(None) };
-    stat(sources, &blob).await
+    let owner = key(&source.metadata)?;
+    let Some(blob) = artifact.and_then(|artifact| artifact::blob(artifact, &owner)) else { return Ok(None) };
+    stat(sources, source, &blob).await
 }
 
 async fn pin(
@@ -78,7 +78,7 @@ async fn pin(
         return Ok(Some(Pin { digest, blob: Some(same.clone()), record: None }));
     }
     let blob = BlobKey { source: key(&source.metadata)?, digest };
-    let stored = stat(sources, &blob).await?;
+    let stored = stat(sources, source, &blob).await?;
     let record = match source.status.as_ref().is_some_and(|status| pin::is_published(status, &digest)) {
         true => None,
         // Without it less is told of the artifact, and nothing else is missing.
@@ -88,6 +88,14 @@ async fn pin(
     Ok(Some(Pin { digest, blob: stored, record }))
 }
 
-async fn stat(sources: &ExternalSources, blob: &BlobKey) -> Result<Option<BlobInfo>, Failure> {
-    sources.pipeline.store().stat(blob).await.map_err(|error| failure::from_store(&error))
+async fn stat(
+    sources: &ExternalSources,
+    source: &ExternalSource,
+    blob: &BlobKey,
+) -> Result<Option<BlobInfo>, Failure> {
+    let store = sources.pipeline.store();
+    let published = source.status.as_ref().and_then(|status| status.artifact.as_ref());
+    let published = published.and_then(|artifact| artifact::blob(artifact, &blob.source));
+    let is_copied = published.is_some_and(|published| store.cache().holds(&published));
+    store.stat(blob).await.map_err(|error| failure::from_failing_store(&error, is_copied))
 }

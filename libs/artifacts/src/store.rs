@@ -3,11 +3,13 @@
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
 //! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
-//! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed, `retired` remembers what was published once,
-//! `directory` guards a local directory, and [`collect`] decides what may go.
+//! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed,
+//! `cache` has copies for when the store fails, `retired` remembers what was published once, `directory` guards a local
+//! directory, and [`collect`] decides what may go.
 mod attached;
 mod backend;
 mod budget;
+mod cache;
 pub mod collect;
 mod content;
 mod directory;
@@ -22,11 +24,13 @@ mod spool;
 mod upload;
 mod verdicts;
 
+pub use cache::Cache;
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
 pub use losses::Losses;
 
 use crate::Digest;
+use backend::Backend;
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
@@ -108,6 +112,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Where readers in this process tell what they missed.
     fn losses(&self) -> &Losses;
+
+    /// Copies of small blobs, for who publishes them while the store fails.
+    fn cache(&self) -> &Cache;
 }
 
 /// Bytes on their way into a store. Dropped before [`Upload::commit`], it leaves nothing behind.
@@ -129,20 +136,25 @@ pub trait Upload: Send {
 /// Opens `memory://`, `file:///absolute/path` or `s3://bucket/prefix`. Blocks for as long as it takes to sweep what a crash
 /// left behind. The rest of what S3 needs comes from the environment, by the names of AWS.
 pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
+    open_cached(url, 0)
+}
+
+/// The same, with copies of small blobs that take `cache_limit` bytes at most. What is in memory anyway is not copied.
+pub fn open_cached(url: &Url, cache_limit: u64) -> Result<Arc<dyn Store>, StoreError> {
     let refuse = |why| StoreError::Unsupported { address: format!("{}://{}", url.scheme(), url.path()), why };
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("a store's address has no query and no fragment"));
     }
     match url.scheme() {
         "memory" if matches!(url.path(), "" | "/") && !url.has_host() => {
-            Ok(Arc::new(Objects::memory(MEMORY_LIMIT)))
+            Ok(Arc::new(Objects::new(Backend::memory(MEMORY_LIMIT))))
         }
         "memory" => Err(refuse("memory:// takes no host and no path")),
         "file" => {
             let path = url.to_file_path().map_err(|()| refuse("file:// takes an absolute local path"))?;
-            Ok(Arc::new(Objects::directory(&path)?))
+            Ok(Arc::new(Objects::new(Backend::directory(&path)?.with_cache(cache_limit))))
         }
-        "s3" => Ok(Arc::new(Objects::s3(url)?)),
+        "s3" => Ok(Arc::new(Objects::new(Backend::s3(url)?.with_cache(cache_limit)))),
         _ => Err(refuse("known are memory://, file:///absolute/path and s3://bucket/prefix")),
     }
 }
@@ -150,6 +162,13 @@ pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
 /// Whether several processes may use the store at `url` at once. Memory and directories belong to one process.
 pub fn shareable(url: &Url) -> bool {
     !matches!(url.scheme(), "memory" | "file")
+}
+
+/// The part of `range` that a blob of `size` bytes has; all of it if none is given.
+fn existing(range: Option<&Range<u64>>, size: u64) -> Range<u64> {
+    let Some(range) = range else { return 0..size };
+    let start = range.start.min(size);
+    start..range.end.clamp(start, size)
 }
 
 /// Runs what blocks on files where it may.

@@ -56,6 +56,27 @@ async fn a_damaged_blob_is_never_served_and_its_reader_heals_it() -> Result<()> 
 }
 
 #[tokio::test]
+async fn while_the_directory_is_away_the_newest_artifact_is_served_from_memory() -> Result<()> {
+    let (scene, artifact) = Scene::hourly().await?;
+    let Some(cluster) = scene.suite.own() else { return skip("this store is not ours to disturb") };
+    let store = cluster.directory().path().join("store");
+    let elsewhere = store.with_file_name("store-taken-away");
+    fs::rename(&store, &elsewhere)?;
+    let meanwhile = async {
+        let read = reqwest::get(&artifact.url).await?.error_for_status()?.bytes().await?;
+        assert_eq!(archive::digest(&read), artifact.digest);
+        scene.told("StorageOperationFailed").await
+    };
+    let meanwhile = meanwhile.await;
+    fs::rename(&elsewhere, &store)?;
+    let message = meanwhile?;
+    assert!(message.ends_with("the stored artifact is served from memory meanwhile"), "{message}");
+    scene.heals().await?;
+    assert_eq!(scene.upstream.downloads(), 1, "nothing was missing");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_lost_blob_that_flux_asks_for_is_there_soon_after() -> Result<()> {
     let (scene, artifact) = Scene::hourly().await?;
     let Some(file) = scene.file(&artifact) else { return skip("this store is not ours to disturb") };

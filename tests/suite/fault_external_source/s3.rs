@@ -114,13 +114,17 @@ async fn what_one_replica_puts_into_s3_every_replica_serves() -> Result<()> {
 async fn s3_may_go_and_come_back() -> Result<()> {
     let scene = Scene::alone().await?;
     Bucket::lend(&scene, "s3-away", async |bucket| {
+        let older = scene.artifact().await?;
         let artifact = scene.publish("before", b"2".to_vec()).await?;
         bucket.gateway.kill().await?;
-        let read = reqwest::get(&artifact.url).await?;
+        is_served(&artifact.url, &artifact).await.context("from memory")?;
+        let message = scene.told("StorageOperationFailed").await.context("its reader wakes the source")?;
+        ensure!(message.ends_with("the stored artifact is served from memory meanwhile"), "{message}");
+        let read = reqwest::get(&older.url).await?;
         ensure!(read.status() == StatusCode::SERVICE_UNAVAILABLE, "{}", read.status());
         scene.upstream.answer(Answer::data("3"));
         scene.annotate("away").await?;
-        scene.told("StorageOperationFailed").await?;
+        is_served(&artifact.url, &artifact).await.context("from memory, as often as one asks")?;
         ensure!(scene.artifact().await? == artifact, "what is published stays");
 
         bucket.gateway.start().await?;
@@ -188,7 +192,7 @@ impl Scene {
     }
 
     /// Waits until the source is not ready for that reason, and returns in which words.
-    async fn told(&self, reason: &str) -> Result<String> {
+    pub(super) async fn told(&self, reason: &str) -> Result<String> {
         let is_told = |source: &crds::ExternalSource| {
             ready(source).is_some_and(|ready| ready.status == "False" && ready.reason == reason)
         };
@@ -196,7 +200,7 @@ impl Scene {
         Ok(ready(&source).context("it has the condition")?.message.clone())
     }
 
-    async fn heals(&self) -> Result<()> {
+    pub(super) async fn heals(&self) -> Result<()> {
         let is_ready =
             |source: &crds::ExternalSource| ready(source).is_some_and(|ready| ready.status == "True");
         until_in(RECOVERY, &self.sources, "one", is_ready).await?;

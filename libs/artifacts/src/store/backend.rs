@@ -2,6 +2,7 @@
 use super::{
     BlobInfo, BlobKey, Losses, SourceKey, StoreError, blocking,
     budget::Budget,
+    cache::Cache,
     content::{Content, timestamp},
     directory::{Directory, FileEntry, STAGING},
     key::ROOT,
@@ -24,14 +25,23 @@ use url::Url;
 /// What a store is made of.
 pub(super) struct Backend {
     pub(super) objects: Arc<dyn ObjectStore>,
-    /// Set if the objects lie in a local directory.
-    pub(super) directory: Option<Arc<Directory>>,
-    /// Whether the objects lie elsewhere, where other processes use them too.
-    pub(super) is_remote: bool,
+    pub(super) location: Location,
     pub(super) budget: Budget,
     pub(super) losses: Losses,
+    pub(super) cache: Cache,
     verdicts: Verdicts,
     staged: AtomicU64,
+}
+
+/// Where the objects lie.
+#[derive(Clone)]
+pub(super) enum Location {
+    /// In this process.
+    Memory,
+    /// In a local directory that is this process's own.
+    Directory(Arc<Directory>),
+    /// Elsewhere, where other processes use them too.
+    Remote,
 }
 
 /// Says where the objects lie; those in memory would otherwise show their bytes.
@@ -44,7 +54,7 @@ impl fmt::Debug for Backend {
 impl Backend {
     /// Objects in memory, `limit` bytes at most.
     pub(super) fn memory(limit: u64) -> Self {
-        Self::new(InMemory::new(), None, Budget::new(Some(limit)))
+        Self::new(InMemory::new(), Location::Memory, Budget::new(Some(limit)))
     }
 
     /// Objects in a local directory, which this process owns from now on.
@@ -53,7 +63,7 @@ impl Backend {
         let objects = LocalFileSystem::new_with_prefix(directory.root());
         let objects = objects.map_err(|error| StoreError::read("opening its directory", error))?;
         let objects = objects.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self::new(objects, Some(Arc::new(directory)), Budget::new(None)))
+        Ok(Self::new(objects, Location::Directory(Arc::new(directory)), Budget::new(None)))
     }
 
     /// Objects in S3.
@@ -63,20 +73,30 @@ impl Backend {
 
     /// Objects that other processes use too.
     pub(super) fn remote(objects: impl ObjectStore) -> Self {
-        Self { is_remote: true, ..Self::new(objects, None, Budget::new(None)) }
+        Self::new(objects, Location::Remote, Budget::new(None))
     }
 
-    fn new(objects: impl ObjectStore, directory: Option<Arc<Directory>>, budget: Budget) -> Self {
-        let (losses, verdicts) = (Losses::default(), Verdicts::default());
+    fn new(objects: impl ObjectStore, location: Location, budget: Budget) -> Self {
         Self {
             objects: Arc::new(objects),
-            directory,
-            is_remote: false,
+            location,
             budget,
-            losses,
-            verdicts,
+            losses: Losses::default(),
+            cache: Cache::new(0),
+            verdicts: Verdicts::default(),
             staged: AtomicU64::new(first_number()),
         }
+    }
+
+    /// The same, with copies that take `limit` bytes at most.
+    #[must_use]
+    pub(super) fn with_cache(self, limit: u64) -> Self {
+        Self { cache: Cache::new(limit), ..self }
+    }
+
+    /// Whether other processes use the objects too.
+    pub(super) fn is_remote(&self) -> bool {
+        matches!(self.location, Location::Remote)
     }
 
     /// A name in the staging place that nobody else uses, ready to be written.
@@ -106,7 +126,7 @@ impl Backend {
             return Ok(None);
         }
         let path = Path::from(key.path());
-        if self.is_remote {
+        if self.is_remote() {
             return match self.objects.head(&path).await {
                 Ok(found) => Ok(Some(Content::remote(Arc::clone(&self.objects), found))),
                 Err(object_store::Error::NotFound { .. }) => Ok(None),
@@ -156,9 +176,9 @@ impl Backend {
             Some(source) => source.check().map(|()| source.path())?,
             None => ROOT.to_owned(),
         };
-        match self.directory {
-            Some(_) => self.files(below).await,
-            None => self.all_objects(&Path::from(below)).await,
+        match self.location {
+            Location::Directory(_) => self.files(below).await,
+            Location::Memory | Location::Remote => self.all_objects(&Path::from(below)).await,
         }
     }
 
@@ -174,6 +194,7 @@ impl Backend {
         }
         self.budget.release(key);
         self.verdicts.forget(key);
+        self.cache.forget(key);
         Ok(())
     }
 
@@ -181,7 +202,7 @@ impl Backend {
     pub(super) async fn holds(&self, source: &SourceKey, path: &str) -> Result<bool, StoreError> {
         source.check()?;
         let path = path.to_owned();
-        let held = self.in_directory(true, move |directory| Ok(directory.holds(&path))).await;
+        let held = self.in_directory(true, move |directory| directory.holds(&path)).await;
         held.map_err(|error| StoreError::read("looking for a blob", error))
     }
 
@@ -204,7 +225,7 @@ impl Backend {
         otherwise: T,
         work: impl FnOnce(&Directory) -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
-        let Some(directory) = &self.directory else {
+        let Location::Directory(directory) = &self.location else {
             return Ok(otherwise);
         };
         let directory = Arc::clone(directory);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use std::{
     fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions, Permissions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 use tracing::{info, warn};
@@ -23,6 +23,8 @@ const PRIVATE_FILE: u32 = 0o600;
 #[derive(Debug)]
 pub(super) struct Directory {
     root: PathBuf,
+    /// Device and number, by which it is known again.
+    identity: (u64, u64),
     _lock: File,
 }
 
@@ -50,7 +52,8 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { directory: root }),
             Err(TryLockError::Error(error)) => return Err(StoreError::read(ATTEMPT, error)),
         }
-        let directory = Self { root, _lock: lock };
+        let identity = identity(&root).map_err(|error| StoreError::read(ATTEMPT, error))?;
+        let directory = Self { root, identity, _lock: lock };
         directory.sweep().map_err(|error| StoreError::read(ATTEMPT, error))?;
         Ok(directory)
     }
@@ -83,18 +86,24 @@ impl Directory {
         fs::set_permissions(self.root.join(file), Permissions::from_mode(PRIVATE_FILE))
     }
 
-    /// Whether `file` is a regular file that is reached through directories alone: no symlink, no pipe, no device.
-    pub(super) fn holds(&self, file: &str) -> bool {
-        self.reaches(parents(file))
-            && self.root.join(file).symlink_metadata().is_ok_and(|meta| meta.is_file())
+    /// Whether `file` is a regular file that is reached through directories alone: no symlink, no pipe, no device. An
+    /// error where nobody can tell: of a directory that was taken away nothing is known, and nothing is missing from it.
+    pub(super) fn holds(&self, file: &str) -> io::Result<bool> {
+        if self.reaches(parents(file))?
+            && present(self.root.join(file).symlink_metadata())?.is_some_and(|meta| meta.is_file())
+        {
+            return Ok(true);
+        }
+        self.is_here().map(|()| false)
     }
 
     /// Every regular file below `below`, symlinks not followed; nothing if it does not exist.
     pub(super) fn files(&self, below: &str) -> io::Result<Vec<FileEntry>> {
         let mut found = Vec::new();
         let mut waiting = Vec::new();
-        if self.reaches(below.split('/')) {
-            waiting.push(self.root.join(below));
+        match self.reaches(below.split('/'))? {
+            true => waiting.push(self.root.join(below)),
+            false => self.is_here()?,
         }
         while let Some(directory) = waiting.pop() {
             for entry in present(fs::read_dir(directory))?.into_iter().flatten() {
@@ -118,12 +127,23 @@ impl Directory {
         }
     }
 
-    fn reaches<'a>(&self, segments: impl Iterator<Item = &'a str>) -> bool {
+    fn reaches<'a>(&self, segments: impl Iterator<Item = &'a str>) -> io::Result<bool> {
         let mut path = self.root.clone();
-        segments.into_iter().all(|segment| {
+        for segment in segments {
             path.push(segment);
-            path.symlink_metadata().is_ok_and(|meta| meta.is_dir())
-        })
+            if !present(path.symlink_metadata())?.is_some_and(|meta| meta.is_dir()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// An error if the directory was taken away, or another one lies in its place: a volume that is no longer mounted.
+    fn is_here(&self) -> io::Result<()> {
+        match identity(&self.root)? == self.identity {
+            true => Ok(()),
+            false => Err(io::Error::new(io::ErrorKind::NotFound, "another directory lies in its place")),
+        }
     }
 
     /// `None` for a name that is not UTF-8: no key is.
@@ -147,6 +167,11 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+fn identity(directory: &Path) -> io::Result<(u64, u64)> {
+    let meta = directory.symlink_metadata()?;
+    Ok((meta.dev(), meta.ino()))
 }
 
 /// Opens the lock file: for writing, or in a directory that has become read-only as it is.

@@ -1,4 +1,4 @@
-//! Readers tell here that a published blob is missing or damaged; whoever can fetch it again listens.
+//! Readers tell here that a published blob cannot be read; whoever can fetch it again, or say why not, listens.
 use super::SourceKey;
 use std::{
     collections::HashMap,

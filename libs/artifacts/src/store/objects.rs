@@ -1,32 +1,22 @@
 //! The one store that there is: answers [`Store`] from a backend of object_store.
 use super::{
-    Blob, BlobInfo, BlobKey, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, upload::Staged,
+    Blob, BlobInfo, BlobKey, Cache, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, existing,
+    upload::Staged,
 };
 use crate::Digest;
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use object_store::ObjectStoreExt;
-use std::{ops::Range, path::Path, sync::Arc};
-use url::Url;
+use std::{ops::Range, sync::Arc};
 
 /// A store. Uploads share its backend, since they outlive the call that began them.
 #[derive(Clone, Debug)]
 pub(super) struct Objects(pub(super) Arc<Backend>);
 
 impl Objects {
-    /// A store in memory that holds up to `limit` bytes, uploads included.
-    pub(super) fn memory(limit: u64) -> Self {
-        Self(Arc::new(Backend::memory(limit)))
-    }
-
-    /// A store in a local directory.
-    pub(super) fn directory(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(Backend::directory(path)?)))
-    }
-
-    /// A store in S3.
-    pub(super) fn s3(url: &Url) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(Backend::s3(url)?)))
+    /// The store of that backend.
+    pub(super) fn new(backend: Backend) -> Self {
+        Self(Arc::new(backend))
     }
 
     async fn info(&self, key: &BlobKey) -> Result<Option<BlobInfo>, StoreError> {
@@ -45,8 +35,7 @@ impl Objects {
             return Err(StoreError::Corrupt { key: key.clone() });
         }
         let size = content.size;
-        let range = range
-            .map_or(0..size, |range| range.start.min(size)..range.end.clamp(range.start.min(size), size));
+        let range = existing(range.as_ref(), size);
         let info = BlobInfo { key: key.clone(), size, stored_at: content.stored_at };
         let (backend, read) = (Arc::clone(&self.0), key.clone());
         let bytes = content.guarded(key.clone(), range.clone()).inspect_err(move |error| {
@@ -132,5 +121,9 @@ impl Store for Objects {
 
     fn losses(&self) -> &Losses {
         &self.0.losses
+    }
+
+    fn cache(&self) -> &Cache {
+        &self.0.cache
     }
 }

@@ -205,7 +205,7 @@ async fn a_usable_store_says_so_and_stays_empty() {
 
 #[tokio::test]
 async fn memory_is_bounded_and_recovers() {
-    let stored = Objects::memory(2 * LARGE as u64);
+    let stored = Objects::new(Backend::memory(2 * LARGE as u64));
     store(&stored, &bytes(LARGE)).await;
     let mut second = staged(&stored, &bytes(LARGE)).await;
     let full = second.write(Bytes::from_static(b"one more")).await.unwrap_err();

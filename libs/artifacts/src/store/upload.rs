@@ -1,6 +1,10 @@
 //! Bytes on their way into a store: staged out of sight, then published in one step.
 use super::{
-    BlobInfo, BlobKey, StoreError, Upload, backend::Backend, blocking, budget::Share, remote::Ready,
+    BlobInfo, BlobKey, StoreError, Upload,
+    backend::{Backend, Location},
+    blocking,
+    budget::Share,
+    remote::Ready,
     spool::Spool,
 };
 use crate::{Digest, Hasher};
@@ -11,7 +15,7 @@ use std::sync::Arc;
 
 /// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes, and for
 /// a remote store a spool does.
-const SMALL: u64 = 256 * 1024;
+pub(super) const SMALL: u64 = 256 * 1024;
 
 const ATTEMPT: &str = "storing a blob";
 
@@ -74,33 +78,33 @@ impl Staged {
                 self.hasher = hasher;
             }
         }
-        let spills = self.store.directory.is_some() || self.store.is_remote;
-        if self.size > SMALL && spills && matches!(self.place, Place::Memory(_)) {
+        if self.size > SMALL && matches!(self.place, Place::Memory(_)) {
             self.spill().await?;
         }
         self.is_whole = was_whole;
         Ok(())
     }
 
-    /// Moves what waits in memory to a file.
+    /// Moves what waits in memory to a file, unless memory is where it will stay.
     async fn spill(&mut self) -> Result<(), StoreError> {
-        if self.store.is_remote {
-            let mut spool = Spool::new().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
-            if let Place::Memory(chunks) = &mut self.place {
+        let Place::Memory(chunks) = &mut self.place else { return Ok(()) };
+        self.place = match self.store.location {
+            Location::Memory => return Ok(()),
+            Location::Remote => {
+                let mut spool = Spool::new().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
                 for chunk in std::mem::take(chunks) {
                     spooled(&mut spool, chunk).await?;
                 }
+                Place::Spool(spool)
             }
-            self.place = Place::Spool(spool);
-            return Ok(());
-        }
-        let path = self.store.stage().await?;
-        let file = self.store.objects.put_multipart(&path).await;
-        let mut file = file.map_err(|error| StoreError::write(ATTEMPT, error))?;
-        if let Place::Memory(chunks) = &mut self.place {
-            put(&mut file, PutPayload::from_iter(std::mem::take(chunks))).await?;
-        }
-        self.place = Place::File(StagedFile { store: Arc::clone(&self.store), path }, file);
+            Location::Directory(_) => {
+                let path = self.store.stage().await?;
+                let file = self.store.objects.put_multipart(&path).await;
+                let mut file = file.map_err(|error| StoreError::write(ATTEMPT, error))?;
+                put(&mut file, PutPayload::from_iter(std::mem::take(chunks))).await?;
+                Place::File(StagedFile { store: Arc::clone(&self.store), path }, file)
+            }
+        };
         Ok(())
     }
 
@@ -116,8 +120,14 @@ impl Staged {
         let Self { store, share, place, .. } = self;
         let target = Path::from(key.path());
         store.prepare(target.as_ref()).await?;
+        let copy = match &place {
+            Place::Memory(chunks) => chunks.clone(),
+            _ => Vec::new(),
+        };
         match place {
-            Place::Memory(chunks) if store.is_remote => store.put_remote(&key, Ready::Memory(chunks)).await?,
+            Place::Memory(chunks) if store.is_remote() => {
+                store.put_remote(&key, Ready::Memory(chunks)).await?;
+            }
             Place::Spool(spool) => store.put_remote(&key, Ready::File(spool)).await?,
             Place::Memory(chunks) => {
                 let payload = PutPayload::from_iter(chunks);
@@ -136,7 +146,9 @@ impl Staged {
             }
         }
         store.budget.keep(key.clone(), share);
-        store.published(key).await
+        let info = store.published(key).await?;
+        store.cache.published(&info, &copy);
+        Ok(info)
     }
 }
 
@@ -167,7 +179,7 @@ impl Upload for Staged {
 /// After the rename there is nothing left to discard; after a failure, or when the upload is dropped half-way, there is.
 impl Drop for StagedFile {
     fn drop(&mut self) {
-        if let Some(directory) = &self.store.directory {
+        if let Location::Directory(directory) = &self.store.location {
             directory.discard(self.path.as_ref());
         }
     }

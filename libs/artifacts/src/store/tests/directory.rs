@@ -11,7 +11,7 @@ use std::{
 };
 
 fn at(directory: &Path) -> Objects {
-    Objects::directory(directory).unwrap()
+    Objects::new(Backend::directory(directory).unwrap())
 }
 
 fn path_of(directory: &Path, bytes: &[u8]) -> PathBuf {
@@ -29,6 +29,30 @@ async fn is_corrupt(stored: &Objects, bytes: &Bytes) -> bool {
     let ranged = stored.open(&key(bytes), Some(0..1)).await;
     let corrupt = |result| matches!(result, Err(StoreError::Corrupt { .. }));
     stored.stat(&key(bytes)).await.unwrap().is_none() && corrupt(opened) && corrupt(ranged)
+}
+
+#[tokio::test]
+async fn of_a_directory_that_was_taken_away_nothing_is_taken_for_missing() {
+    let parent = tempfile::tempdir().unwrap();
+    let (here, away) = (parent.path().join("here"), parent.path().join("away"));
+    let stored = at(&here);
+    let kept = store(&stored, &bytes(100)).await;
+    fs::rename(&here, &away).unwrap();
+    for emptied in [false, true] {
+        if emptied {
+            fs::create_dir(&here).unwrap();
+        }
+        for failure in [
+            stored.stat(&kept.key).await.unwrap_err(),
+            stored.open(&kept.key, None).await.unwrap_err(),
+            stored.list(None).await.unwrap_err(),
+        ] {
+            assert_eq!(failure.reason(), crds::reasons::STORAGE_OPERATION_FAILED, "{emptied}: {failure}");
+        }
+    }
+    fs::remove_dir(&here).unwrap();
+    fs::rename(&away, &here).unwrap();
+    assert_eq!(stored.stat(&kept.key).await.unwrap(), Some(kept));
 }
 
 #[tokio::test]
@@ -211,7 +235,7 @@ async fn an_upload_that_is_dropped_leaves_no_file() {
 async fn a_directory_has_one_owner() {
     let directory = tempfile::tempdir().unwrap();
     let first = at(directory.path());
-    let refused = Objects::directory(directory.path()).unwrap_err();
+    let refused = Backend::directory(directory.path()).unwrap_err();
     assert!(matches!(&refused, StoreError::InUse { .. }), "{refused}");
     assert!(refused.to_string().ends_with("is in use by another process; only one may own it"));
     drop(first);

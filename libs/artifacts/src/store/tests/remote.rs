@@ -9,7 +9,7 @@ const PARTS: usize = (17 << 20) + 5;
 
 /// A store whose objects lie elsewhere.
 pub(super) fn elsewhere() -> Objects {
-    Objects(Arc::new(Backend::remote(InMemory::new())))
+    Objects::new(Backend::remote(InMemory::new()))
 }
 
 #[tokio::test]

@@ -52,9 +52,9 @@ async fn only_the_newest_notes_are_kept() {
 #[tokio::test]
 async fn a_new_process_remembers() {
     let directory = tempfile::tempdir().unwrap();
-    let first = Objects::directory(directory.path()).unwrap();
+    let first = Objects::new(Backend::directory(directory.path()).unwrap());
     first.retire(&numbered(1)).await.unwrap();
     drop(first);
-    let again = Objects::directory(directory.path()).unwrap();
+    let again = Objects::new(Backend::directory(directory.path()).unwrap());
     assert_eq!(again.retired(&numbered(1).source).await.unwrap(), [numbered(1).digest]);
 }

@@ -28,7 +28,7 @@ use crate::{
     moment::Moment,
     reconcile::{Done, Failure, Kind, Memory, Work},
 };
-use artifacts::{Digest, SourceKey, pipeline::Pipeline};
+use artifacts::{Digest, SourceKey, pipeline::Pipeline, store::collect::Marks};
 use crds::{ExternalSource, duration, external_source::FINALIZER};
 use decide::Decision;
 use hooks::whitelist::Live;
@@ -66,8 +66,10 @@ pub(crate) struct Remembered {
     ignored_request: Option<String>,
     /// How many tries the hooks of this source have taken since its last good pass.
     hook_retries: i64,
-    /// Whether what an earlier process may have left in the store has been planned to go.
+    /// Whether this process has looked for what an earlier one may have left in the store.
     tidied: bool,
+    /// The blobs that nobody keeps and that have their grace.
+    marks: Marks,
 }
 
 impl Kind for ExternalSources {

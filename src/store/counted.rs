@@ -146,6 +146,10 @@ impl Store for Counted {
         self.operations.done(Operation::Remove, self.store.remove(key))
     }
 
+    fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.operations.done(Operation::Remove, self.store.collect(blob))
+    }
+
     fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
         self.operations.done(Operation::Note, self.store.retire(key))
     }

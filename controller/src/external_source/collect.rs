@@ -1,7 +1,11 @@
-//! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind.
+//! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind. Both
+//! are marked by one look and go by a later one, as [`Marks`] says.
 use super::{ExternalSources, Metrics, failure, key, metrics::Why};
 use crate::reconcile::{Failure, Guarded, Note, Work};
-use artifacts::{BlobKey, SourceKey, Store, StoreError, store::collect::doomed};
+use artifacts::{
+    BlobInfo, BlobKey, SourceKey, Store, StoreError,
+    store::collect::{Look, Marks},
+};
 use crds::{ExternalSource, ExternalSourceStatus, reasons};
 use jiff::Timestamp;
 use kube::runtime::reflector::{self, ObjectRef};
@@ -9,15 +13,17 @@ use std::{collections::HashSet, time::Duration};
 use tokio::time::sleep;
 use tracing::{info, warn};
 
-/// How long a reader who was told of a blob may still fetch it.
+/// How long a reader who was told of a blob may still fetch it, and a pass publish what it stored. Far above the age at
+/// which a store in S3 takes a blob for new and does not store it again.
 const GRACE: Duration = Duration::from_secs(60);
+/// A moment more, since the grace must be over, not just reached.
+const MOMENT: Duration = Duration::from_secs(1);
 /// How often blobs of sources that are gone are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
-/// Something may have fallen out of the history: look once its readers have had their time.
+/// Something may have fallen out of the history: its readers' time begins now.
 pub(super) fn plan_for(work: &mut Work<'_, ExternalSources>) {
-    // A moment later than the grace, which counts whole seconds.
-    work.memory.chore = Some(work.moment.after(GRACE + Duration::from_secs(1)));
+    work.memory.chore = Some(work.moment.now);
 }
 
 /// Notes what was published and leaves the history. It is done then, and not when the blobs go: by that time nobody
@@ -51,14 +57,20 @@ pub(super) async fn collect(
     }
     let (source, store) = (key(&work.object.metadata)?, sources.pipeline.store());
     let stored = store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))?;
-    let gone = doomed(&stored, &kept(work.object, work.status, &source), GRACE, work.moment.now);
+    let keep = kept(work.object, work.status, &source);
+    let Look { gone, again } = work.memory.own.marks.look(&stored, &keep, GRACE, work.moment.now);
+    let mut removed = 0;
     for blob in &gone {
-        store.remove(blob).await.map_err(|error| failure::from_store(&error))?;
-        sources.metrics.collected(Why::Superseded);
+        if store.collect(blob).await.map_err(|error| failure::from_store(&error))? {
+            sources.metrics.collected(Why::Superseded);
+            removed += 1;
+        }
     }
-    work.memory.chore = None;
-    if !gone.is_empty() {
-        let message = format!("removed {} that the history no longer holds", revisions(gone.len()));
+    // What was stored again has a grace of its own.
+    let renewed = (removed < gone.len()).then(|| work.moment.after(GRACE));
+    work.memory.chore = again.or(renewed).map(|again| again.checked_add(MOMENT).unwrap_or(again));
+    if removed > 0 {
+        let message = format!("removed {} that the history no longer holds", revisions(removed));
         work.notes.push(Note::normal(reasons::GARBAGE_COLLECTED, message));
     }
     Ok(())
@@ -73,40 +85,52 @@ pub(crate) async fn sweep(
     if sources.wait_until_ready().await.is_err() {
         return;
     }
+    let mut marks = Marks::default();
     loop {
-        if let Err(error) = sweep_once(store, sources, metrics).await {
-            warn!(error = %telemetry::Chain(&error), "could not look for blobs of sources that are gone");
-        }
-        sleep(SWEEP).await;
+        let pause = match sweep_once(store, sources, (&mut marks, metrics)).await {
+            Ok(None) => SWEEP,
+            Ok(Some(_)) => GRACE + MOMENT,
+            Err(error) => {
+                warn!(error = %telemetry::Chain(&error), "could not look for blobs of sources that are gone");
+                SWEEP
+            }
+        };
+        sleep(pause).await;
     }
 }
 
+/// When to look again for what is marked now, if anything is.
 async fn sweep_once(
     store: &dyn Store,
     sources: &reflector::Store<Guarded<ExternalSources>>,
-    metrics: &Metrics,
-) -> Result<(), StoreError> {
+    (marks, metrics): (&mut Marks, &Metrics),
+) -> Result<Option<Timestamp>, StoreError> {
+    let now = Timestamp::now();
     let exists = |source: &SourceKey| {
         let reference = ObjectRef::new(&source.name).within(&source.namespace);
         sources.get(&reference).is_some()
     };
     let orphans: Vec<_> =
         store.list(None).await?.into_iter().filter(|blob| !exists(&blob.key.source)).collect();
-    for blob in doomed(&orphans, &HashSet::new(), GRACE, Timestamp::now()) {
+    let Look { gone, again } = marks.look(&orphans, &HashSet::new(), GRACE, now);
+    for blob in gone {
+        let BlobInfo { key: BlobKey { source, .. }, .. } = &blob;
         // The source may have come back in the meantime.
-        if !exists(&blob.source) {
-            // Before the blob, by which the source is found.
-            store.forget(&blob.source).await?;
-            store.remove(&blob).await?;
+        if exists(source) {
+            continue;
+        }
+        // Before the blob, by which the source is found.
+        store.forget(source).await?;
+        if store.collect(&blob).await? {
             metrics.collected(Why::Orphaned);
             info!(
-                namespace = blob.source.namespace,
-                name = blob.source.name,
+                namespace = source.namespace,
+                name = source.name,
                 "removed a blob of a source that is gone"
             );
         }
     }
-    Ok(())
+    Ok(again)
 }
 
 fn revisions(count: usize) -> String {

@@ -5,7 +5,7 @@
 //! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
 //! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed,
 //! `cache` has copies for when the store fails, `retired` remembers what was published once, `directory` guards a local
-//! directory, and [`collect`] decides what may go.
+//! directory, [`collect`] decides what may go, and `turns` keeps that from what is published.
 mod attached;
 mod backend;
 mod budget;
@@ -21,6 +21,7 @@ mod remote;
 mod retired;
 mod s3;
 mod spool;
+mod turns;
 mod upload;
 mod verdicts;
 
@@ -96,6 +97,10 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Removes a blob, and its record. One that is absent is no error.
     fn remove<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Removes a blob that was listed, unless it was stored again since; whoever publishes it in this process waits
+    /// meanwhile. Whether it was removed.
+    fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Notes that a revision which was published is kept no longer. The newest hundred of each source are remembered,
     /// across restarts.

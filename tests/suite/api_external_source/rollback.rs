@@ -17,8 +17,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What left the history is collected when its readers have had their minute.
-const PATIENCE_WITH_COLLECTION: Duration = Duration::from_secs(120);
+/// What left the history is collected when it is a minute old, and its readers have had theirs.
+const PATIENCE_WITH_COLLECTION: Duration = Duration::from_secs(180);
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(500);

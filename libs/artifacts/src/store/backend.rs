@@ -7,6 +7,7 @@ use super::{
     directory::{Directory, FileEntry, STAGING},
     key::ROOT,
     s3,
+    turns::Turns,
     verdicts::Verdicts,
 };
 use aws_lc_rs::rand;
@@ -30,6 +31,7 @@ pub(super) struct Backend {
     pub(super) losses: Losses,
     pub(super) cache: Cache,
     verdicts: Verdicts,
+    pub(super) turns: Turns,
     staged: AtomicU64,
 }
 
@@ -84,6 +86,7 @@ impl Backend {
             losses: Losses::default(),
             cache: Cache::new(0),
             verdicts: Verdicts::default(),
+            turns: Turns::default(),
             staged: AtomicU64::new(first_number()),
         }
     }
@@ -196,6 +199,17 @@ impl Backend {
         self.verdicts.forget(key);
         self.cache.forget(key);
         Ok(())
+    }
+
+    /// Removes a blob, if it is still the one that was listed.
+    pub(super) async fn collect(&self, blob: &BlobInfo) -> Result<bool, StoreError> {
+        let _turn = self.turns.take(&blob.key).await;
+        let found = self.content(&blob.key).await?;
+        let is_unchanged = found.is_some_and(|content| content.stored_at == blob.stored_at);
+        if is_unchanged {
+            self.remove(&blob.key).await?;
+        }
+        Ok(is_unchanged)
     }
 
     /// Whether something of that source may lie there. Symlinks, pipes and whatever else somebody planted do not count.

@@ -103,6 +103,10 @@ impl Store for Objects {
         self.0.remove(key).boxed()
     }
 
+    fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.collect(blob).boxed()
+    }
+
     fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {
         self.0.retire(key).boxed()
     }

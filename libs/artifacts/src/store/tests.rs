@@ -162,6 +162,22 @@ async fn a_removed_blob_is_gone_and_can_be_stored_again() {
 }
 
 #[tokio::test]
+async fn what_was_stored_again_since_it_was_listed_is_not_collected() {
+    on_each(|stored| async move {
+        let bytes = bytes(100);
+        let listed = store(&*stored, &bytes).await;
+        let renewed =
+            BlobInfo { stored_at: listed.stored_at - jiff::SignedDuration::from_secs(60), ..listed.clone() };
+        assert!(!stored.collect(&renewed).await.unwrap());
+        assert_eq!(stored.list(None).await.unwrap(), std::slice::from_ref(&listed));
+        assert!(stored.collect(&listed).await.unwrap());
+        assert_eq!(stored.list(None).await.unwrap(), []);
+        assert!(!stored.collect(&listed).await.unwrap(), "it is gone");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn storing_again_renews_the_age() {
     let directory = tempfile::tempdir().unwrap();
     for url in [Url::parse("memory://").unwrap(), Url::from_directory_path(directory.path()).unwrap()] {
@@ -185,6 +201,8 @@ async fn names_that_are_no_names_reach_no_backend() {
             assert!(refused(stored.open(&key, None).await.map(drop)));
             assert!(refused(stored.list(Some(&source)).await.map(drop)));
             assert!(refused(stored.remove(&key).await));
+            let listed = BlobInfo { key: key.clone(), size: 0, stored_at: Timestamp::UNIX_EPOCH };
+            assert!(refused(stored.collect(&listed).await.map(drop)));
             assert!(refused(stored.retire(&key).await));
             assert!(refused(stored.retired(&source).await.map(drop)));
             assert!(refused(stored.forget(&source).await));

@@ -120,6 +120,7 @@ impl Staged {
         let Self { store, share, place, .. } = self;
         let target = Path::from(key.path());
         store.prepare(target.as_ref()).await?;
+        let _turn = store.turns.take(&key).await;
         let copy = match &place {
             Place::Memory(chunks) => chunks.clone(),
             _ => Vec::new(),

@@ -10,7 +10,14 @@ use anyhow::{Context, Result, ensure};
 use cluster::{Cluster, Postern, S3Gateway, suite::skip};
 use crds::external_source::Artifact;
 use http::StatusCode;
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+/// Between two looks.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Larger than one part of an upload, and not to be compressed.
 const LARGE: usize = 20 << 20;
@@ -106,6 +113,50 @@ async fn what_one_replica_puts_into_s3_every_replica_serves() -> Result<()> {
         let served = served.await;
         second.stop().await?;
         served
+    })
+    .await
+}
+
+#[tokio::test]
+async fn two_replicas_that_store_the_same_at_once_agree_on_one_blob() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-race", async |bucket| {
+        let gate = Arc::new(Semaphore::new(0));
+        let [first, second] =
+            [bucket.cluster.postern(), bucket.cluster.another_postern("s3-rival")?].map(|postern| {
+                let mut rival = bucket.uses(postern);
+                rival.flags.push("--leader-elect=false".to_owned());
+                rival
+            });
+        first.restart().await?;
+        second.start().await?;
+        let raced = async {
+            scene.ready().await?;
+            let before = scene.upstream.downloads();
+            scene.upstream.answer(Answer::data(noise(LARGE)).behind(&gate));
+            scene.annotate("race").await?;
+            let both_ask = timeout(RECOVERY, async {
+                while scene.upstream.downloads() < before + 2 {
+                    sleep(AGAIN).await;
+                }
+            });
+            both_ask.await.context("only one of them fetches")?;
+            gate.close();
+            let source = scene.still_works("after-the-race").await?;
+            let artifact = source.status.and_then(|status| status.artifact).context("artifact")?;
+            let stored = fs::read(bucket.file(&artifact))?;
+            ensure!(archive::digest(&stored) == artifact.digest, "one whole blob, whoever put it");
+            for rival in [&first, &second] {
+                let url = format!("http://{}/{}", rival.endpoints.artifacts, artifact.path);
+                is_served(&url, &artifact).await?;
+            }
+            scene.ready().await?;
+            anyhow::Ok(())
+        };
+        let raced = raced.await;
+        gate.close();
+        second.stop().await?;
+        raced
     })
     .await
 }

@@ -1,0 +1,211 @@
+//! What is sent to S3, as a server sees it that answers what a test likes.
+use super::*;
+use crate::{
+    Digest, SourceKey, Store,
+    store::{BlobKey, backend::Backend, objects::Objects},
+};
+use bytes::Bytes;
+use crds::reasons;
+use http_body_util::Full;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::{convert::Infallible, io::Write, sync::Arc};
+use tokio::{net::TcpListener, sync::watch};
+
+/// Larger than one part.
+const PARTS: usize = (8 << 20) + 1;
+
+/// The status of a request that is not answered.
+const NEVER: u16 = 0;
+
+/// Method, path with query, and headers of a request.
+type Seen = (Method, String, http::HeaderMap);
+
+/// A server that answers each request by `answer`, and what it has seen so far.
+struct Server {
+    address: String,
+    seen: watch::Receiver<Vec<Seen>>,
+}
+
+impl Server {
+    async fn start(answer: impl Fn(&Seen) -> (u16, &'static str) + Copy + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let (seen_tx, seen) = watch::channel(Vec::new());
+        let seen_tx = Arc::new(seen_tx);
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let seen_tx = Arc::clone(&seen_tx);
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let seen_tx = Arc::clone(&seen_tx);
+                    async move {
+                        let (parts, body) = request.into_parts();
+                        let _ = http_body_util::BodyExt::collect(body).await;
+                        let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
+                        let seen = (parts.method, target, parts.headers);
+                        let (status, text) = answer(&seen);
+                        seen_tx.send_modify(|all| all.push(seen));
+                        if status == NEVER {
+                            std::future::pending::<()>().await;
+                        }
+                        let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+                        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+                        response.headers_mut().insert("etag", http::HeaderValue::from_static("\"tag\""));
+                        Ok::<_, Infallible>(response)
+                    }
+                });
+                let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                tokio::spawn(
+                    async move { server.serve_connection(TokioIo::new(stream), service).await.is_ok() },
+                );
+            }
+        });
+        Self { address, seen }
+    }
+
+    fn client(&self) -> AmazonS3Builder {
+        AmazonS3Builder::new()
+            .with_endpoint(&self.address)
+            .with_region("us-east-1")
+            .with_access_key_id("key")
+            .with_secret_access_key("not-a-secret")
+    }
+
+    fn seen(&self) -> Vec<Seen> {
+        self.seen.borrow().clone()
+    }
+
+    /// Waits for a request that is like this.
+    async fn sees(&self, like: impl Fn(&Seen) -> bool) {
+        self.seen.clone().wait_for(|seen| seen.iter().any(&like)).await.unwrap();
+    }
+}
+
+/// Begins and aborts uploads, and answers their parts and whole objects by that status.
+fn uploads(put: u16) -> impl Fn(&Seen) -> (u16, &'static str) + Copy {
+    const BEGUN: &str =
+        "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>";
+    move |(method, ..)| match *method {
+        Method::POST => (200, BEGUN),
+        Method::PUT => (put, ""),
+        Method::DELETE => (204, ""),
+        _ => (404, ""),
+    }
+}
+
+fn store(client: AmazonS3Builder) -> Objects {
+    let url = "s3://bucket/a/prefix".parse().unwrap();
+    Objects::new(Backend::remote(connect(&url, client).unwrap()))
+}
+
+fn key(bytes: &[u8]) -> BlobKey {
+    BlobKey { source: SourceKey::new("apps", "podinfo").unwrap(), digest: Digest::of(bytes) }
+}
+
+async fn put(store: &Objects, bytes: Vec<u8>) -> Result<(), StoreError> {
+    let key = key(&bytes);
+    let mut upload = store.begin().await?;
+    upload.write(bytes.into()).await?;
+    upload.commit(key).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_request_that_fails_is_sent_again_four_times_and_no_more() {
+    let server = Server::start(|_| (503, "")).await;
+    let failure = store(server.client()).stat(&key(b"")).await.unwrap_err();
+    assert_eq!(failure.reason(), reasons::STORAGE_OPERATION_FAILED);
+    assert_eq!(server.seen().len(), 1 + RETRIES.max_retries);
+}
+
+#[tokio::test]
+async fn the_bucket_is_part_of_the_path_or_of_the_host() {
+    let server = Server::start(|_| (404, "")).await;
+    let path = format!("a/prefix/{}", key(b"").path());
+    for (style, target) in [("false", format!("/bucket/{path}")), ("true", format!("/{path}"))] {
+        let client = server.client().with_config(AmazonS3ConfigKey::VirtualHostedStyleRequest, style);
+        assert_eq!(store(client).stat(&key(b"")).await.unwrap(), None);
+        assert_eq!(server.seen().last().map(|seen| seen.1.clone()), Some(target));
+    }
+}
+
+#[tokio::test]
+async fn each_object_says_what_it_is_to_be_encrypted_with() {
+    let server = Server::start(uploads(403)).await;
+    let client = server
+        .client()
+        .with_config("aws_server_side_encryption".parse().unwrap(), "aws:kms")
+        .with_config("aws_sse_kms_key_id".parse().unwrap(), "key-of-the-bucket");
+    let store = store(client);
+    for (length, method) in [(1, Method::PUT), (PARTS, Method::POST)] {
+        put(&store, vec![0; length]).await.unwrap_err();
+        let seen = server.seen();
+        let (.., headers) = seen.iter().rev().find(|seen| seen.0 == method).unwrap();
+        assert_eq!(headers["x-amz-server-side-encryption"], "aws:kms");
+        assert_eq!(headers["x-amz-server-side-encryption-aws-kms-key-id"], "key-of-the-bucket");
+    }
+}
+
+#[tokio::test]
+async fn the_parts_of_an_upload_that_fails_or_is_dropped_are_removed() {
+    let is_abort = |(method, target, _): &Seen| method == Method::DELETE && target.ends_with("?uploadId=one");
+    let refusing = Server::start(uploads(403)).await;
+    let refused = put(&store(refusing.client()), vec![0; PARTS]).await.unwrap_err();
+    assert_eq!(refused.reason(), reasons::STORE_ACCESS_DENIED);
+    refusing.sees(is_abort).await;
+
+    let silent = Server::start(uploads(NEVER)).await;
+    let store = store(silent.client());
+    let pass = tokio::spawn(async move { put(&store, vec![0; PARTS]).await });
+    silent.sees(|(method, ..)| method == Method::PUT).await;
+    pass.abort();
+    silent.sees(is_abort).await;
+}
+
+#[tokio::test]
+async fn a_role_that_is_refused_is_no_store_that_fails() {
+    let server = Server::start(|_| (403, "<Error><Code>AccessDenied</Code></Error>")).await;
+    let mut token = tempfile::NamedTempFile::new().unwrap();
+    token.write_all(b"secret-token").unwrap();
+    let client = |settings: [(&str, &str); 2]| {
+        let client = AmazonS3Builder::new().with_endpoint(&server.address).with_region("us-east-1");
+        settings.iter().fold(client, |client, (key, value)| client.with_config(key.parse().unwrap(), *value))
+    };
+    let of_a_pod = [
+        ("aws_container_credentials_full_uri", &*format!("{}/credentials", server.address)),
+        ("aws_container_authorization_token_file", token.path().to_str().unwrap()),
+    ];
+    let without_token =
+        [("aws_role_arn", "arn:aws:iam::1:role/postern"), ("aws_web_identity_token_file", "/nowhere/token")];
+    for settings in [of_a_pod, without_token] {
+        let refused = store(client(settings)).stat(&key(b"")).await.unwrap_err();
+        let words = telemetry::Chain(&refused).to_string();
+        assert_eq!(refused.reason(), reasons::STORE_ACCESS_DENIED, "{words}");
+        assert!(!words.contains("secret-token"), "{words}");
+    }
+    assert!(server.seen().iter().all(|(_, target, _)| target == "/credentials"), "of S3 nothing is asked");
+}
+
+#[test]
+fn only_this_machine_is_spoken_to_in_the_clear_unasked() {
+    for (endpoint, is_ours) in [
+        ("http://127.0.0.1:9000", true),
+        ("http://[::1]:9000", true),
+        ("http://localhost", true),
+        ("http://localhost.example.com", false),
+        ("http://10.0.0.1", false),
+    ] {
+        assert_eq!(is_loopback(&endpoint.parse().unwrap()), is_ours, "{endpoint}");
+    }
+}
+
+#[test]
+fn what_is_no_bucket_and_prefix_is_refused_without_its_secrets() {
+    for bad in ["s3://key:secret@bucket/prefix", "s3://bucket:9000/prefix"] {
+        let refused = open(&bad.parse().unwrap()).expect_err(bad).to_string();
+        assert!(
+            refused.starts_with("cannot open store s3://bucket/prefix: s3:// takes a bucket"),
+            "{refused}"
+        );
+    }
+}

@@ -99,22 +99,19 @@ impl Shelf {
         {
             return Ok(Some(copy));
         }
-        let found = timeout(PATIENCE, asking).await;
-        let failure = match &found {
-            Ok(Err(error)) if !is_damage(error) => Chain(error).to_string(),
-            Err(late) => late.to_string(),
-            Ok(answered) => {
-                self.outage.ends();
-                self.missed(key, answered);
-                return found.unwrap_or(Ok(None));
+        let late = |late| Err(StoreError::Failed { attempt: "looking for a blob", source: Box::new(late) });
+        match timeout(PATIENCE, asking).await.unwrap_or_else(late) {
+            Err(error) if !is_damage(&error) => {
+                warn!(error = %Chain(&error), "the store failed, what is published is read from memory");
+                self.outage.begins(Instant::now());
+                self.tell_of_failure(key);
+                copied(copies).map_or(Err(error), |copy| Ok(Some(copy)))
             }
-        };
-        warn!(error = failure, "the store failed, what is published is read from memory");
-        self.outage.begins(Instant::now());
-        self.tell_of_failure(key);
-        match copied(copies) {
-            Some(copy) => Ok(Some(copy)),
-            None => found.unwrap_or(Ok(None)),
+            answered => {
+                self.outage.ends();
+                self.missed(key, &answered);
+                answered
+            }
         }
     }
 

@@ -254,7 +254,7 @@ pub(crate) struct LogFlags {
         value_parser = clap::builder::PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>())
     )]
     pub(crate) format: Format,
-    /// What is logged: error, warn, info, debug or trace, or levels by module as in info,controller=debug
+    /// What is logged: error, warn, info or debug, or levels by module as in info,controller=debug
     #[arg(long = "log-level", env = "POSTERN_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     pub(crate) level: String,
 }

@@ -24,7 +24,7 @@ use std::{
 const SOURCES: usize = 1_000;
 /// The interval of the sources is a minute, moved by up to 5 %: after this time every one is due.
 const PAUSE: Duration = Duration::from_secs(70);
-/// Longer than anything that a pass could still write afterwards.
+/// Longer than anything that a pass could still do when its source is ready, or write afterwards.
 const SETTLE: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -78,6 +78,8 @@ fn method() -> String {
 
 async fn sweep(cluster: &Cluster, postern: &Postern, fleet: &Fleet<'_>, source: &Source) -> Result<Sweep> {
     let pid = Pid::from_raw(postern.pid().context("Postern has ended")?);
+    // What is ready has not always ended its pass, and one that ends after the pause counts its interval from there.
+    tokio::time::sleep(SETTLE).await;
     kill(pid, Signal::SIGSTOP)?;
     tokio::time::sleep(PAUSE).await;
     let store = cluster.directory().file("store");

@@ -4,7 +4,6 @@ pub(crate) mod decide;
 use crate::sources::Known;
 use crds::conditions::{self, READY};
 use extension_apiserver::{object::Object, table::Column};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,11 +60,6 @@ pub(crate) fn outcome(before: &Known, after: &Known) -> Refresh {
     let conditions = after.source.status.as_ref().map_or(&[][..], |status| &status.conditions);
     let ready = conditions::find(conditions, READY);
     let text = |field: Option<&String>| field.cloned().unwrap_or_default();
-    let metadata = ObjectMeta {
-        name: after.source.metadata.name.clone(),
-        namespace: after.source.metadata.namespace.clone(),
-        ..ObjectMeta::default()
-    };
     let spec = Pass {
         requested_at: after.requested.clone().unwrap_or_default(),
         ready: ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.status.clone()),
@@ -74,5 +68,5 @@ pub(crate) fn outcome(before: &Known, after: &Known) -> Refresh {
         revision: after.revision(),
         changed: before.revision() != after.revision(),
     };
-    Refresh { metadata, spec }
+    Refresh { metadata: after.answered_as(), spec }
 }

@@ -2,12 +2,8 @@
 pub(crate) mod decide;
 
 use crate::sources::Known;
-use crds::{
-    conditions::{self, PINNED},
-    external_source::Artifact,
-};
+use crds::conditions::{self, PINNED};
 use extension_apiserver::{object::Object, table::Column};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,21 +65,14 @@ impl Object for Rollback {
 pub(crate) fn outcome(revision: &str, before: &Known, after: &Known) -> Rollback {
     let status = after.source.status.as_ref();
     let told = status.and_then(|status| conditions::find(&status.conditions, PINNED));
-    let metadata = ObjectMeta {
-        name: after.source.metadata.name.clone(),
-        namespace: after.source.metadata.namespace.clone(),
-        ..ObjectMeta::default()
-    };
     let spec = Choice {
         revision: Some(revision.to_owned()),
         published: after.revision(),
-        waiting: status.and_then(|status| status.waiting_artifact.as_ref()).map(revision_of),
+        waiting: status
+            .and_then(|status| status.waiting_artifact.as_ref())
+            .map(|waiting| waiting.revision.clone()),
         changed: before.revision() != after.revision(),
         message: told.map(|told| told.message.clone()).unwrap_or_default(),
     };
-    Rollback { metadata, spec }
-}
-
-fn revision_of(artifact: &Artifact) -> String {
-    artifact.revision.clone()
+    Rollback { metadata: after.answered_as(), spec }
 }

@@ -17,6 +17,7 @@ use extension_apiserver::{
     view::View,
 };
 use futures::FutureExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use std::{
     collections::HashMap,
@@ -162,6 +163,12 @@ impl Known {
         let pin = source.spec.pinned_digest().map(str::to_owned);
         let requested = source.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT)).cloned();
         Self { source: Arc::new(slim(source)), broken, requested, pin, is_suspended }
+    }
+
+    /// What an answer about it is called: as the source is, and nothing else of its metadata.
+    pub(crate) fn answered_as(&self) -> ObjectMeta {
+        let ObjectMeta { name, namespace, .. } = &self.source.metadata;
+        ObjectMeta { name: name.clone(), namespace: namespace.clone(), ..ObjectMeta::default() }
     }
 
     /// The revision that is published.

@@ -53,8 +53,17 @@ fn golden(scenario: &Scenario) -> Result<Answers> {
     serde_json::from_slice(&text).with_context(|| format!("failed to read {}", path.display()))
 }
 
-/// Every scenario with what one server answered. The server is started for this, and ended after it.
-async fn answers_of(maker: Maker, name: &str) -> Result<Option<Vec<(Scenario, Answers)>>> {
+/// How often Go may play a scenario. Its watches end after a second of the clock, whether or not a busy machine has let it
+/// send everything by then.
+const GOES: usize = 3;
+
+/// Plays every scenario, and returns those with their answers. A scenario is played again while `again` says so of its
+/// answers and of how often it was played. The server is started for this, and ended after it.
+async fn answers_of(
+    maker: Maker,
+    name: &str,
+    again: impl Fn(&Scenario, &Answers, usize) -> Result<bool>,
+) -> Result<Option<Vec<(Scenario, Answers)>>> {
     let suite = Suite::attach().await?;
     let Some(cluster) = suite.own() else {
         skip("the server needs the certificates of a cluster of our own")?;
@@ -66,7 +75,14 @@ async fn answers_of(maker: Maker, name: &str) -> Result<Option<Vec<(Scenario, An
     exchange.believed().await?;
     let mut all = Vec::new();
     for scenario in corpus::scenarios()? {
-        let answers = exchange.play(&scenario).await.with_context(|| scenario.name.clone())?;
+        let mut played = 0;
+        let answers = loop {
+            let answers = exchange.play(&scenario).await.with_context(|| scenario.name.clone())?;
+            played += 1;
+            if !again(&scenario, &answers, played)? {
+                break answers;
+            }
+        };
         all.push((scenario, answers));
     }
     server.stop().await?;
@@ -75,13 +91,19 @@ async fn answers_of(maker: Maker, name: &str) -> Result<Option<Vec<(Scenario, An
 
 #[tokio::test]
 async fn go_answers_as_the_golden_files_say() -> Result<()> {
-    let Some(all) = answers_of(Maker::Kubernetes, "sample-apiserver").await? else { return Ok(()) };
+    let changed = |scenario: &Scenario, answers: &Answers| {
+        compare::scenario(&scenario.name, &golden(scenario)?, answers)
+    };
+    let again = |scenario: &Scenario, answers: &Answers, played: usize| {
+        Ok(!records() && played < GOES && !changed(scenario, answers)?.is_empty())
+    };
+    let Some(all) = answers_of(Maker::Kubernetes, "sample-apiserver", again).await? else { return Ok(()) };
     for (scenario, answers) in &all {
         if records() {
             let text = serde_json::to_string_pretty(answers)? + "\n";
             std::fs::write(golden_file(scenario), text)?;
         }
-        let changed = compare::scenario(&scenario.name, &golden(scenario)?, answers)?;
+        let changed = changed(scenario, answers)?;
         ensure!(changed.is_empty(), "record the golden files anew: {changed:#?}");
     }
     Ok(())
@@ -89,7 +111,7 @@ async fn go_answers_as_the_golden_files_say() -> Result<()> {
 
 #[tokio::test]
 async fn ours_answers_as_go_does_but_where_it_is_written_down() -> Result<()> {
-    let Some(all) = answers_of(Maker::Postern, "wardle").await? else { return Ok(()) };
+    let Some(all) = answers_of(Maker::Postern, "wardle", |_, _, _| Ok(false)).await? else { return Ok(()) };
     let mut found = Vec::new();
     for (scenario, ours) in &all {
         found.extend(compare::scenario(&scenario.name, &golden(scenario)?, ours)?);

@@ -227,6 +227,10 @@ pub(crate) struct ControllerFlags {
     /// How many sources are worked on at once
     #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16", value_parser = value::count)]
     pub(crate) concurrency: NonZeroU16,
+    /// Where Flux's notification-controller takes events for its Alerts, as in
+    /// http://notification-controller.flux-system.svc.cluster.local./; none are sent without
+    #[arg(long, env = "POSTERN_EVENTS_ADDR", value_name = "URL", value_parser = value::base)]
+    pub(crate) events_addr: Option<Url>,
     /// Whether replicas agree on one that works, by the Lease postern-controller; the aggregated API looks there, too, whether one
     /// does
     #[arg(

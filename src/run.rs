@@ -17,6 +17,7 @@ use crate::{
 };
 use anyhow::bail;
 use artifacts::Store;
+use controller::Toolkit;
 use extension_apiserver::{metrics::Metrics, serve::ClientCertificates, server::Lifecycle};
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
@@ -79,6 +80,7 @@ impl Parts {
         announce(role, flags, url.as_ref());
         let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
         let requests = Metrics::register(&mut registry);
+        let toolkit = Toolkit::register(&mut registry);
         let counted = metrics::postern(&mut registry);
         // Who does not serve needs no copies.
         let cache = if role.serves_api() { flags.artifacts.artifact_cache_size.0 } else { 0 };
@@ -94,7 +96,7 @@ impl Parts {
         });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
             Some(store) => {
-                let metrics = controller::Metrics::register(counted);
+                let metrics = controller::Metrics::register(counted, toolkit);
                 Reconciler::new(flags, &cluster, (store, whitelist), metrics)?
             }
             None => None,

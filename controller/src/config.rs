@@ -21,6 +21,8 @@ pub struct Config {
     pub pipeline: Arc<Pipeline>,
     /// Where Flux finds the artifact listener, as in `http://postern.postern-system.svc.cluster.local.:8080`.
     pub artifacts_url: Url,
+    /// Where Flux's notification-controller takes events; `None`: none are sent.
+    pub events_url: Option<Url>,
     /// The commands that hooks may run; `None` where hooks are not enabled.
     pub whitelist: Option<Live>,
     /// How many sources may be worked on at once.

@@ -26,14 +26,13 @@ pub(crate) use secrets::SecretWatches;
 
 use crate::{
     moment::Moment,
-    reconcile::{Done, Failure, Kind, Memory, Work},
+    reconcile::{Done, Failure, Kind, Memory, Related, Work},
 };
 use artifacts::{Digest, SourceKey, pipeline::Pipeline, store::collect::Marks};
 use crds::{ExternalSource, duration, external_source::FINALIZER};
 use decide::Decision;
 use hooks::whitelist::Live;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{Client, Resource, core::ObjectMeta};
 use observe::Seen;
 use std::{sync::Arc, time::Duration};
@@ -103,9 +102,11 @@ impl Kind for ExternalSources {
         act::act(self, work, decision).await
     }
 
-    fn related(&self, source: &ExternalSource) -> Option<ObjectReference> {
+    fn related(&self, source: &ExternalSource) -> Option<Related> {
         let published = self.flux.find(source).filter(|found| found.taken_from(source).is_none())?;
-        Some(published.0.object_ref(&()))
+        let known = published.0.0.as_ref().ok().and_then(|known| known.status.as_ref()?.artifact.as_ref());
+        let revision = known.map(|artifact| artifact.revision.clone());
+        Some(Related { reference: published.0.object_ref(&()), revision })
     }
 
     async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {

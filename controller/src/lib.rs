@@ -12,13 +12,14 @@ mod reconcile;
 
 pub use config::Config;
 pub use metrics::Metrics;
+pub use reconcile::Toolkit;
 
 use external_source::{ExternalSources, FluxArtifacts, SecretWatches};
 use futures::future::OptionFuture;
 use jiff::Timestamp;
 use kube::{Client, runtime::reflector};
 use lease::{Election, Term, fenced};
-use reconcile::{Loop, Queue};
+use reconcile::{Alerts, Courier, Loop, Queue};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -63,6 +64,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     let (objects, writer) = reflector::store();
     let (queue, wakes) = Queue::new();
     let (flux, follower) = FluxArtifacts::new();
+    let (alerts, courier) = alerts(config).unzip();
     let kind = ExternalSources {
         client: client.clone(),
         pipeline: config.pipeline.clone(),
@@ -80,16 +82,23 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         writer,
         wakes,
         identity: config.identity.clone(),
+        alerts,
         metrics: config.metrics.passes.clone(),
         concurrency: config.concurrency,
     };
     tokio::select! {
         () = passes.run(shutdown) => {}
+        Some(()) = OptionFuture::from(courier.map(Courier::run)) => {}
         () = external_source::follow_whitelist(config.whitelist.as_ref(), queue.clone(), &objects) => {}
         () = external_source::heal(config.pipeline.store().losses(), queue.clone()) => {}
         () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
         () = external_source::sweep(config.pipeline.store().as_ref(), &objects, &config.metrics.external_sources) => {}
     }
+}
+
+fn alerts(config: &Config) -> Option<(Alerts, Courier)> {
+    let address = config.events_url.clone()?;
+    Some(Alerts::new(address, config.identity.clone(), config.metrics.alerts.clone()))
 }
 
 #[cfg(test)]
@@ -114,11 +123,15 @@ mod tests {
             identity: "test".into(),
             pipeline: Arc::new(Pipeline::new(EgressPolicy::default(), store, limits).unwrap()),
             artifacts_url: "http://postern".parse().unwrap(),
+            events_url: None,
             whitelist: None,
             concurrency: 1,
             leader_elect: false,
             serving: None,
-            metrics: Metrics::register(&mut prometheus_client::registry::Registry::default()),
+            metrics: Metrics::register(
+                &mut prometheus_client::registry::Registry::default(),
+                Toolkit::default(),
+            ),
         }
     }
 

@@ -4,6 +4,7 @@
 //! and differently each time: finalizers, conditions, status writes, events, metrics, pauses, panics, objects that do
 //! not decode. Start with [`Kind`]; one pass over one
 //! object is `pass`; `report` and `schedule` are its pure parts; `queue` is what wakes it.
+mod alerts;
 mod back_off;
 mod events;
 mod memory;
@@ -15,8 +16,10 @@ mod queue;
 mod report;
 mod schedule;
 mod status;
+mod toolkit;
 mod write;
 
+pub(crate) use alerts::{Alerts, Courier, Sent};
 pub(crate) use back_off::{Pauses, back_off};
 pub(crate) use events::Note;
 pub(crate) use memory::{Memory, Next};
@@ -26,6 +29,7 @@ pub(crate) use pass::{Phase, Work};
 pub(crate) use queue::{Guarded, Loop, Queue};
 pub(crate) use queue::{listing, prune};
 pub(crate) use status::{Common, Status};
+pub use toolkit::Toolkit;
 pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
 
 use crate::moment::Moment;
@@ -118,10 +122,18 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Self: Sized;
 
     /// An object beside this one that its events tell of, if there is one.
-    fn related(&self, object: &Self::Object) -> Option<ObjectReference>;
+    fn related(&self, object: &Self::Object) -> Option<Related>;
 
     /// Undoes what lies outside the object, before it goes. Safe to run twice.
     fn clean_up(&self, meta: &ObjectMeta) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// An object beside the one that is worked on.
+#[derive(Clone, Debug)]
+pub(crate) struct Related {
+    pub reference: ObjectReference,
+    /// Of what it holds.
+    pub revision: Option<String>,
 }
 
 /// How a pass ended that did not fail.

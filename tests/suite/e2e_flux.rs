@@ -1,5 +1,6 @@
-//! Flux for real: its kustomize-controller applies what our sources serve, and nothing that happens to a source takes away
-//! what was applied.
+//! Flux for real: its kustomize-controller applies what our sources serve, nothing that happens to a source takes away what
+//! was applied, and its notification-controller tells of it.
+mod alerts;
 mod delivery;
 mod environments;
 mod helm;
@@ -18,7 +19,7 @@ const ELSEWHERE: &str = "kustomize-controller is started only in a cluster of ou
 #[test]
 fn every_row_of_the_manual_names_its_test() {
     let rows = promises::rows("docs/flux.md", |cell| !cell.starts_with("---") && cell != "what happens");
-    assert_eq!(rows.len(), 7);
+    assert_eq!(rows.len(), 9);
     promises::assert_kept(&rows);
 }
 

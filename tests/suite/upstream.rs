@@ -3,6 +3,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use extension_apiserver::serve::{self, Body, Handler, Limits};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Collected};
 use hyper::body::Incoming;
 use std::{
     net::SocketAddr,
@@ -34,6 +35,7 @@ pub(crate) struct Answer {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
     /// The status of the answer.
     pub(crate) answered: StatusCode,
 }
@@ -129,7 +131,9 @@ impl Handler for Script {
         let unchanged = known(header::IF_NONE_MATCH, header::ETAG)
             || known(header::IF_MODIFIED_SINCE, header::LAST_MODIFIED);
         let status = if unchanged { StatusCode::NOT_MODIFIED } else { answer.status };
-        locked(&self.asked).push(Asked { headers: request.headers().clone(), answered: status });
+        let (asked, body) = request.into_parts();
+        let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+        locked(&self.asked).push(Asked { headers: asked.headers, body, answered: status });
         if let Some(gate) = &answer.gate {
             let _closed = gate.acquire().await;
         }

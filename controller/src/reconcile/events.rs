@@ -1,10 +1,11 @@
 //! Events: what people should hear of, said once.
-use super::write::is_in_vain;
+use super::{Alerts, Related, write::is_in_vain};
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Client,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use std::collections::BTreeMap;
 use tracing::warn;
 
 /// The Events API refuses longer notes.
@@ -37,25 +38,34 @@ impl Note {
 pub(super) struct Publisher {
     client: Client,
     reporter: Reporter,
+    alerts: Option<Alerts>,
+}
+
+/// What notes are about.
+pub(super) struct Topic<'a> {
+    pub object: ObjectReference,
+    pub annotations: &'a BTreeMap<String, String>,
+    /// An object beside it.
+    pub related: Option<Related>,
 }
 
 impl Publisher {
-    pub(super) fn new(client: Client, instance: String) -> Self {
+    /// Also leaves notes that have a related object as `alerts`, if there is somebody who carries them.
+    pub(super) fn new(client: Client, instance: String, alerts: Option<Alerts>) -> Self {
         let reporter = Reporter { controller: crate::FIELD_MANAGER.into(), instance: Some(instance) };
-        Self { client, reporter }
+        Self { client, reporter, alerts }
     }
 
-    /// `related` is an object beside the one that the notes are about.
-    pub(super) async fn publish(
-        &self,
-        (about, related): (&ObjectReference, Option<&ObjectReference>),
-        notes: Vec<Note>,
-    ) {
+    pub(super) async fn publish(&self, topic: &Topic<'_>, notes: Vec<Note>) {
+        if let Some((alerts, related)) = self.alerts.as_ref().zip(topic.related.as_ref()) {
+            notes.iter().for_each(|note| alerts.leave(related, topic.annotations, note));
+        }
+        let related = topic.related.as_ref().map(|related| &related.reference);
         // A recorder that lives on would fold an event into an earlier one of the same reason and keep the earlier
         // text: the second revision would be announced with the digest of the first.
         for note in notes {
             let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
-            match recorder.publish(&event(note, related.cloned()), about).await {
+            match recorder.publish(&event(note, related.cloned()), &topic.object).await {
                 // Nobody reads the events of a namespace that goes.
                 Err(error) if is_in_vain(&error) => return,
                 Err(error) => warn!(error = %telemetry::Chain(&error), "could not publish an event"),

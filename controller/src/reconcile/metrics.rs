@@ -1,4 +1,5 @@
 //! What the loop counts.
+use super::Toolkit;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -15,6 +16,8 @@ pub(crate) struct Metrics {
     running: Family<OfKind, Gauge>,
     writes: Family<OfKind, Counter>,
     leading: Gauge,
+    /// What Flux's dashboards are told.
+    pub(super) toolkit: Toolkit,
 }
 
 /// Kind and reason are constants of `crds`, and the reason is empty where there is nothing to report.
@@ -41,7 +44,7 @@ pub(crate) enum Outcome {
 
 impl Metrics {
     /// Registers below `registry`, which gives the prefix.
-    pub(crate) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry, toolkit: Toolkit) -> Self {
         let buckets = || Histogram::new([0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 30.0, 120.0, 600.0]);
         let metrics = Self {
             passes: Family::default(),
@@ -49,6 +52,7 @@ impl Metrics {
             running: Family::default(),
             writes: Family::default(),
             leading: Gauge::default(),
+            toolkit,
         };
         registry.register("reconcile", "Passes, by how they ended", metrics.passes.clone());
         registry.register("reconcile_duration_seconds", "How long passes took", metrics.duration.clone());

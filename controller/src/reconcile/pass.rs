@@ -1,10 +1,12 @@
 //! One pass over one object, from waking up to going back to sleep.
 use super::{
     Done, Failure, Kind, Memory, Next, Note, Outcome, Retry, Status, StatusOf,
+    events::Topic,
     memory::{Entry, Key},
     poisoned,
     queue::{Guarded, Shared},
     report::{Report, Subject, report},
+    toolkit::State,
     write,
 };
 use crate::moment::Moment;
@@ -74,7 +76,7 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) ->
         return Action::requeue(shared.kind.interval(&object));
     }
     count(shared, &ended.outcome, started);
-    settle(shared, ended, draft, entry).await
+    settle(shared, ended, (draft, entry), started).await
 }
 
 /// A pass that has ended, and the object as it was last written.
@@ -97,8 +99,8 @@ fn is_sudden<K: Kind>(ended: &Ended<K>) -> bool {
 async fn settle<K: Kind>(
     shared: &Shared<K>,
     ended: Ended<K>,
-    mut draft: StatusOf<K>,
-    mut entry: Entry<K::Memory, StatusOf<K>>,
+    (mut draft, mut entry): (StatusOf<K>, Entry<K::Memory, StatusOf<K>>),
+    started: Instant,
 ) -> Action {
     let Ended { object, outcome, mut notes, told } = ended;
     let interval = shared.kind.interval(&object);
@@ -108,6 +110,9 @@ async fn settle<K: Kind>(
     // That it works again goes without saying where the kind tells more.
     notes.extend(note.filter(|note| note.warning || notes.is_empty()));
     log(&outcome, !notes.is_empty());
+    let ready = conditions::find(draft.conditions(), READY).map(|ready| ready.status == "True");
+    let state = State { ready, suspended: matches!(outcome, Ok(Done::Suspended)) };
+    shared.teller.tell(&key(object.meta()), state, started.elapsed());
 
     let before = object.status().cloned().unwrap_or_default();
     let mut wake = next(&entry.memory, interval, Moment::now());
@@ -127,7 +132,8 @@ async fn settle<K: Kind>(
     }
     shared.memories.put(key(object.meta()), entry);
     let related = shared.kind.related(&object);
-    shared.publisher.publish((&object.object_ref(&()), related.as_ref()), notes).await;
+    let topic = Topic { object: object.object_ref(&()), annotations: object.annotations(), related };
+    shared.publisher.publish(&topic, notes).await;
     wake
 }
 
@@ -135,7 +141,7 @@ async fn settle<K: Kind>(
 async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Action {
     let meta = watched.meta();
     if !watched.finalizers().iter().any(|name| name == K::FINALIZER) {
-        shared.memories.forget(&key(meta));
+        shared.forget(&key(meta));
         return Action::await_change();
     }
     let Err(failure) = shared.kind.clean_up(meta).await else {
@@ -143,7 +149,7 @@ async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Actio
             return unwritten(&error);
         }
         info!("cleaned up; the object may go");
-        shared.memories.forget(&key(meta));
+        shared.forget(&key(meta));
         return Action::await_change();
     };
     let Ok(object) = &watched.0 else {
@@ -154,7 +160,7 @@ async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Actio
     let draft = object.status().cloned().unwrap_or_default();
     let ended =
         Ended { object: Arc::new(object.clone()), outcome: Err(failure), notes: Vec::new(), told: false };
-    settle(shared, ended, draft, entry).await
+    settle(shared, ended, (draft, entry), Instant::now()).await
 }
 
 async fn with_finalizer<K: Kind>(

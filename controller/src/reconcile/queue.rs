@@ -1,10 +1,11 @@
 //! What wakes the loop, and the loop itself.
 use super::{
-    Kind, Metrics, Newest, StatusOf,
+    Alerts, Kind, Metrics, Newest, StatusOf,
     back_off::back_off,
     events::Publisher,
     memory::{Key, Memories},
     pass,
+    toolkit::Teller,
 };
 use crds::annotations::REQUESTED_AT;
 use futures::{
@@ -77,6 +78,8 @@ pub(crate) struct Loop<K: Kind> {
     pub wakes: mpsc::Receiver<Key>,
     /// Who acts, as events tell it.
     pub identity: String,
+    /// Who carries events to Flux, if anybody does.
+    pub alerts: Option<Alerts>,
     /// What is counted.
     pub metrics: Metrics,
     /// How many passes may run at once.
@@ -91,6 +94,7 @@ pub(super) struct Shared<K: Kind> {
     pub newest: Newest<K::Object>,
     pub memories: Memories<K::Memory, StatusOf<K>>,
     pub publisher: Publisher,
+    pub teller: Teller,
     pub metrics: Metrics,
 }
 
@@ -102,7 +106,8 @@ impl<K: Kind> Loop<K> {
         let woken = woken::<K>(self.wakes, self.objects.clone());
         let shared = Arc::new(Shared {
             kind: self.kind,
-            publisher: Publisher::new(self.client.clone(), self.identity),
+            publisher: Publisher::new(self.client.clone(), self.identity, self.alerts),
+            teller: self.metrics.toolkit.of(K::NAME),
             client: self.client,
             objects: self.objects.clone(),
             newest: Newest::default(),
@@ -121,7 +126,7 @@ impl<K: Kind> Loop<K> {
             )
             .for_each(|ended| {
                 if let Err(controller::Error::ObjectNotFound(gone)) = ended {
-                    shared.memories.forget(&(gone.namespace.clone().unwrap_or_default(), gone.name.clone()));
+                    shared.forget(&(gone.namespace.clone().unwrap_or_default(), gone.name.clone()));
                 }
                 ready(())
             });
@@ -133,6 +138,12 @@ impl<K: Kind> Loop<K> {
 }
 
 impl<K: Kind> Shared<K> {
+    /// Drops what is remembered of an object that has gone.
+    pub(super) fn forget(&self, key: &Key) {
+        self.memories.forget(key);
+        self.teller.forget(key);
+    }
+
     /// Whether the object is gone, about to go, another one, or asks for something else by now.
     pub(crate) fn has_moved_on(&self, object: &K::Object) -> bool {
         let reference = ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default());

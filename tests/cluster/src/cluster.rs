@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use kube::Client;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddrV4;
 use std::time::Duration;
 use tools::Programs;
 
@@ -222,6 +223,14 @@ impl Cluster {
     /// It is not there and cannot be built, or does not become ready.
     pub async fn start_kustomize_controller(&self) -> Result<()> {
         flux::start_kustomize_controller(self).await
+    }
+
+    /// Installs and starts Flux's notification-controller, and returns where it takes events; it ends with the cluster.
+    ///
+    /// # Errors
+    /// It runs already, is not there and cannot be built, or does not become ready.
+    pub async fn start_notification_controller(&self) -> Result<SocketAddrV4> {
+        flux::start_notification_controller(self).await
     }
 
     /// Applies the shipped manifests again and restarts Postern, as it is built now, with these flags from now on.

@@ -1,5 +1,5 @@
-//! Flux's kustomize-controller as a process of this machine, with the account and the roles that Flux's installation
-//! gives it. One serves the whole cluster, as it does elsewhere.
+//! Flux's kustomize-controller and notification-controller as processes of this machine, with the accounts and the roles
+//! that Flux's installation gives them. One of each serves the whole cluster, as it does elsewhere.
 use crate::{
     cluster::Cluster,
     install,
@@ -19,38 +19,82 @@ use tokio::sync::Mutex;
 
 const MANIFESTS: &str = include_str!("../manifests/flux.yaml");
 const NAMESPACE: &str = "flux-system";
-const NAME: &str = "kustomize-controller";
 
 static START: Mutex<()> = Mutex::const_new(());
 
-/// Installs and starts it, if it does not run yet; it ends with the cluster.
-pub(crate) async fn start_kustomize_controller(cluster: &Cluster) -> Result<()> {
-    let _one_at_a_time = START.lock().await;
-    let process = Process::new(cluster.directory(), NAME);
-    if process.pid().is_some() {
-        return Ok(());
-    }
-    let program = tokio::task::spawn_blocking(tools::kustomize_controller).await??;
-    let kubeconfig = install(cluster).await?;
-    let metrics = free_port(Ipv4Addr::LOCALHOST, 19_080)?;
-    let health = free_port(Ipv4Addr::LOCALHOST, 19_080)?;
-    process.start(&mut command(&program, &kubeconfig, metrics, health))?;
-    let ready = async || tokio::task::spawn_blocking(move || is_ready(health)).await.is_ok_and(|ready| ready);
-    process.until_ready(Duration::from_secs(60), ready).await
+/// One of Flux's controllers.
+struct Controller {
+    /// Of its process and its account.
+    name: &'static str,
+    program: fn() -> Result<PathBuf>,
+    crds: fn() -> Result<PathBuf>,
+    /// One of its CRDs.
+    kind: &'static str,
 }
 
-/// The CRDs, the account, its roles, and a kubeconfig with its token.
-async fn install(cluster: &Cluster) -> Result<PathBuf> {
-    let kubectl = cluster.kubectl();
-    install::apply_folder(&kubectl, &tokio::task::spawn_blocking(tools::kustomize_crds).await??).await?;
-    kubectl.apply(MANIFESTS).await?;
-    let established = "crd/kustomizations.kustomize.toolkit.fluxcd.io";
-    kubectl.run(&["wait", "--for=condition=Established", established]).await?;
-    let kubeconfig = cluster.directory().kubeconfig_of(NAME);
-    let token = token(cluster.client(), NAMESPACE, NAME).await?;
-    let server = cluster.endpoints().kube_apiserver;
-    kubeconfig::write(cluster.directory(), &kubeconfig, server, &Credential::Token(&token))?;
-    Ok(kubeconfig)
+const KUSTOMIZE: Controller = Controller {
+    name: "kustomize-controller",
+    program: tools::kustomize_controller,
+    crds: tools::kustomize_crds,
+    kind: "crd/kustomizations.kustomize.toolkit.fluxcd.io",
+};
+
+const NOTIFICATION: Controller = Controller {
+    name: "notification-controller",
+    program: tools::notification_controller,
+    crds: tools::notification_crds,
+    kind: "crd/alerts.notification.toolkit.fluxcd.io",
+};
+
+/// Installs and starts kustomize-controller, if it does not run yet; it ends with the cluster.
+pub(crate) async fn start_kustomize_controller(cluster: &Cluster) -> Result<()> {
+    let flags = [
+        // Off by default: a Kustomization of an ExternalArtifact would be stalled.
+        "--feature-gates=ExternalArtifact=true".to_owned(),
+        // How soon it asks again for an artifact that was not there; its default of 30 s would only make tests wait.
+        "--requeue-dependency=2s".to_owned(),
+    ];
+    KUSTOMIZE.start(cluster, &flags).await
+}
+
+/// Installs and starts notification-controller, and returns where it takes events; it ends with the cluster.
+pub(crate) async fn start_notification_controller(cluster: &Cluster) -> Result<SocketAddrV4> {
+    let [events, receivers] = [19_090, 19_292].map(|port| free_port(Ipv4Addr::LOCALHOST, port));
+    let (events, receivers) = (events?, receivers?);
+    let flags = [format!("--events-addr={events}"), format!("--receiverAddr={receivers}")];
+    NOTIFICATION.start(cluster, &flags).await?;
+    Ok(events)
+}
+
+impl Controller {
+    async fn start(&self, cluster: &Cluster, flags: &[String]) -> Result<()> {
+        let _one_at_a_time = START.lock().await;
+        let process = Process::new(cluster.directory(), self.name);
+        if process.pid().is_some() {
+            return Ok(());
+        }
+        let program = tokio::task::spawn_blocking(self.program).await??;
+        let kubeconfig = self.install(cluster).await?;
+        let metrics = free_port(Ipv4Addr::LOCALHOST, 19_080)?;
+        let health = free_port(Ipv4Addr::LOCALHOST, 19_080)?;
+        process.start(command(&program, &kubeconfig, metrics, health).args(flags))?;
+        let ready =
+            async || tokio::task::spawn_blocking(move || is_ready(health)).await.is_ok_and(|ready| ready);
+        process.until_ready(Duration::from_secs(60), ready).await
+    }
+
+    /// The CRDs, the account, its roles, and a kubeconfig with its token.
+    async fn install(&self, cluster: &Cluster) -> Result<PathBuf> {
+        let kubectl = cluster.kubectl();
+        install::apply_folder(&kubectl, &tokio::task::spawn_blocking(self.crds).await??).await?;
+        kubectl.apply(MANIFESTS).await?;
+        kubectl.run(&["wait", "--for=condition=Established", self.kind]).await?;
+        let kubeconfig = cluster.directory().kubeconfig_of(self.name);
+        let token = token(cluster.client(), NAMESPACE, self.name).await?;
+        let server = cluster.endpoints().kube_apiserver;
+        kubeconfig::write(cluster.directory(), &kubeconfig, server, &Credential::Token(&token))?;
+        Ok(kubeconfig)
+    }
 }
 
 fn command(program: &Path, kubeconfig: &Path, metrics: SocketAddrV4, health: SocketAddrV4) -> Command {
@@ -61,10 +105,6 @@ fn command(program: &Path, kubeconfig: &Path, metrics: SocketAddrV4, health: Soc
         .arg(format!("RUNTIME_NAMESPACE={NAMESPACE}"))
         .arg(program)
         .arg(format!("--metrics-addr={metrics}"))
-        .arg(format!("--health-addr={health}"))
-        // Off by default: a Kustomization of an ExternalArtifact would be stalled.
-        .arg("--feature-gates=ExternalArtifact=true")
-        // How soon it asks again for an artifact that was not there; its default of 30 s would only make tests wait.
-        .arg("--requeue-dependency=2s");
+        .arg(format!("--health-addr={health}"));
     command
 }

@@ -23,6 +23,11 @@ const KUSTOMIZE_CONTROLLER: GoModule = GoModule {
     folder: "kustomize-controller",
     path: "github.com/fluxcd/kustomize-controller",
 };
+const NOTIFICATION_CONTROLLER: GoModule = GoModule {
+    name: "notification-controller",
+    folder: "notification-controller",
+    path: "github.com/fluxcd/notification-controller",
+};
 const VERSITYGW: GoModule =
     GoModule { name: "versitygw", folder: "versitygw", path: "github.com/versity/versitygw" };
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
@@ -83,6 +88,23 @@ pub fn kustomize_controller() -> Result<PathBuf> {
 /// As for [`flux_crds`].
 pub fn kustomize_crds() -> Result<PathBuf> {
     KUSTOMIZE_CONTROLLER.folder(&Sources::from_env()?.cache, "config/crd/bases")
+}
+
+/// Flux's notification-controller.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn notification_controller() -> Result<PathBuf> {
+    let module = &NOTIFICATION_CONTROLLER;
+    Sources::from_env()?.program(module, module.name, module.path)
+}
+
+/// The folder that holds the CRDs of Flux's notification-controller.
+///
+/// # Errors
+/// As for [`flux_crds`].
+pub fn notification_crds() -> Result<PathBuf> {
+    NOTIFICATION_CONTROLLER.folder(&Sources::from_env()?.cache, "config/crd/bases")
 }
 
 /// Kubernetes' own example of an extension API server, of the same version as the control plane.

@@ -16,6 +16,8 @@ fn main() -> Result<()> {
         println!("{}", tools::older_kubectl()?.display());
         println!("{}", tools::kustomize_crds()?.display());
         println!("{}", tools::kustomize_controller()?.display());
+        println!("{}", tools::notification_crds()?.display());
+        println!("{}", tools::notification_controller()?.display());
         println!("{}", tools::versitygw()?.display());
     }
     Ok(())

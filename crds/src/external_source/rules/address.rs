@@ -15,7 +15,7 @@ pub(in crate::external_source) fn address(
     if text.len() > LONGEST {
         return found.too_long(field, text.len(), LONGEST);
     }
-    let mut invalid = |detail: &str| found.invalid(field, &without_credentials(text), detail);
+    let mut invalid = |detail: &str| found.invalid(field, &without_secrets(text), detail);
     match Url::parse(text) {
         Err(_) if text.contains('@') => found.forbidden(field, credentials),
         Err(error) => invalid(&format!("must be an http:// or https:// address: {error}")),
@@ -33,12 +33,40 @@ pub(in crate::external_source) fn address(
     }
 }
 
-/// An address as it may be shown: a password that should not be there stands before the last `@`.
-fn without_credentials(url: &str) -> String {
-    url.rsplit_once('@').map_or_else(|| url.to_owned(), |(_, rest)| format!("…@{rest}"))
+/// An address as it may be shown, also to those who may see what became of an object and not the object: a password stands before
+/// the last `@` of the host, a token in the path of a webhook or in a query.
+fn without_secrets(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let scheme = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let host = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    let more = if host.len() < rest.len() { "/…" } else { "" };
+    format!("{scheme}{user}{host}{more}")
 }
 
 /// The parser takes `http:///x` and `http:\\x` for host `x`, as browsers do; whoever wrote that meant something else.
 fn names_a_host(text: &str) -> bool {
     text.split_once("://").is_some_and(|(_, rest)| !rest.starts_with(['/', '\\', '?', '#']))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_secret() {
+        for (given, shown) in [
+            ("ftp://example.com/hooks/canary?token=canary#canary", "ftp://example.com/…"),
+            ("ftp://me:canary@example.com:21/canary", "ftp://…@example.com:21/…"),
+            ("ftp://me:canary/canary@example.com", "ftp://…@example.com"),
+            ("ftp://example.com?token=canary", "ftp://example.com/…"),
+            ("https:\\\\example.com\\canary", "https:/…"),
+            ("example.com/canary", "example.com/…"),
+            ("https:///canary", "https:///…"),
+            ("example.com", "example.com"),
+            ("", ""),
+        ] {
+            assert_eq!(without_secrets(given), shown, "{given}");
+        }
+    }
 }

@@ -92,10 +92,11 @@ fn a_malformed_url_with_a_password_does_not_repeat_it_either() {
 #[test]
 fn a_password_is_not_repeated_whatever_else_is_wrong_with_the_url() {
     for bad in
-        ["ftp://me:hunter2@example.dev/a", "me:hunter2@example.dev/a", "https:///me:hunter2@example.dev/a"]
+        ["ftp://me:hunter2@example.dev/", "me:hunter2@example.dev/", "https:///me:hunter2@example.dev/"]
     {
         let errors = with_http(|http| http.url = bad.into()).violations();
-        assert!(errors[0].detail.starts_with(r#"Invalid value: "…@example.dev/a": "#), "{}", errors[0]);
+        assert!(errors[0].detail.contains("…@example.dev/…\": "), "{}", errors[0]);
+        assert!(!errors[0].detail.contains("hunter2"), "{}", errors[0]);
     }
 }
 

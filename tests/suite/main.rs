@@ -22,6 +22,7 @@ mod e2e_flux;
 mod e2e_metrics;
 mod events;
 mod fault_attacks;
+mod fault_canaries;
 mod fault_certificates;
 mod fault_external_source;
 mod fault_registration;

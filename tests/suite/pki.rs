@@ -33,12 +33,25 @@ impl Authority {
 
     /// A client certificate with that name, and its key, as one PEM text.
     pub(crate) fn client(&self, name: &str) -> Result<String> {
+        let (certificate, key) = self.client_pair(name)?;
+        Ok(certificate + &key)
+    }
+
+    /// The same as two texts.
+    pub(crate) fn client_pair(&self, name: &str) -> Result<(String, String)> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &self.0)?;
-        Ok(certificate.pem() + &key.serialize_pem())
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    /// A serving certificate for 127.0.0.1, and its key.
+    pub(crate) fn leaf(&self) -> Result<(String, String)> {
+        let key = KeyPair::generate()?;
+        let leaf = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &self.0)?;
+        Ok((leaf.pem(), key.serialize_pem()))
     }
 }
 

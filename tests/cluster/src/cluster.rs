@@ -157,7 +157,7 @@ impl Cluster {
 
     /// What runs the hooks of every Postern here.
     pub fn hook_executor(&self) -> HookExecutor {
-        HookExecutor { directory: self.directory.clone() }
+        HookExecutor::of(&self.directory)
     }
 
     /// One more Postern, with its own ports and store, not started yet. It is not in the EndpointSlice.

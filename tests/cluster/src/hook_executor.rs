@@ -10,9 +10,15 @@ const WHITELIST: &str = include_str!("../manifests/hook-whitelist.yaml");
 #[derive(Clone)]
 pub struct HookExecutor {
     pub(crate) directory: Directory,
+    /// More flags, behind those that it always gets; the last one of a flag counts.
+    pub flags: Vec<String>,
 }
 
 impl HookExecutor {
+    pub(crate) fn of(directory: &Directory) -> Self {
+        Self { directory: directory.clone(), flags: Vec::new() }
+    }
+
     /// Starts it with the whitelist of the harness, and returns once it can be reached.
     ///
     /// # Errors
@@ -21,7 +27,7 @@ impl HookExecutor {
         self.directory.write(&self.whitelist(), WHITELIST)?;
         let mut command = Command::new(program("POSTERN_BIN", "postern")?);
         command.arg("hook-executor").arg("--whitelist").arg(self.whitelist());
-        command.arg("--socket").arg(self.socket());
+        command.arg("--socket").arg(self.socket()).args(&self.flags);
         self.process().start(&mut command)?;
         let socket = self.socket();
         self.process()
@@ -53,7 +59,7 @@ impl HookExecutor {
     }
 
     /// What Postern needs to know of it.
-    pub(crate) fn flags(&self) -> [String; 2] {
+    pub(crate) fn known_by(&self) -> [String; 2] {
         [
             format!("--hook-executor={}", self.address()),
             format!("--hook-whitelist={}", self.whitelist().display()),

@@ -138,7 +138,7 @@ impl Postern {
             .arg(format!("--deny-egress={}", self.network.pods()))
             // Who stops it here has no other replica to turn to.
             .arg("--shutdown-delay=0s")
-            .args(HookExecutor { directory: self.directory.clone() }.flags())
+            .args(HookExecutor::of(&self.directory).known_by())
             .args(&self.flags);
         Ok(command)
     }

@@ -2,7 +2,6 @@
 use crate::{scene::Scene, sources::condition, upstream::Answer};
 use anyhow::{Context, Result};
 use crds::conditions;
-use kube::ResourceExt;
 
 const HEADERS: &str = "      headersSecretRef: { name: token }\n";
 
@@ -83,23 +82,5 @@ async fn a_client_certificate_that_is_none_is_named_but_not_shown() -> Result<()
     let message = scene.failed("InvalidClientCertificate").await?;
     assert!(message.contains("token") && message.contains("tls.crt"), "{message}");
     assert!(!message.contains("hunter2"), "{message}");
-    Ok(())
-}
-
-#[tokio::test]
-async fn credentials_are_nowhere_to_be_read() -> Result<()> {
-    const CANARY: &str = "canary-7f3a9c";
-    let scene = Scene::without_source(Answer::status(http::StatusCode::UNAUTHORIZED)).await?;
-    scene.namespace.apply(&secret(&format!("stringData: {{ Authorization: Bearer {CANARY} }}"))).await?;
-    scene.apply(HEADERS).await?;
-    scene.failed("Unauthorized").await?;
-    let source = scene.sources.get("one").await?;
-    assert!(!serde_json::to_string(&source.status)?.contains(CANARY));
-    let events = scene.namespace.kubectl(&["get", "events", "--output", "json"]).await?;
-    assert!(events.contains(&source.name_any()) && !events.contains(CANARY));
-    if let Some(cluster) = scene.suite.own() {
-        let log = std::fs::read_to_string(cluster.postern().log())?;
-        assert!(log.contains(scene.namespace.name()) && !log.contains(CANARY));
-    }
     Ok(())
 }

@@ -52,6 +52,19 @@ fn crates_only_look_down() {
 }
 
 #[test]
+fn no_published_program_can_be_ended_at_a_step() {
+    for selection in [&["postern"][..], &["postern", "bench", "wardle"]] {
+        let mut tree = Command::new(env!("CARGO"));
+        tree.args(["tree", "--offline", "--locked", "--prefix=none", "--edges=normal,build"]);
+        tree.args(selection.iter().flat_map(|package| ["--package", package])).current_dir(tree::root());
+        let out = tree.output().expect("cargo tree runs");
+        let crates = String::from_utf8(out.stdout).expect("UTF-8");
+        assert!(crates.contains("artifacts v"), "{}", String::from_utf8_lossy(&out.stderr));
+        assert!(!crates.lines().any(|line| line.starts_with("fail v")), "{selection:?}");
+    }
+}
+
+#[test]
 fn every_version_stands_in_the_root_manifest() {
     for package in metadata()["packages"].as_array().expect("packages") {
         let path = package["manifest_path"].as_str().expect("path");

@@ -24,6 +24,7 @@ mod events;
 mod fault_attacks;
 mod fault_canaries;
 mod fault_certificates;
+mod fault_crashes;
 mod fault_external_source;
 mod fault_registration;
 mod fault_shutdown;

@@ -2,6 +2,7 @@
 //! end every source must be true, and nothing may have grown. Each run adds a line to `docs/soak.md`, and so does each attack in
 //! `attacks`.
 mod attacks;
+mod crashes;
 mod documents;
 mod luck;
 mod report;

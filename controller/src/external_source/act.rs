@@ -11,6 +11,7 @@ use super::{
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
 use artifacts::{
+    failpoint::{Step as Reached, reached},
     pipeline::{Fetched, Outcome, Request},
     provenance::Made,
 };
@@ -174,7 +175,9 @@ async fn attest(
     let (started, finished) = (work.moment.now, Timestamp::now());
     let statement = Made { plan: &order.plan, fetched, started, finished }.statement();
     let attached = sources.pipeline.store().attach(&fetched.blob.key, statement.into()).await;
-    attached.map_err(|error| failure::from_store(&error))
+    attached.map_err(|error| failure::from_store(&error))?;
+    reached(Reached::Recorded);
+    Ok(())
 }
 
 /// Makes what was fetched the newest artifact, unless it is that already, and publishes it as far as the pin allows.
@@ -213,6 +216,7 @@ async fn keep_history(
     if history != work.status.history {
         let source = key(&work.object.metadata)?;
         collect::retire(sources, &source, history::retired(&work.status.history, &history)).await;
+        reached(Reached::Retired);
         work.status.history = history;
         collect::plan_for(work);
     }
@@ -241,6 +245,7 @@ async fn publish(
     let verdict = verdict(outcome, work.status);
     let wanted = Wanted { source: work.object, artifact, verdict, now: work.moment.now };
     if sources.flux.is_installed() && publish::publish(sources, &wanted).await? {
+        reached(Reached::Published);
         conditions::remove(&mut work.status.conditions, PUBLISHED);
         return Ok(());
     }

@@ -4,6 +4,7 @@ use super::{ExternalSources, Metrics, failure, key, metrics::Why};
 use crate::reconcile::{Failure, Guarded, Note, Work};
 use artifacts::{
     BlobInfo, BlobKey, SourceKey, Store, StoreError,
+    failpoint::grace,
     store::collect::{Look, Marks},
 };
 use crds::{ExternalSource, ExternalSourceStatus, reasons};
@@ -16,8 +17,8 @@ use tracing::{info, warn};
 /// How long a reader who was told of a blob may still fetch it, and a pass publish what it stored. Far above the age at
 /// which a store in S3 takes a blob for new and does not store it again.
 const GRACE: Duration = Duration::from_secs(60);
-/// A moment more, since the grace must be over, not just reached.
-const MOMENT: Duration = Duration::from_secs(1);
+/// So much more of it, since it must be over, not just reached.
+const MOMENT: u32 = 60;
 /// How often blobs of sources that are gone are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -57,8 +58,12 @@ pub(super) async fn collect(
     }
     let (source, store) = (key(&work.object.metadata)?, sources.pipeline.store());
     let stored = store.list(Some(&source)).await.map_err(|error| failure::from_store(&error))?;
-    let keep = kept(work.object, work.status, &source);
-    let Look { gone, again } = work.memory.own.marks.look(&stored, &keep, GRACE, work.moment.now);
+    let mut keep = kept(work.object, work.status, &source);
+    // It is another one than that of the status where a pass was cut off in between, and cannot be written now.
+    let published = sources.flux.find(work.object).and_then(|found| found.digest());
+    keep.extend(published.map(|digest| BlobKey { source: source.clone(), digest }));
+    let grace = grace(GRACE);
+    let Look { gone, again } = work.memory.own.marks.look(&stored, &keep, grace, work.moment.now);
     let mut removed = 0;
     for blob in &gone {
         if store.collect(blob).await.map_err(|error| failure::from_store(&error))? {
@@ -67,8 +72,8 @@ pub(super) async fn collect(
         }
     }
     // What was stored again has a grace of its own.
-    let renewed = (removed < gone.len()).then(|| work.moment.after(GRACE));
-    work.memory.chore = again.or(renewed).map(|again| again.checked_add(MOMENT).unwrap_or(again));
+    let renewed = (removed < gone.len()).then(|| work.moment.after(grace));
+    work.memory.chore = again.or(renewed).map(|again| again.checked_add(grace / MOMENT).unwrap_or(again));
     if removed > 0 {
         let message = format!("removed {} that the history no longer holds", revisions(removed));
         work.notes.push(Note::normal(reasons::GARBAGE_COLLECTED, message));
@@ -89,7 +94,7 @@ pub(crate) async fn sweep(
     loop {
         let pause = match sweep_once(store, sources, (&mut marks, metrics)).await {
             Ok(None) => SWEEP,
-            Ok(Some(_)) => GRACE + MOMENT,
+            Ok(Some(_)) => GRACE + GRACE / MOMENT,
             Err(error) => {
                 warn!(error = %telemetry::Chain(&error), "could not look for blobs of sources that are gone");
                 SWEEP

@@ -1,6 +1,7 @@
 //! The `ExternalArtifacts` of the cluster as the watch shows them, and whether Flux's CRD is there at all.
 use super::ExternalSources;
 use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off, listing, prune};
+use artifacts::Digest;
 use crds::{
     ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, external_artifact::SourceReference, reasons,
 };
@@ -88,6 +89,12 @@ impl FluxArtifacts {
 }
 
 impl Published {
+    /// The digest of the artifact that it names.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        let status = self.0.0.as_ref().ok()?.status.as_ref()?;
+        status.artifact.as_ref()?.digest.parse().ok()
+    }
+
     /// Why it must be left alone, if it is not the source's: only its controller may change it. One that lost its
     /// controller, to an edit or a restore, still says by its spec what it was made from.
     pub(super) fn taken_from(&self, source: &ExternalSource) -> Option<String> {

@@ -11,6 +11,7 @@ use crate::{
     FIELD_MANAGER,
     reconcile::{Failure, Retry, is_conflict, is_in_vain, is_leaving, params},
 };
+use artifacts::failpoint::{Step, reached};
 use crds::{ExternalArtifact, reasons};
 use kube::{
     Api, ResourceExt,
@@ -39,7 +40,11 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
                 return Ok(true);
             }
             // Not an apply: what somebody else made in between must not be touched.
-            Change::Create(artifact) => api.create(&creation(), &artifact).await,
+            Change::Create(artifact) => {
+                let created = api.create(&creation(), &artifact).await;
+                reached(Step::Introduced);
+                created
+            }
             Change::Origin(body) => api.patch(&name, &params(), &Patch::Apply(body)).await,
             Change::Status(body) => api.patch_status(&name, &params(), &Patch::Apply(body)).await,
         };

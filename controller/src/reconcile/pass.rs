@@ -10,6 +10,7 @@ use super::{
     write,
 };
 use crate::moment::Moment;
+use artifacts::failpoint::{Step, reached};
 use crds::{
     annotations::REQUESTED_AT,
     conditions::{self, READY},
@@ -119,6 +120,7 @@ async fn settle<K: Kind>(
     if told || draft.differs_from(&before) || (insist && draft != before) {
         match write::status::<K>(&shared.client, &object, &draft).await {
             Ok(written) => {
+                reached(Step::Told);
                 shared.metrics.wrote(K::NAME);
                 shared.newest.wrote(written, Instant::now());
             }

@@ -15,6 +15,7 @@ pub use crate::fetch::{Origin, Validators};
 use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
     egress::EgressPolicy,
+    failpoint::{Step, reached},
     fetch::{Body, Fetcher, Head, Received, Reply},
     generators::Ask,
     plan::Plan,
@@ -200,6 +201,7 @@ impl Pipeline {
     }
 
     async fn keep(&self, request: Request<'_>, head: Head, mut content: Content) -> Result<Fetched, Error> {
+        reached(Step::Answered);
         let whole = content.read_ahead(SMALL).await?;
         let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;
@@ -210,6 +212,7 @@ impl Pipeline {
         };
         let Streamed { received, archive, upload } = stream(content, assembly, upload).await?;
         drop(turn);
+        reached(Step::Staged);
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
             blob,

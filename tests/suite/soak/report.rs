@@ -47,6 +47,7 @@ impl Report {
 #[derive(Clone, Copy)]
 pub(super) enum Table {
     Sources,
+    Crashes,
     Attacks,
 }
 

@@ -10,6 +10,7 @@ use super::{
     turns::Turns,
     verdicts::Verdicts,
 };
+use crate::failpoint::{Step, reached};
 use aws_lc_rs::rand;
 use futures::TryStreamExt;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
@@ -189,12 +190,14 @@ impl Backend {
     pub(super) async fn remove(&self, key: &BlobKey) -> Result<(), StoreError> {
         key.source.check()?;
         self.detach(key).await?;
+        reached(Step::Unrecorded);
         if self.holds(&key.source, &key.path()).await? {
             match self.objects.delete(&Path::from(key.path())).await {
                 Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(StoreError::write("removing a blob", error)),
             }
         }
+        reached(Step::Removed);
         self.budget.release(key);
         self.verdicts.forget(key);
         self.cache.forget(key);
@@ -207,6 +210,7 @@ impl Backend {
         let found = self.content(&blob.key).await?;
         let is_unchanged = found.is_some_and(|content| content.stored_at == blob.stored_at);
         if is_unchanged {
+            reached(Step::Doomed);
             self.remove(&blob.key).await?;
         }
         Ok(is_unchanged)

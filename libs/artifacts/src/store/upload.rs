@@ -7,7 +7,10 @@ use super::{
     remote::Ready,
     spool::Spool,
 };
-use crate::{Digest, Hasher};
+use crate::{
+    Digest, Hasher,
+    failpoint::{Step, reached},
+};
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
@@ -142,10 +145,12 @@ impl Staged {
             Place::File(staged, mut file) => {
                 file.complete().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
                 store.make_private(&staged.path).await?;
+                reached(Step::Synced);
                 let renamed = store.objects.rename(&staged.path, &target).await;
                 renamed.map_err(|error| StoreError::write(ATTEMPT, error))?;
             }
         }
+        reached(Step::Stored);
         store.budget.keep(key.clone(), share);
         let info = store.published(key).await?;
         store.cache.published(&info, &copy);

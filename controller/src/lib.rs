@@ -2,6 +2,7 @@
 //!
 //! [`run`] stands by until this process leads, then runs one [`reconcile`] loop for each kind and publishes the CA
 //! bundles. Imports `artifacts`, `certs`, `crds` and `hooks`. Start reading at `reconcile.rs`, then `external_source.rs`.
+mod announce;
 mod ca_bundles;
 mod config;
 mod external_source;
@@ -51,6 +52,7 @@ async fn lead(config: &Config, term: Term, shutdown: CancellationToken) {
     let work = async {
         tokio::select! {
             () = external_sources(config, client.clone(), shutdown.clone()) => {}
+            () = announce::whitelist(client.clone(), config) => {}
             Some(()) = bundles => {}
         }
     };

@@ -21,7 +21,7 @@ mod write;
 
 pub(crate) use alerts::{Alerts, Courier, Sent};
 pub(crate) use back_off::{Pauses, back_off};
-pub(crate) use events::Note;
+pub(crate) use events::{Note, Publisher, Topic};
 pub(crate) use memory::{Memory, Next};
 pub(crate) use metrics::{Metrics, Outcome};
 pub(crate) use newest::Newest;

@@ -114,6 +114,10 @@ pub const REVISION_SWITCHED: &str = "RevisionSwitched";
 pub const LINKS_SKIPPED: &str = "LinksSkipped";
 /// Event: a hook failed, and its policy is to go on.
 pub const HOOK_IGNORED: &str = "HookIgnored";
+/// Event of the installation: the file of the hook whitelist cannot be used, and the last good one stays.
+pub const WHITELIST_REFUSED: &str = "WhitelistRefused";
+/// Event of the installation: the hook whitelist is as its file says again.
+pub const WHITELIST_LOADED: &str = "WhitelistLoaded";
 /// Event: the requested reconciliation is not run while the source is suspended.
 pub const REQUEST_IGNORED: &str = "RequestIgnored";
 /// Event: stored revisions beyond the history were removed.

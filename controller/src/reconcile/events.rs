@@ -35,14 +35,14 @@ impl Note {
 }
 
 /// Publishes notes as events. An event that cannot be written is logged and lost: the status says the same.
-pub(super) struct Publisher {
+pub(crate) struct Publisher {
     client: Client,
     reporter: Reporter,
     alerts: Option<Alerts>,
 }
 
 /// What notes are about.
-pub(super) struct Topic<'a> {
+pub(crate) struct Topic<'a> {
     pub object: ObjectReference,
     pub annotations: &'a BTreeMap<String, String>,
     /// An object beside it.
@@ -51,12 +51,13 @@ pub(super) struct Topic<'a> {
 
 impl Publisher {
     /// Also leaves notes that have a related object as `alerts`, if there is somebody who carries them.
-    pub(super) fn new(client: Client, instance: String, alerts: Option<Alerts>) -> Self {
+    pub(crate) fn new(client: Client, instance: String, alerts: Option<Alerts>) -> Self {
         let reporter = Reporter { controller: crate::FIELD_MANAGER.into(), instance: Some(instance) };
         Self { client, reporter, alerts }
     }
 
-    pub(super) async fn publish(&self, topic: &Topic<'_>, notes: Vec<Note>) {
+    /// Says it all, in that order.
+    pub(crate) async fn publish(&self, topic: &Topic<'_>, notes: Vec<Note>) {
         if let Some((alerts, related)) = self.alerts.as_ref().zip(topic.related.as_ref()) {
             notes.iter().for_each(|note| alerts.leave(related, topic.annotations, note));
         }

@@ -1,5 +1,5 @@
 //! What becomes of sources when the operator changes the whitelist.
-use crate::{scene::Scene, upstream::Answer};
+use crate::{events, scene::Scene, upstream::Answer};
 use anyhow::Result;
 use serde_json::json;
 use std::{
@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
+
+/// Where events about the installation are.
+const INSTALLATION: &str = "postern-system";
 
 /// The whitelist of the harness, with one command more or less. Dropped, it is as it was.
 struct Whitelist {
@@ -68,5 +71,11 @@ async fn a_source_follows_what_the_whitelist_admits() -> Result<()> {
 
     whitelist.admit("tac")?;
     scene.ready().await?;
+
+    whitelist.write("commands: [")?;
+    let told = events::until(&scene.suite, INSTALLATION, "WhitelistRefused").await?;
+    assert!(told.contains("hook-whitelist.yaml"), "{told}");
+    whitelist.restore()?;
+    events::until(&scene.suite, INSTALLATION, "WhitelistLoaded").await?;
     Ok(())
 }

@@ -22,22 +22,31 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The whitelist of the moment. Clones are the same one.
 #[derive(Clone, Debug)]
-pub struct Live(watch::Sender<Arc<Whitelist>>);
+pub struct Live {
+    current: watch::Sender<Arc<Whitelist>>,
+    /// What is wrong with the file, if something is.
+    problem: watch::Sender<Option<String>>,
+}
 
 impl Live {
     /// A whitelist that stays as it is.
     pub fn fixed(whitelist: Whitelist) -> Self {
-        Self(watch::Sender::new(Arc::new(whitelist)))
+        Self { current: watch::Sender::new(Arc::new(whitelist)), problem: watch::Sender::default() }
     }
 
     /// The whitelist as it is now.
     pub fn now(&self) -> Arc<Whitelist> {
-        Arc::clone(&self.0.borrow())
+        Arc::clone(&self.current.borrow())
     }
 
     /// Tells of each whitelist after the one of now; who is slow hears of the newest alone.
     pub fn changes(&self) -> watch::Receiver<Arc<Whitelist>> {
-        self.0.subscribe()
+        self.current.subscribe()
+    }
+
+    /// Tells, in words, why the file as it is now cannot be used, while the last good one stays; nothing while it can.
+    pub fn problems(&self) -> watch::Receiver<Option<String>> {
+        self.problem.subscribe()
     }
 }
 
@@ -67,8 +76,6 @@ pub struct Reload {
     path: PathBuf,
     live: Live,
     text: String,
-    /// What is wrong with the file, if something is.
-    problem: Option<String>,
     metrics: Metrics,
 }
 
@@ -101,7 +108,7 @@ impl Reload {
         metrics.register(registry);
         metrics.loaded();
         let live = Live::fixed(whitelist);
-        Ok((live.clone(), Self { path: path.to_owned(), live, text, problem: None, metrics }))
+        Ok((live.clone(), Self { path: path.to_owned(), live, text, metrics }))
     }
 
     /// Follows the file. While it is missing or wrong, the last good whitelist stays; that is told once.
@@ -116,11 +123,14 @@ impl Reload {
 
     async fn look(&mut self) {
         let problem = self.again().await.err().map(|error| Chain(&error).to_string());
-        if let Some(error) = problem.as_ref().filter(|_| problem != self.problem) {
+        if *self.live.problem.borrow() == problem {
+            return;
+        }
+        if let Some(error) = &problem {
             self.metrics.refused();
             warn!(error, "the last good whitelist stays");
         }
-        self.problem = problem;
+        self.live.problem.send_replace(problem);
     }
 
     async fn again(&mut self) -> Result<(), Unusable> {
@@ -128,7 +138,7 @@ impl Reload {
         if text != self.text {
             let whitelist = parse(&self.path, &text)?;
             info!(path = %self.path.display(), "whitelist replaced");
-            self.live.0.send_replace(Arc::new(whitelist));
+            self.live.current.send_replace(Arc::new(whitelist));
             self.text = text;
             self.metrics.loaded();
         }
@@ -196,7 +206,7 @@ mod tests {
         let mut registry = Registry::default();
         let (live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
         assert!(admits(&live, "jq") && !admits(&live, "yq"));
-        let mut changes = live.changes();
+        let (mut changes, problems) = (live.changes(), live.problems());
 
         std::fs::write(&path, "commands: { yq: {} }").expect("written");
         reload.look().await;
@@ -211,6 +221,8 @@ mod tests {
             }
             reload.look().await;
             assert!(admits(&live, "yq") && reload.metrics.current.get() == 0, "{bad:?}");
+            let told = problems.borrow().clone().expect("something is wrong");
+            assert!(told.contains("whitelist.yaml"), "{told}");
         }
         assert!(metrics(&registry).contains(r#"hook_whitelist_reloads_total{outcome="Loaded"} 2"#));
         assert!(changes.has_changed().is_ok_and(|changed| !changed), "only what counts is told");

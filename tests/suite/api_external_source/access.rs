@@ -28,7 +28,16 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) async fn with_role(scene: &Scene, user: &str, role: &str) -> Result<()> {
     let binding = format!("{user}-{role}");
     let (role, user) = (format!("--clusterrole={role}"), format!("--user={user}"));
-    scene.namespace.kubectl(&["create", "rolebinding", &binding, &role, &user]).await.map(drop)
+    scene.namespace.kubectl(&["create", "rolebinding", &binding, &role, &user]).await?;
+    // kube-apiserver sees it a moment later, and Postern remembers what was denied before.
+    let seen = async {
+        let list = ["auth", "can-i", "--list", &user.replace("--user", "--as")];
+        while !scene.namespace.kubectl(&list).await?.contains("subresources.postern.dev") {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    };
+    timeout(PATIENCE, seen).await.context("the role is never seen")?
 }
 
 #[tokio::test]

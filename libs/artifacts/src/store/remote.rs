@@ -1,13 +1,19 @@
 //! How a blob gets into a store that many processes share: conditionally, large ones in parts, and nothing half.
 use super::{BlobKey, StoreError, backend::Backend, spool::Spool};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use object_store::{Error, MultipartUpload, ObjectStoreExt, PutMode, PutOptions, PutPayload, path::Path};
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, task::JoinSet};
 
-/// Larger blobs go in parts of this size. One part is in memory at a time.
-const PART: u64 = 8 << 20;
+/// Larger blobs go in parts.
+const LARGEST_WHOLE: u64 = 8 << 20;
+
+/// The size of a part: the least that S3 takes, since those that are sent are in memory.
+const PART: u64 = 5 << 20;
+
+/// How many parts are sent at once. One more is read meanwhile.
+const AT_ONCE: usize = 2;
 
 /// A whole blob that was stored so recently is not stored again. Far below the time for which collectors spare what nobody
 /// keeps yet, since the pass that stored it must still publish it.
@@ -26,10 +32,10 @@ impl Backend {
     pub(super) async fn put_remote(&self, key: &BlobKey, ready: Ready) -> Result<(), StoreError> {
         let payload = match ready {
             Ready::Memory(chunks) => PutPayload::from_iter(chunks),
-            Ready::File(spool) if spool.size() > PART => return self.put_parts(key, &spool).await,
+            Ready::File(spool) if spool.size() > LARGEST_WHOLE => return self.put_parts(key, &spool).await,
             Ready::File(spool) => {
-                let bytes = spool.piece(0, PART).await;
-                bytes.map_err(|error| StoreError::write(ATTEMPT, error))?.into()
+                let bytes = spool.piece(BytesMut::new(), 0, LARGEST_WHOLE).await;
+                bytes.map_err(|error| StoreError::write(ATTEMPT, error))?.freeze().into()
             }
         };
         let path = Path::from(key.path());
@@ -55,13 +61,20 @@ impl Backend {
         let begun = self.objects.put_multipart(&Path::from(key.path())).await;
         let mut parts = Parts(Some(begun.map_err(|error| StoreError::write(ATTEMPT, error))?));
         let upload = parts.0.as_mut().expect("it was just begun");
-        let mut offset = 0;
-        while offset < spool.size() {
-            let piece = spool.piece(offset, PART).await;
-            let piece = piece.map_err(|error| StoreError::write(ATTEMPT, error))?;
-            offset += piece.len() as u64;
-            let sent = upload.put_part(piece.into()).await;
-            sent.map_err(|error| StoreError::write(ATTEMPT, error))?;
+        let (mut sending, mut spare, mut offset) = (JoinSet::new(), Vec::new(), 0);
+        while offset < spool.size() || !sending.is_empty() {
+            if offset < spool.size() && sending.len() < AT_ONCE {
+                let piece = spool.piece(spare.pop().unwrap_or_default(), offset, PART).await;
+                let piece = piece.map_err(|error| StoreError::write(ATTEMPT, error))?.freeze();
+                offset += piece.len() as u64;
+                let part = upload.put_part(piece.clone().into());
+                sending.spawn(async move { part.await.map(|()| piece) });
+            } else if let Some(sent) = sending.join_next().await {
+                let sent = sent.map_err(|lost| StoreError::write(ATTEMPT, lost))?;
+                let piece = sent.map_err(|error| StoreError::write(ATTEMPT, error))?;
+                // The same memory serves all parts, or what the allocator keeps would grow with their number.
+                spare.extend(piece.try_into_mut().ok());
+            }
         }
         let completed = upload.complete().await;
         completed.map_err(|error| StoreError::write(ATTEMPT, error))?;

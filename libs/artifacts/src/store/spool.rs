@@ -1,7 +1,7 @@
 //! A local file without a name, where an upload waits until its digest is known: what S3 has once begun to take, it takes
 //! under its final name.
 use super::blocking;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 /// Nobody else can open it, and a crash leaves nothing behind.
@@ -27,14 +27,14 @@ impl Spool {
         blocking(move || file.write_all_at(&chunk, offset)).await
     }
 
-    /// Up to `most` bytes from `offset` on.
-    pub(super) async fn piece(&self, offset: u64, most: u64) -> io::Result<Bytes> {
+    /// Up to `most` bytes from `offset` on, in the memory of `piece`.
+    pub(super) async fn piece(&self, mut piece: BytesMut, offset: u64, most: u64) -> io::Result<BytesMut> {
         let length = self.size.saturating_sub(offset).min(most) as usize;
         let file = Arc::clone(&self.file);
         let read = move || {
-            let mut piece = vec![0; length];
+            piece.resize(length, 0);
             file.read_exact_at(&mut piece, offset)?;
-            Ok(piece.into())
+            Ok(piece)
         };
         blocking(read).await
     }
@@ -52,7 +52,8 @@ mod tests {
         }
         assert_eq!(spool.size(), 5);
         for (offset, most, piece) in [(0, 5, "abcde"), (1, 2, "bc"), (4, 9, "e"), (5, 9, ""), (9, 9, "")] {
-            assert_eq!(spool.piece(offset, most).await.unwrap(), piece, "{offset}");
+            let before = BytesMut::from("before");
+            assert_eq!(spool.piece(before, offset, most).await.unwrap(), piece, "{offset}");
         }
     }
 }

@@ -91,10 +91,13 @@ pub(crate) async fn blob(
     (method, headers): (&Method, &HeaderMap),
     cache_control: HeaderValue,
 ) -> Result<Option<Response<Body>>, StoreError> {
+    if *method == Method::GET && range::is_plain(headers) {
+        let Some(blob) = shelf.open(key, None).await? else { return Ok(None) };
+        let download = download(key, (method, headers), cache_control, blob.info.size);
+        return Ok(Some(download.answer(None, blob.bytes)));
+    }
     let Some(BlobInfo { size, .. }) = shelf.stat(key).await? else { return Ok(None) };
-    let content_type = HeaderValue::from_static("application/gzip");
-    let etag = format!("\"{}\"", key.digest);
-    let download = Download { method, headers, cache_control, content_type, etag, size };
+    let download = download(key, (method, headers), cache_control, size);
     let part = match download.wanted() {
         Ok(part) => part,
         Err(response) => return Ok(Some(*response)),
@@ -102,6 +105,17 @@ pub(crate) async fn blob(
     // Between the look and the opening the blob may have been removed.
     let Some(blob) = shelf.open(key, part.clone()).await? else { return Ok(None) };
     Ok(Some(download.answer(part.as_ref(), blob.bytes)))
+}
+
+fn download<'a>(
+    key: &BlobKey,
+    (method, headers): (&'a Method, &'a HeaderMap),
+    cache_control: HeaderValue,
+    size: u64,
+) -> Download<'a> {
+    let content_type = HeaderValue::from_static("application/gzip");
+    let etag = format!("\"{}\"", key.digest);
+    Download { method, headers, cache_control, content_type, etag, size }
 }
 
 fn ascii(text: &str) -> HeaderValue {

@@ -57,6 +57,9 @@ impl Shelf {
             self.substituted.inc_by(copy.is_some().into());
             copy
         };
+        if let Some(copy) = self.store.cache().fresh(key, range.as_ref(), Instant::now()) {
+            return Ok(Some(copy));
+        }
         let opened = self.ask(key, self.store.open(key, range.clone()), copied).await?;
         let Some(blob) = opened else { return Ok(None) };
         let (shelf, read) = (self.clone(), key.clone());
@@ -110,6 +113,9 @@ impl Shelf {
             answered => {
                 self.outage.ends();
                 self.missed(key, &answered);
+                if matches!(answered, Ok(Some(_))) {
+                    copies.confirm(key, Instant::now());
+                }
                 answered
             }
         }

@@ -11,6 +11,11 @@ pub(super) enum Wanted {
     Unsatisfiable,
 }
 
+/// Whether the whole is wanted, whatever it is.
+pub(super) fn is_plain(headers: &HeaderMap) -> bool {
+    [header::RANGE, header::IF_MATCH, header::IF_NONE_MATCH].iter().all(|name| !headers.contains_key(name))
+}
+
 /// Reads `Range` and `If-Range`. Several ranges at once, other units and malformed values mean the whole, as RFC 9110
 /// §14.2 allows; a validator that does not match does too (§13.1.5).
 pub(super) fn wanted(headers: &HeaderMap, etag: &str, size: u64) -> Wanted {

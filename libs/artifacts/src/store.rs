@@ -59,8 +59,7 @@ pub struct Blob {
     pub info: BlobInfo,
     /// The bytes that are coming. Never beyond the blob, whatever was asked for.
     pub range: Range<u64>,
-    /// The bytes. A whole blob is hashed once more while it is read: damage that happens meanwhile ends the stream in
-    /// an error before its last piece, so that no reader takes wrong bytes for a blob.
+    /// The bytes: those that were verified, or an error before the first one that is not.
     pub bytes: BoxStream<'static, Result<Bytes, StoreError>>,
 }
 

@@ -16,6 +16,9 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+/// Longer than a copy stands for a blob without a look at the store.
+const MOMENT: Duration = Duration::from_millis(200);
+
 /// Between two looks.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -169,6 +172,9 @@ async fn s3_may_go_and_come_back() -> Result<()> {
         let artifact = scene.publish("before", b"2".to_vec()).await?;
         bucket.gateway.kill().await?;
         is_served(&artifact.url, &artifact).await.context("from memory")?;
+        // For a moment the copy stands for what the store was just seen to hold.
+        sleep(MOMENT).await;
+        is_served(&artifact.url, &artifact).await.context("from memory, and the store is asked")?;
         let message = scene.told("StorageOperationFailed").await.context("its reader wakes the source")?;
         ensure!(message.ends_with("the stored artifact is served from memory meanwhile"), "{message}");
         let read = reqwest::get(&older.url).await?;

@@ -126,8 +126,12 @@ impl Backend {
 
     /// Opens a blob.
     pub(super) async fn content(&self, key: &BlobKey) -> Result<Option<Content>, StoreError> {
-        if !self.holds(&key.source, &key.path()).await? {
-            return Ok(None);
+        const ATTEMPT: &str = "opening a blob";
+        key.source.check()?;
+        if let Location::Directory(directory) = &self.location {
+            let (directory, path) = (Arc::clone(directory), key.path());
+            let opened = blocking(move || directory.file(&path)?.map(Content::file).transpose()).await;
+            return opened.map_err(|error| StoreError::read(ATTEMPT, error));
         }
         let path = Path::from(key.path());
         if self.is_remote() {
@@ -138,21 +142,15 @@ impl Backend {
             };
         }
         match self.objects.get(&path).await {
-            Ok(opened) => Content::new(opened).await.map(Some),
+            Ok(opened) => Content::memory(opened).await.map(Some),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(StoreError::read("opening a blob", error)),
+            Err(error) => Err(StoreError::read(ATTEMPT, error)),
         }
     }
 
     /// Whether an opened blob is what its key says.
     pub(super) async fn judge(&self, key: &BlobKey, content: &Content) -> Result<bool, StoreError> {
         self.verdicts.judge(key, content).await
-    }
-
-    /// Forgets what was found of a blob: a reader found it damaged although its times tell of no change, as after a
-    /// fault of the disk. The next look hashes it again.
-    pub(super) fn doubt(&self, key: &BlobKey) {
-        self.verdicts.forget(key);
     }
 
     /// Looks at a blob that was just written, and whose bytes are known to be right.

@@ -1,7 +1,9 @@
-//! Copies of small blobs in memory, so that the newest artifacts can still be served while the store fails.
+//! Copies of small blobs in memory: many readers of one are not all sent to the store, and the newest artifacts can still be
+//! served while the store fails.
 //!
 //! A copy is made of what was just published, and of what a reader of a published blob was sent. Its bytes have the digest
-//! that the key names, or it is not made. While the store answers nobody reads copies: damage shows where it is.
+//! that the key names, or it is not made. It stands for its blob for a moment after the store was seen to hold that, and no
+//! longer while the store answers: what was lost or damaged shows where it is.
 use super::{Blob, BlobInfo, BlobKey, StoreError, upload::SMALL};
 use crate::Digest;
 use bytes::{Bytes, BytesMut};
@@ -10,6 +12,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -18,6 +21,9 @@ const LARGEST: u64 = SMALL;
 
 /// What a copy takes beside its bytes: its key, twice, and its places in two maps.
 const OVERHEAD: u64 = 512;
+
+/// For how long a copy stands for what the store was seen to hold.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// How many readers' bytes may be gathered for a copy at once; those of others pass without one.
 const GATHERING: usize = 4;
@@ -45,6 +51,8 @@ struct Copied {
     info: BlobInfo,
     bytes: Bytes,
     turn: u64,
+    /// When the store was last seen to hold the blob, whole.
+    seen: Instant,
 }
 
 impl Cache {
@@ -58,14 +66,25 @@ impl Cache {
         self.copies().by_key.contains_key(key)
     }
 
+    /// The copy of a blob that the store was seen to hold a moment before `now`, or that range of it that exists.
+    pub fn fresh(&self, key: &BlobKey, range: Option<&Range<u64>>, now: Instant) -> Option<Blob> {
+        let copies = self.copies();
+        let copy = copies.by_key.get(key)?;
+        (now.saturating_duration_since(copy.seen) < MOMENT).then(|| copy.blob(range))
+    }
+
+    /// The store was seen to hold this blob, whole.
+    pub fn confirm(&self, key: &BlobKey, now: Instant) {
+        if let Some(copy) = self.copies().by_key.get_mut(key) {
+            copy.seen = now;
+        }
+    }
+
     /// The copy of this blob, or that range of it that exists.
     pub fn open(&self, key: &BlobKey, range: Option<&Range<u64>>) -> Option<Blob> {
         let mut copies = self.copies();
         copies.touch(key);
-        let Copied { info, bytes, .. } = copies.by_key.get(key)?;
-        let range = super::existing(range, info.size);
-        let part = bytes.slice(range.start as usize..range.end as usize);
-        Some(Blob { info: info.clone(), range, bytes: stream::iter([Ok(part)]).boxed() })
+        Some(copies.by_key.get(key)?.blob(range))
     }
 
     /// What is known of the blob, if there is a copy of it.
@@ -118,13 +137,21 @@ impl Cache {
     }
 }
 
+impl Copied {
+    fn blob(&self, range: Option<&Range<u64>>) -> Blob {
+        let range = super::existing(range, self.info.size);
+        let part = self.bytes.slice(range.start as usize..range.end as usize);
+        Blob { info: self.info.clone(), range, bytes: stream::iter([Ok(part)]).boxed() }
+    }
+}
+
 impl Copies {
     fn insert(&mut self, info: BlobInfo, bytes: Bytes, limit: u64) {
         self.remove(&info.key);
         self.turn += 1;
         self.used += bytes.len() as u64 + OVERHEAD;
         self.by_turn.insert(self.turn, info.key.clone());
-        self.by_key.insert(info.key.clone(), Copied { info, bytes, turn: self.turn });
+        self.by_key.insert(info.key.clone(), Copied { info, bytes, turn: self.turn, seen: Instant::now() });
         while self.used > limit
             && let Some((_, oldest)) = self.by_turn.pop_first()
         {

@@ -97,6 +97,11 @@ impl Directory {
         self.is_here().map(|()| false)
     }
 
+    /// Opens a file that [`holds`](Self::holds) finds.
+    pub(super) fn file(&self, file: &str) -> io::Result<Option<File>> {
+        if self.holds(file)? { present(File::open(self.root.join(file))) } else { Ok(None) }
+    }
+
     /// Every regular file below `below`, symlinks not followed; nothing if it does not exist.
     pub(super) fn files(&self, below: &str) -> io::Result<Vec<FileEntry>> {
         let mut found = Vec::new();

@@ -37,13 +37,7 @@ impl Objects {
         let size = content.size;
         let range = existing(range.as_ref(), size);
         let info = BlobInfo { key: key.clone(), size, stored_at: content.stored_at };
-        let (backend, read) = (Arc::clone(&self.0), key.clone());
-        let bytes = content.guarded(key.clone(), range.clone()).inspect_err(move |error| {
-            if matches!(error, StoreError::Corrupt { .. }) {
-                backend.doubt(&read);
-            }
-        });
-        let mut bytes = bytes.boxed();
+        let mut bytes = content.guarded(key.clone(), range.clone());
         if content.is_remote() {
             // A store that does not answer is told of now, not in the midst of an answer that began well.
             let first = bytes.try_next().await?;

@@ -39,6 +39,20 @@ async fn a_stored_blob_is_copied_and_any_part_of_it_is_read() {
 }
 
 #[tokio::test]
+async fn a_copy_stands_for_its_blob_for_a_moment_after_the_store_was_seen_to_hold_it() {
+    let cache = room(1);
+    let (key, start) = (publish(&cache, "one", b"again"), Instant::now());
+    cache.confirm(&key, start);
+    let fresh = |now| cache.fresh(&key, None, now);
+    assert_eq!(read(fresh(start).expect("just seen")).await, b"again");
+    assert!(fresh(start + MOMENT).is_none() && cache.holds(&key));
+    cache.confirm(&key, start + MOMENT);
+    assert!(fresh(start + MOMENT).is_some());
+    cache.forget(&key);
+    assert!(fresh(start + MOMENT).is_none());
+}
+
+#[tokio::test]
 async fn what_was_neither_published_nor_read_for_longest_goes_first() {
     let cache = room(2);
     let [first, second] = [publish(&cache, "one", b"11111"), publish(&cache, "two", b"22222")];

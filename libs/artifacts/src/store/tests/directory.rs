@@ -127,20 +127,6 @@ async fn a_blob_altered_while_it_is_read_ends_in_an_error() {
 }
 
 #[tokio::test]
-async fn damage_that_no_time_tells_of_is_found_once_it_was_read() {
-    let directory = tempfile::tempdir().unwrap();
-    let stored = at(directory.path());
-    let bytes = bytes(10);
-    store(&stored, &bytes).await;
-    fs::write(path_of(directory.path(), &bytes), b"0123456789").unwrap();
-    // As if it had been found whole, and the disk had failed since.
-    stored.0.published(key(&bytes)).await.unwrap();
-    let blob = stored.open(&key(&bytes), None).await.unwrap().expect("it is believed");
-    assert!(matches!(read(blob).await, Err(StoreError::Corrupt { .. })));
-    assert!(is_corrupt(&stored, &bytes).await);
-}
-
-#[tokio::test]
 async fn a_reader_keeps_its_bytes_when_the_blob_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let stored = at(directory.path());

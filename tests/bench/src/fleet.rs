@@ -20,7 +20,7 @@ use std::{
 };
 
 /// How many connections the client has.
-const CONNECTIONS: usize = 32;
+pub(crate) const CONNECTIONS: usize = 32;
 /// After this time a bench has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -34,10 +34,7 @@ pub(crate) struct Fleet<'a> {
 
 impl<'a> Fleet<'a> {
     pub(crate) async fn new(cluster: &'a Cluster, source: &'a Source, namespace: &str) -> Result<Self> {
-        let mut object = Namespace::default();
-        object.metadata.name = Some(namespace.to_owned());
-        let namespaces: Api<Namespace> = Api::all(cluster.client().clone());
-        namespaces.create(&PostParams::default(), &object).await.context("failed to create a namespace")?;
+        self::namespace(cluster, namespace).await?;
         let sources = Api::namespaced(cluster.client().clone(), namespace);
         Ok(Self { cluster, source, namespace: namespace.to_owned(), sources })
     }
@@ -45,11 +42,11 @@ impl<'a> Fleet<'a> {
     /// Creates `count` sources through as many connections as the client has, and returns how long it took from the
     /// first request until a watch had shown the last of them ready.
     pub(crate) async fn apply(&self, numbers: std::ops::Range<usize>) -> Result<Duration> {
-        let connections = self.connections().await?;
-        let version = self.sources.list(&ListParams::default().limit(1)).await?.metadata.resource_version;
-        let version = version.context("a list has a version")?;
+        let connections = clients(self.cluster).await?;
+        let version = self.version().await?;
         let began = Instant::now();
-        let create = try_join_all(connections.iter().enumerate().map(async |(first, api)| {
+        let create = try_join_all(connections.into_iter().enumerate().map(async |(first, client)| {
+            let api: Api<ExternalSource> = Api::namespaced(client, &self.namespace);
             for number in numbers.clone().skip(first).step_by(CONNECTIONS) {
                 api.create(&PostParams::default(), &self.object(number)).await?;
             }
@@ -59,6 +56,15 @@ impl<'a> Fleet<'a> {
         let (_, at) =
             tokio::try_join!(create, async { ready.await.context("sources are not ready in time")? })?;
         Ok(at - began)
+    }
+
+    /// Creates one source of that name for what the server has at `path`, and returns where its artifact is served.
+    pub(crate) async fn publish(&self, name: &str, path: &str) -> Result<String> {
+        let version = self.version().await?;
+        self.sources.create(&PostParams::default(), &self.named(name, path)).await?;
+        self.ready(&version, 1).await?;
+        let artifact = self.sources.get(name).await?.status.and_then(|status| status.artifact);
+        Ok(artifact.context("it is ready")?.url)
     }
 
     /// Removes everything, and returns once nothing of it is left to be collected.
@@ -76,19 +82,13 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
-    async fn connections(&self) -> Result<Vec<Api<ExternalSource>>> {
-        let kubeconfig = Kubeconfig::read_from(self.cluster.directory().kubeconfig())?;
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-        let connect = || Ok(Api::namespaced(Client::try_from(config.clone())?, &self.namespace));
-        let connections: Result<Vec<_>> = (0..CONNECTIONS).map(|_| connect()).collect();
-        let connections = connections?;
-        // The first request opens the connection; that is not what is measured.
-        try_join_all(connections.iter().map(async |api| api.get_metadata_opt("none").await)).await?;
-        Ok(connections)
+    fn object(&self, number: usize) -> ExternalSource {
+        self.named(&format!("source-{number}"), &format!("documents/{number}"))
     }
 
-    fn object(&self, number: usize) -> ExternalSource {
-        let url = self.source.url(&format!("documents/{number}"));
+    /// A source of that name for what the server has at `path`.
+    fn named(&self, name: &str, path: &str) -> ExternalSource {
+        let url = self.source.url(path);
         let http = HttpGenerator { url, method: "GET".into(), ..HttpGenerator::default() };
         let spec = ExternalSourceSpec {
             interval: "1m".into(),
@@ -96,7 +96,12 @@ impl<'a> Fleet<'a> {
             generator: Generator { http: Some(http), ..Generator::default() },
             ..ExternalSourceSpec::default()
         };
-        ExternalSource::new(&format!("source-{number}"), spec)
+        ExternalSource::new(name, spec)
+    }
+
+    async fn version(&self) -> Result<String> {
+        let list = self.sources.list(&ListParams::default().limit(1)).await?;
+        list.metadata.resource_version.context("a list has a version")
     }
 
     /// When the last of `count` was ready.
@@ -119,11 +124,30 @@ impl<'a> Fleet<'a> {
     }
 }
 
+/// Administrators, each with a connection of its own that is open already: that is not what is measured.
+pub(crate) async fn clients(cluster: &Cluster) -> Result<Vec<Client>> {
+    let kubeconfig = Kubeconfig::read_from(cluster.directory().kubeconfig())?;
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
+    let clients: Result<Vec<_>, _> = (0..CONNECTIONS).map(|_| Client::try_from(config.clone())).collect();
+    let clients = clients?;
+    try_join_all(clients.iter().map(async |client| client.apiserver_version().await)).await?;
+    Ok(clients)
+}
+
+/// A namespace that is not there yet.
+pub(crate) async fn namespace(cluster: &Cluster, name: &str) -> Result<()> {
+    let mut object = Namespace::default();
+    object.metadata.name = Some(name.to_owned());
+    let namespaces: Api<Namespace> = Api::all(cluster.client().clone());
+    namespaces.create(&PostParams::default(), &object).await.context("failed to create a namespace")?;
+    Ok(())
+}
+
 fn is_ready(object: &ExternalSource) -> bool {
     let conditions = object.status.iter().flat_map(|status| &status.conditions);
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
-async fn is_empty<K: Clone + Debug + serde::de::DeserializeOwned>(api: &Api<K>) -> Result<bool> {
+pub(crate) async fn is_empty<K: Clone + Debug + serde::de::DeserializeOwned>(api: &Api<K>) -> Result<bool> {
     Ok(api.list_metadata(&ListParams::default().limit(1)).await?.items.is_empty())
 }

@@ -1,12 +1,15 @@
 //! `make bench`: how fast and how small Postern is, beside peers that do the same in the same run.
 //!
-//! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`hooks`] the same through a command, [`sources`] many small
-//! ones, [`sweep`] a thousand that did not change, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
+//! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`s3`] the same into S3, [`hooks`]
+//! through a command, [`sources`] many small ones, [`sweep`] a thousand that did not change, [`buckets`] a thousand that did beside
+//! Flux's, [`files`] what is served of them, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
 //! of the API server beside Go's. [`data`] is what the first ones move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
 //! the server for who wants to repeat a line by hand.
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 mod audit;
+mod buckets;
 mod data;
+mod files;
 mod fleet;
 mod hooks;
 mod outcome;
@@ -15,6 +18,7 @@ mod pipeline;
 mod process;
 mod report;
 mod run;
+mod s3;
 mod samples;
 mod setting;
 mod source;
@@ -35,6 +39,7 @@ use std::{
     path::PathBuf,
 };
 use tokio::runtime::Runtime;
+use url::Url;
 
 #[derive(Parser)]
 #[command(about = "Measures Postern beside its peers")]
@@ -64,12 +69,21 @@ enum Command {
         /// What to fetch.
         #[arg(long)]
         url: String,
-        /// An empty folder for the store.
+        /// An empty store; what S3 needs besides comes from the environment.
         #[arg(long)]
-        dir: PathBuf,
+        store: Url,
         /// Sends the data through `cat`, which this executor of hooks runs.
         #[arg(long)]
         hook_executor: Option<::hooks::Address>,
+    },
+    /// Puts one body into S3 as it is, and prints what it took.
+    Put {
+        /// What to fetch first.
+        #[arg(long)]
+        url: String,
+        /// Where to put it, as `s3://bucket/key`; the rest comes from the environment.
+        #[arg(long)]
+        to: Url,
     },
 }
 
@@ -94,8 +108,12 @@ fn main() -> Result<()> {
             Source::start(listen).await?;
             std::future::pending().await
         }),
-        Command::Pipeline { url, dir, hook_executor } => {
-            let outcome = runtime.block_on(pipeline::once(url, &dir, hook_executor))?;
+        Command::Pipeline { url, store, hook_executor } => {
+            let outcome = runtime.block_on(pipeline::once(url, &store, hook_executor))?;
+            Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
+        }
+        Command::Put { url, to } => {
+            let outcome = runtime.block_on(s3::put(&url, &to))?;
             Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
         }
     }

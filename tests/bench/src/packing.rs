@@ -18,6 +18,9 @@ use std::{
 /// What the growth of resident memory may be for 100 MiB.
 const GROWTH: f64 = 16.0 * 1024.0 * 1024.0;
 
+/// Where a pass leaves its archive, from the root of the store.
+pub(crate) const BLOBS: &str = "externalsource/bench/source";
+
 /// Measures both peers in turn, each round of each in a process and a store of its own.
 pub(crate) fn measure(setting: &Setting, source: &Source) -> Result<Section> {
     let bench = Bench { setting, source };
@@ -71,7 +74,7 @@ fn method() -> String {
 fn commands() -> Vec<String> {
     [
         "target/release/bench source --listen 127.0.0.1:8700 &",
-        "target/release/bench pipeline --url http://127.0.0.1:8700/sources --dir $EMPTY_FOLDER",
+        "target/release/bench pipeline --url http://127.0.0.1:8700/sources --store file://$EMPTY_FOLDER",
         "go build -C tests/bench/twin -o ../../../target/twin .",
         "GOMAXPROCS=2 target/twin -url http://127.0.0.1:8700/sources -dir $EMPTY_FOLDER",
     ]
@@ -134,15 +137,16 @@ impl Bench<'_> {
 /// One pass of Postern's pipeline in a process and a store of its own.
 pub(crate) fn postern(setting: &Setting, source: &Source, path: &str, flags: &[String]) -> Result<Outcome> {
     let store = tempfile::tempdir_in(&setting.scratch)?;
+    let url = format!("file://{}", store.path().display());
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("pipeline").arg("--url").arg(source.url(path)).arg("--dir").arg(store.path()).args(flags);
+    command.arg("pipeline").arg("--url").arg(source.url(path)).arg("--store").arg(url).args(flags);
     let outcome = Outcome::of(&mut command)?;
-    verify(source, &store.path().join("externalsource/bench/source"), path, &outcome)?;
+    verify(source, &store.path().join(BLOBS), path, &outcome)?;
     Ok(outcome)
 }
 
 /// A rate counts only for a correct archive.
-fn verify(source: &Source, folder: &Path, path: &str, outcome: &Outcome) -> Result<()> {
+pub(crate) fn verify(source: &Source, folder: &Path, path: &str, outcome: &Outcome) -> Result<()> {
     let archive = folder.join(&outcome.digest).with_extension("tar.gz");
     let mut tar = Command::new("tar").arg("-xzOf").arg(&archive).stdout(Stdio::piped()).spawn()?;
     let mut unpacked = Vec::new();

@@ -1,6 +1,6 @@
 //! `bench pipeline`: one pass of Postern's pipeline, alone in its process so that time and memory are its own.
 use crate::{outcome::Outcome, process};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use artifacts::{
     SourceKey,
     egress::EgressPolicy,
@@ -15,14 +15,14 @@ use crds::{
     rules,
 };
 use hooks::Address;
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 use url::Url;
 
 /// Fetches, packs and stores, as a Postern would that was just started.
 ///
 /// With an executor of hooks, what was fetched goes through `cat` first.
-pub(crate) async fn once(url: String, dir: &Path, executor: Option<Address>) -> Result<Outcome> {
-    let (mut pipeline, mut spec) = (pipeline(dir)?, spec(url));
+pub(crate) async fn once(url: String, store: &Url, executor: Option<Address>) -> Result<Outcome> {
+    let (mut pipeline, mut spec) = (pipeline(store)?, spec(url));
     if let Some(address) = executor {
         pipeline = pipeline.with_hooks(hooks::Client::new(address, None));
         spec.hooks = Some(Hooks { post_request: vec![cat()], ..Hooks::default() });
@@ -46,11 +46,10 @@ pub(crate) async fn once(url: String, dir: &Path, executor: Option<Address>) -> 
     })
 }
 
-fn pipeline(dir: &Path) -> Result<Pipeline> {
+fn pipeline(store: &Url) -> Result<Pipeline> {
     let policy = EgressPolicy::new(vec!["127.0.0.0/8".parse().expect("a network")], vec![]);
-    let url = Url::from_file_path(dir).map_err(|()| anyhow!("{} is no absolute path", dir.display()))?;
     let limits = Limits { max_artifact_size: 200 << 20, max_unpacked_size: 400 << 20 };
-    Ok(Pipeline::new(policy, store::open(&url)?, limits)?)
+    Ok(Pipeline::new(policy, store::open(store)?, limits)?)
 }
 
 fn spec(url: String) -> ExternalSourceSpec {

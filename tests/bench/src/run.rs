@@ -1,7 +1,8 @@
 //! One run of all benches: what they share is set up, each is measured, and everything is ended again.
 use crate::{
-    hooks, packing,
+    buckets, files, hooks, packing,
     report::{self, Section},
+    s3,
     setting::{self, Setting},
     source::Source,
     sources, startup, subresource, sweep, wardle,
@@ -30,6 +31,8 @@ pub(crate) struct Options {
 enum Part {
     /// One large body, fetched, packed and stored.
     Packing,
+    /// One large body, stored in S3.
+    S3,
     /// One large body through a hook.
     Hooks,
     /// A start, and the memory at rest.
@@ -40,6 +43,10 @@ enum Part {
     Sources,
     /// A thousand sources that did not change.
     Sweep,
+    /// Many sources in a bucket that change at once, beside Flux's source-controller.
+    Buckets,
+    /// What the artifact listener serves, beside Flux's and nginx.
+    Files,
     /// A server written with the library, beside one written with k8s.io/apiserver.
     Wardle,
 }
@@ -110,6 +117,9 @@ async fn on_a_cluster(
 ) -> Result<Vec<Section>> {
     let cluster = Cluster::start(directory.clone(), &ClusterOptions::default()).await?;
     let mut sections = Vec::new();
+    if options.begins(Part::S3) {
+        sections.push(s3::measure(setting, &cluster, source).await?);
+    }
     if options.begins(Part::Hooks) {
         sections.push(hooks::measure(setting, &cluster, source).await?);
     }
@@ -124,6 +134,12 @@ async fn on_a_cluster(
     }
     if options.begins(Part::Sweep) {
         sections.push(sweep::measure(setting, &cluster, source).await?);
+    }
+    if options.begins(Part::Buckets) {
+        sections.push(buckets::measure(setting, &cluster).await?);
+    }
+    if options.begins(Part::Files) {
+        sections.push(files::measure(setting, &cluster, source).await?);
     }
     if options.begins(Part::Wardle) {
         sections.extend(wardle::measure(setting, &cluster).await?);

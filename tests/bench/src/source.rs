@@ -43,7 +43,7 @@ struct Answers {
 }
 
 impl Source {
-    /// Starts to serve `/text`, `/sources` and `/noise`, which are large, `/text-1mib`, and `/documents/N`, a small one
+    /// Starts to serve `/text`, `/sources` and `/noise`, which are large, `/text-1mib`, `/noise-10kib`, and `/documents/N`, a small one
     /// for each number. All have an `ETag`.
     pub(crate) async fn start(listen: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind(listen).await.context("failed to listen")?;
@@ -119,6 +119,7 @@ impl Answers {
             "text-1mib" => Some(self.text.slice(..MEDIUM)),
             "sources" => Some(self.sources.clone()),
             "noise" => Some(self.noise.clone()),
+            "noise-10kib" => Some(self.noise.slice(..SMALL)),
             _ => {
                 let number = path.strip_prefix("documents/")?.parse().ok()?;
                 Some(data::document(number, SMALL).into())

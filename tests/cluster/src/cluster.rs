@@ -4,7 +4,7 @@ use crate::{
     directory::Directory,
     endpoints::{Endpoints, PosternEndpoints},
     example::Example,
-    flux,
+    flux::{self, SourceController},
     hook_executor::HookExecutor,
     install,
     kubectl::Kubectl,
@@ -217,12 +217,36 @@ impl Cluster {
         install::flux_crds(&self.kubectl()).await
     }
 
+    /// Lets Postern read the Secrets of a namespace.
+    ///
+    /// # Errors
+    /// The API refuses it.
+    pub async fn let_read_secrets(&self, namespace: &str) -> Result<()> {
+        install::bind_secrets(&self.client, namespace).await
+    }
+
     /// Installs and starts Flux's kustomize-controller, if it does not run yet; it ends with the cluster.
     ///
     /// # Errors
     /// It is not there and cannot be built, or does not become ready.
     pub async fn start_kustomize_controller(&self) -> Result<()> {
         flux::start_kustomize_controller(self).await
+    }
+
+    /// Installs and starts Flux's source-controller, so many reconciliations at once; it ends with the cluster.
+    ///
+    /// # Errors
+    /// It runs already, is not there and cannot be built, or does not become ready.
+    pub async fn start_source_controller(&self, concurrent: u16) -> Result<SourceController> {
+        flux::start_source_controller(self, concurrent).await
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// The process does not end.
+    pub async fn stop_source_controller(&self) -> Result<()> {
+        flux::stop_source_controller(self).await
     }
 
     /// Installs and starts Flux's notification-controller, and returns where it takes events; it ends with the cluster.

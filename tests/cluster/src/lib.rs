@@ -51,6 +51,7 @@ pub mod wardle;
 pub use cluster::{Cluster, Options};
 pub use directory::Directory;
 pub use example::Example;
+pub use flux::SourceController;
 pub use hook_executor::HookExecutor;
 pub use kubectl::Kubectl;
 pub use kubelet::Kubelet;

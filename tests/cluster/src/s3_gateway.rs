@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-/// Its only bucket.
-const BUCKET: &str = "artifacts";
 const ACCESS_KEY: &str = "postern";
 const SECRET_KEY: &str = "not-a-secret-of-anybody";
 
@@ -23,6 +21,9 @@ pub struct S3Gateway {
 }
 
 impl S3Gateway {
+    /// Its only bucket.
+    pub const BUCKET: &str = "artifacts";
+
     pub(crate) fn new(directory: &Directory, name: &str) -> Result<Self> {
         let address = free_port(Ipv4Addr::LOCALHOST, 19_400)?;
         Ok(Self { directory: directory.clone(), name: name.to_owned(), address })
@@ -77,13 +78,23 @@ impl S3Gateway {
 
     /// The address of a store in it, whose objects all lie below `prefix`.
     pub fn store(&self, prefix: &str) -> String {
-        format!("s3://{BUCKET}/{prefix}")
+        format!("s3://{}/{prefix}", Self::BUCKET)
+    }
+
+    /// Where it is reached, without the bucket.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The access key and the secret key that let clients in.
+    pub fn credentials(&self) -> [&'static str; 2] {
+        [ACCESS_KEY, SECRET_KEY]
     }
 
     /// What a client must find in its environment to be let in.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
@@ -92,7 +103,7 @@ impl S3Gateway {
 
     /// The folder of the bucket: each object is a file below it, by its name.
     pub fn bucket(&self) -> PathBuf {
-        self.root().join(BUCKET)
+        self.root().join(Self::BUCKET)
     }
 
     fn root(&self) -> PathBuf {

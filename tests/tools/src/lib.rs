@@ -28,6 +28,11 @@ const NOTIFICATION_CONTROLLER: GoModule = GoModule {
     folder: "notification-controller",
     path: "github.com/fluxcd/notification-controller",
 };
+const SOURCE_CONTROLLER: GoModule = GoModule {
+    name: "source-controller",
+    folder: "source-controller",
+    path: "github.com/fluxcd/source-controller",
+};
 const VERSITYGW: GoModule =
     GoModule { name: "versitygw", folder: "versitygw", path: "github.com/versity/versitygw" };
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
@@ -88,6 +93,14 @@ pub fn kustomize_controller() -> Result<PathBuf> {
 /// As for [`flux_crds`].
 pub fn kustomize_crds() -> Result<PathBuf> {
     KUSTOMIZE_CONTROLLER.folder(&Sources::from_env()?.cache, "config/crd/bases")
+}
+
+/// Flux's source-controller, of the version of the CRDs.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn source_controller() -> Result<PathBuf> {
+    Sources::from_env()?.program(&SOURCE_CONTROLLER, SOURCE_CONTROLLER.name, SOURCE_CONTROLLER.path)
 }
 
 /// Flux's notification-controller.

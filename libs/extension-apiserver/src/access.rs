@@ -67,8 +67,8 @@ where
     }
 }
 
-/// The refusal of Go's API servers, markup made harmless since browsers may see it.
-pub(crate) fn forbidden(user: &UserInfo, request: &RequestInfo, reason: &str) -> Status {
+/// 403 in the words of Go's API servers, markup made harmless since browsers may see it. `reason` is the authorizer's.
+pub fn forbidden(user: &UserInfo, request: &RequestInfo, reason: &str) -> Status {
     let denied = escaped(&denied(&user.name, request));
     let why = if reason.is_empty() { denied } else { format!("{denied}: {reason}") };
     Status::forbidden(request, &why)

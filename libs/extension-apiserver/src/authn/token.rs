@@ -5,9 +5,10 @@ use crate::{
     metrics::Delegated,
     review::{Ask, ReviewError, Reviews},
 };
+use futures::FutureExt;
 use http::{HeaderMap, header::AUTHORIZATION};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo as ReviewedUser};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// No real token comes near; the rest would be work for kube-apiserver at a stranger's request.
 const LONGEST_TOKEN: usize = 32 << 10;
@@ -45,6 +46,29 @@ impl Tokens {
             Err(source) => Err(Refusal::UncheckedToken { source }),
         }
     }
+}
+
+/// Asks whether a token is good for one of these audiences, where there are any. A reviewer that knows nothing of audiences
+/// names none, and its token is for kube-apiserver alone: a "no".
+pub(super) fn for_audiences(ask: Ask<TokenReview>, audiences: Vec<String>) -> Ask<TokenReview> {
+    if audiences.is_empty() {
+        return ask;
+    }
+    Arc::new(move |mut question: TokenReview| {
+        question.spec.audiences = Some(audiences.clone());
+        let (audiences, answer) = (audiences.clone(), ask(question));
+        async move {
+            let mut answered = answer.await?;
+            if let Some(status) = &mut answered.status {
+                let named = status.audiences.as_deref().unwrap_or_default();
+                if !named.iter().any(|audience| audiences.contains(audience)) {
+                    status.authenticated = Some(false);
+                }
+            }
+            Ok(answered)
+        }
+        .boxed()
+    })
 }
 
 /// Whether there is a token of no characters, with more behind it: a client with a bug, that should hear of it.

@@ -42,6 +42,26 @@ fn denied(error: &str) -> TokenReviewStatus {
     }
 }
 
+#[tokio::test]
+async fn a_token_for_somebody_else_is_no_token() {
+    let ours = || vec!["us".to_owned(), "us-too".to_owned()];
+    for (named, is_ours) in
+        [(Some(vec!["us-too"]), true), (Some(vec!["them"]), false), (Some(vec![]), false), (None, false)]
+    {
+        let named = named.map(|named| named.into_iter().map(str::to_owned).collect());
+        let status = TokenReviewStatus { audiences: named.clone(), ..known("jane") };
+        let ask: Ask<TokenReview> = Arc::new(move |review| {
+            assert_eq!(review.spec.audiences, Some(ours()), "it is asked for them");
+            let answered = TokenReview { status: Some(status.clone()), ..review };
+            async move { Ok(answered) }.boxed()
+        });
+        let ask = for_audiences(ask, ours());
+        let tokens = Tokens::new(ask, Duration::from_secs(10), Delegated::default());
+        let found = tokens.identify(&sent("Bearer abc")).await.expect("there is a token");
+        assert_eq!(found.is_ok(), is_ours, "{named:?}");
+    }
+}
+
 #[test]
 fn tokens_are_found_as_in_go() {
     let table = [

@@ -1,4 +1,5 @@
 //! How a rule reports what is wrong, and how the rest of the code can tell that a spec was checked.
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
@@ -70,7 +71,7 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 /// One violated rule, addressed the way `kubectl` users read their manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct FieldError {
     /// Where, as in `spec.generator.http.url`.
     pub path: String,
@@ -87,7 +88,7 @@ impl fmt::Display for FieldError {
 }
 
 /// Why a field is wrong (`metav1.CauseType`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Violation {
     /// The value is missing.
     Required,

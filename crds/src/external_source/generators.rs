@@ -29,6 +29,11 @@ pub trait Settings {
     /// name none.
     fn host(&self) -> String;
 
+    /// Whether asking changes nothing where it is asked.
+    fn only_reads(&self) -> bool {
+        true
+    }
+
     /// Whether the request is one that `spec.hooks.preRequest` may change.
     fn takes_request_hooks(&self) -> bool {
         false
@@ -109,6 +114,11 @@ impl Generator {
     /// Who is asked, as messages name it.
     pub fn host(&self) -> String {
         self.settings().map(Settings::host).unwrap_or_default()
+    }
+
+    /// Whether asking changes nothing where it is asked.
+    pub fn only_reads(&self) -> bool {
+        self.settings().is_none_or(Settings::only_reads)
     }
 
     pub(super) fn judge(&self, found: &mut Violations) {

@@ -6,6 +6,7 @@ use crate::{
     Blob, EntryPath, StoreError,
     read::{Contents, Files, Listed},
 };
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use tokio::task::{coop::consume_budget, spawn_blocking};
 use unified::unified;
@@ -21,8 +22,13 @@ pub struct Caps {
     pub patches: usize,
 }
 
+impl Caps {
+    /// What one answer to a person tells.
+    pub const SHOWN: Self = Self { files: 1000, text: 256 * 1024, patches: 1024 * 1024 };
+}
+
 /// What differs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Differences {
     /// How many files only the second archive has.
     pub added: u64,
@@ -35,7 +41,7 @@ pub struct Differences {
 }
 
 /// A file that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Difference {
     /// Its path.
     pub path: EntryPath,
@@ -48,7 +54,7 @@ pub struct Difference {
 }
 
 /// How a file differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub enum Patch {
     /// Line by line, in the unified format that `git apply` and `patch` take.
     Text(String),

@@ -1,4 +1,5 @@
 //! Names of files in an archive: relative, and the same for every program that reads them.
+use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, fmt, str::FromStr};
 use thiserror::Error;
 
@@ -7,7 +8,8 @@ const LONGEST: usize = 1024;
 const LONGEST_STEP: usize = 255;
 
 /// The path of a file in an archive. Paths sort by their steps, so that what lies in a folder stays together.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EntryPath(String);
 
 /// Why a text is no [`EntryPath`].
@@ -69,6 +71,20 @@ impl EntryPath {
 impl fmt::Display for EntryPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for EntryPath {
+    type Error = InvalidPath;
+
+    fn try_from(path: String) -> Result<Self, InvalidPath> {
+        Self::new(path)
+    }
+}
+
+impl From<EntryPath> for String {
+    fn from(path: EntryPath) -> Self {
+        path.0
     }
 }
 

@@ -4,7 +4,8 @@
 //! guard that [`egress`] describes; `transform` lets hooks change request and bytes; [`unpack`] takes apart what came as
 //! an archive; [`pack`] makes a reproducible one; [`store`] keeps it by its digest. [`pipeline`] runs them as one stream:
 //! no large body is ever whole in memory, and nothing is visible before it is known to be right. [`error`] says what went
-//! wrong and when to try again, [`failpoint`] where tests may end a process. [`provenance`] says where an archive came from. [`read`] gets files back out, and [`compare`] says what differs between two archives.
+//! wrong and when to try again, [`failpoint`] where tests may end a process. [`provenance`] says where an archive came from.
+//! [`read`] gets files back out, [`compare`] says what differs between two archives, and [`preview`] what a pass would store.
 //!
 //! Of our crates it imports `crds`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server.
 //! Start reading at [`pipeline::Pipeline::run`].
@@ -19,6 +20,7 @@ mod generators;
 pub mod pack;
 pub mod pipeline;
 pub mod plan;
+pub mod preview;
 pub mod provenance;
 pub mod read;
 mod revision;

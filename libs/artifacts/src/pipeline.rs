@@ -112,12 +112,12 @@ pub struct Fetched {
 
 /// Runs passes. Cheap to share, safe to run any number of passes at once.
 pub struct Pipeline {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     store: Arc<dyn Store>,
     limits: Limits,
-    transformer: Transformer,
+    transformer: Arc<Transformer>,
     /// Turns for packing what waits in memory: more at once than there are processors would only take memory.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
 }
 
 impl Pipeline {
@@ -126,16 +126,29 @@ impl Pipeline {
     /// # Errors
     /// TLS cannot be set up.
     pub fn new(policy: EgressPolicy, store: Arc<dyn Store>, limits: Limits) -> Result<Self, Error> {
-        let fetcher = Fetcher::new(policy, limits.max_artifact_size)?;
-        let turns = Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get));
-        let transformer = Transformer::new(None, limits.max_artifact_size);
+        let fetcher = Arc::new(Fetcher::new(policy, limits.max_artifact_size)?);
+        let turns = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
+        let transformer = Arc::new(Transformer::new(None, limits.max_artifact_size));
         Ok(Self { fetcher, store, limits, transformer, turns })
     }
 
     /// The same, with hooks run by that executor.
     #[must_use]
     pub fn with_hooks(self, executor: hooks::Client) -> Self {
-        Self { transformer: Transformer::new(Some(executor), self.limits.max_artifact_size), ..self }
+        let transformer = Transformer::new(Some(executor), self.limits.max_artifact_size);
+        Self { transformer: Arc::new(transformer), ..self }
+    }
+
+    /// The same in all else, guard and connections included, writing into another store.
+    #[must_use]
+    pub fn beside(&self, store: Arc<dyn Store>) -> Self {
+        Self {
+            fetcher: Arc::clone(&self.fetcher),
+            store,
+            limits: self.limits,
+            transformer: Arc::clone(&self.transformer),
+            turns: Arc::clone(&self.turns),
+        }
     }
 
     /// Where artifacts are kept.

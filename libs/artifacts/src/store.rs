@@ -5,7 +5,7 @@
 //! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
 //! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed,
 //! `cache` has copies for when the store fails, `retired` remembers what was published once, `directory` guards a local
-//! directory, [`collect`] decides what may go, and `turns` keeps that from what is published.
+//! directory, [`scratch`] keeps what nobody stores, [`collect`] decides what may go, and `turns` keeps that from what is published.
 mod attached;
 mod backend;
 mod budget;
@@ -20,6 +20,7 @@ mod objects;
 mod remote;
 mod retired;
 mod s3;
+pub mod scratch;
 mod spool;
 mod turns;
 mod upload;

@@ -147,6 +147,10 @@ impl Settings for HttpGenerator {
         Url::parse(&self.url).map(host).unwrap_or_default()
     }
 
+    fn only_reads(&self) -> bool {
+        matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+
     fn takes_request_hooks(&self) -> bool {
         true
     }

@@ -13,6 +13,7 @@ mod hook_tries;
 mod metrics;
 mod observe;
 mod pin;
+mod preview;
 mod publish;
 mod secrets;
 mod status;
@@ -22,6 +23,7 @@ pub(crate) use collect::sweep;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;
 pub(crate) use metrics::Metrics;
+pub(crate) use preview::Previewing;
 pub(crate) use secrets::SecretWatches;
 
 use crate::{

@@ -1,7 +1,8 @@
 //! Makes the cluster match the objects: one generic loop, a folder a kind, and whatever only the leader may do.
 //!
 //! [`run`] stands by until this process leads, then runs one [`reconcile`] loop for each kind and publishes the CA
-//! bundles. Imports `artifacts`, `certs`, `crds` and `hooks`. Start reading at `reconcile.rs`, then `external_source.rs`.
+//! bundles. [`Previews`] tells what would become of an object, leader or not. Imports `artifacts`, `certs`, `crds`, `hooks`,
+//! `previews`, and the HTTP serving of `extension-apiserver`. Start reading at `reconcile.rs`, then `external_source.rs`.
 mod announce;
 mod ca_bundles;
 mod config;
@@ -9,10 +10,12 @@ mod external_source;
 mod lease;
 mod metrics;
 mod moment;
+mod questions;
 mod reconcile;
 
 pub use config::Config;
 pub use metrics::Metrics;
+pub use questions::{Listener, Previews, Trust};
 pub use reconcile::Toolkit;
 
 use external_source::{ExternalSources, FluxArtifacts, SecretWatches};

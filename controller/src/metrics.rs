@@ -1,6 +1,6 @@
 //! What the controller counts: the loop, and the work of each kind.
 use crate::{
-    external_source,
+    external_source, questions,
     reconcile::{self, Sent, Toolkit},
 };
 use prometheus_client::registry::Registry;
@@ -11,6 +11,7 @@ pub struct Metrics {
     pub(crate) passes: reconcile::Metrics,
     pub(crate) alerts: Sent,
     pub(crate) external_sources: external_source::Metrics,
+    pub(crate) previews: questions::Metrics,
 }
 
 impl Metrics {
@@ -20,6 +21,7 @@ impl Metrics {
             passes: reconcile::Metrics::register(registry, toolkit),
             alerts: Sent::register(registry),
             external_sources: external_source::Metrics::register(registry),
+            previews: questions::Metrics::register(registry),
         }
     }
 }

@@ -92,29 +92,40 @@ impl SecretWatches {
         secret: &str,
         source: &str,
     ) -> Result<Option<ReferencedSecret>, Failure> {
-        let api: Api<Secret> = Api::namespaced(self.0.client.clone(), namespace);
-        let key = (namespace.to_owned(), secret.to_owned());
-        let found = match api.get_opt(secret).await {
-            Ok(found) => found,
-            Err(kube::Error::Api(status)) if status.code == 403 => {
-                self.0.saw(&key, Sight::Forbidden, Some(source)).await;
-                return Err(Failure::stalled(reasons::SECRET_FORBIDDEN, grant(&key.0, &status.message)));
-            }
-            Err(error) => return Err(Failure::kubernetes(format_args!("read Secret {secret}"), &error)),
+        let found = read(&self.0.client, namespace, secret).await;
+        let sight = match &found {
+            Ok(found) => found.as_ref().map_or(Sight::Absent, |found| Sight::Version(found.version.clone())),
+            Err(failure) if failure.reason == reasons::SECRET_FORBIDDEN => Sight::Forbidden,
+            Err(_) => return found,
         };
-        let version = found.as_ref().map(|secret| secret.resource_version().unwrap_or_default());
-        self.0.saw(&key, version.clone().map_or(Sight::Absent, Sight::Version), Some(source)).await;
-        Ok(found.map(|found| ReferencedSecret {
-            name: secret.to_owned(),
-            version: version.unwrap_or_default(),
-            data: found
-                .data
-                .into_iter()
-                .flatten()
-                .map(|(key, value)| (key, SecretSlice::from(value.0)))
-                .collect(),
-        }))
+        self.0.saw(&(namespace.to_owned(), secret.to_owned()), sight, Some(source)).await;
+        found
     }
+}
+
+/// Reads a Secret, and looks at no other; `None` if there is none.
+pub(super) async fn read(
+    client: &Client,
+    namespace: &str,
+    secret: &str,
+) -> Result<Option<ReferencedSecret>, Failure> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let found = api.get_opt(secret).await.map_err(|error| match error {
+        kube::Error::Api(status) if status.code == 403 => {
+            Failure::stalled(reasons::SECRET_FORBIDDEN, grant(namespace, &status.message))
+        }
+        error => Failure::kubernetes(format_args!("read Secret {secret}"), &error),
+    })?;
+    Ok(found.map(|found| ReferencedSecret {
+        name: secret.to_owned(),
+        version: found.resource_version().unwrap_or_default(),
+        data: found
+            .data
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key, SecretSlice::from(value.0)))
+            .collect(),
+    }))
 }
 
 impl Shared {

@@ -1,0 +1,113 @@
+//! Who is let in, on a real socket, with a kube-apiserver that knows one token and one right.
+use super::*;
+use extension_apiserver::serve::{Limits, serve};
+use futures::{FutureExt, future::BoxFuture};
+use http_body_util::BodyExt;
+use kube::client::Body as Sent;
+use previews::{Answer, Refusal};
+use serde_json::{Value, json};
+use std::{convert::Infallible, net::SocketAddr};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const ASKED: &str = r#"{"kind":"K","namespace":"apps","name":"one","spec":{"a":1}}"#;
+
+/// What kube-apiserver answers: `ours` and `theirs` are tokens of ServiceAccounts made for us, `old` one for itself; only the
+/// bearer of `ours` has the right.
+async fn reviewed(request: Request<Sent>) -> Result<Response<Sent>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await.expect("a body").to_bytes();
+    let mut review: Value = serde_json::from_slice(&body).expect("a review");
+    let spec = review["spec"].clone();
+    review["status"] = if path.ends_with("/tokenreviews") {
+        let token = spec["token"].as_str().unwrap_or_default().to_owned();
+        let is_known = ["ours", "theirs", "old"].contains(&&*token);
+        let audiences =
+            if token == "old" { json!(["https://kubernetes"]) } else { spec["audiences"].clone() };
+        json!({ "authenticated": is_known, "user": { "username": token }, "audiences": audiences })
+    } else {
+        let wanted = &spec["resourceAttributes"];
+        let is_right = (&wanted["verb"], &wanted["group"], &wanted["resource"], &wanted["namespace"])
+            == (&json!("create"), &json!(AUDIENCE), &json!("previews"), &json!("postern-system"));
+        json!({ "allowed": is_right && spec["user"] == "ours" })
+    };
+    let body = serde_json::to_vec(&review).expect("JSON").into();
+    Ok(Response::builder().status(StatusCode::CREATED).body(body).expect("an answer"))
+}
+
+/// Says back what it was asked.
+struct Echo;
+
+impl Previewer for Echo {
+    fn preview(&self, question: Question) -> BoxFuture<'_, Result<Answer, Refusal>> {
+        async move { Ok(Answer { summary: vec![question.name], outcome: question.spec }) }.boxed()
+    }
+}
+
+struct Served {
+    address: SocketAddr,
+    _running: DropGuard,
+}
+
+impl Served {
+    async fn new() -> Self {
+        let reviews = Client::new(tower::service_fn(reviewed), "default");
+        let trust = Trust::new(reviews, "postern-system");
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let listener = Arc::new(Listener { trust, previewer: Arc::new(Echo) });
+        let stop = CancellationToken::new();
+        tokio::spawn(serve(socket, None, listener, Limits::default(), stop.clone()));
+        Self { address, _running: stop.drop_guard() }
+    }
+
+    /// Code and body of an answer.
+    async fn ask(&self, line: &str, token: Option<&str>, body: &str) -> (u16, String) {
+        let proof = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{proof}\r\n{body}"
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn only_who_has_the_right_and_a_token_made_for_us_is_answered() {
+    let served = Served::new().await;
+    for (token, code) in
+        [(None, 401), (Some("wrong"), 401), (Some("old"), 401), (Some("theirs"), 403), (Some("ours"), 200)]
+    {
+        let (answered, body) = served.ask("POST /previews", token, ASKED).await;
+        assert_eq!(answered, code, "{token:?}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_arrives_as_it_was_asked() {
+    let (_, body) = Served::new().await.ask("POST /previews", Some("ours"), ASKED).await;
+    let said: Result<Answer, Refusal> = serde_json::from_str(&body).unwrap();
+    assert_eq!(said, Ok(Answer { summary: vec!["one".into()], outcome: json!({ "a": 1 }) }));
+}
+
+#[tokio::test]
+async fn what_is_no_question_is_refused_and_to_strangers_says_nothing() {
+    let served = Served::new().await;
+    for (line, body, code) in [
+        ("GET /previews", "", 405),
+        ("POST /other", ASKED, 404),
+        ("POST /previews", "{", 400),
+        ("POST /previews", "", 400),
+    ] {
+        assert_eq!(served.ask(line, Some("ours"), body).await.0, code, "{line} {body}");
+        assert_eq!(served.ask(line, None, body).await.0, 401, "{line} {body}");
+    }
+}

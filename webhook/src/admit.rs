@@ -11,9 +11,9 @@ use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, value::RawValue};
 
 /// As much of an object as admission needs.
-struct Object<'a> {
-    metadata: Metadata,
-    spec: &'a RawValue,
+pub(crate) struct Object<'a> {
+    pub(crate) metadata: Metadata,
+    pub(crate) spec: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Parts<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Metadata {
+pub(crate) struct Metadata {
     name: Option<String>,
     generate_name: Option<String>,
     finalizers: Option<Vec<String>>,
@@ -40,12 +40,9 @@ pub(crate) fn admit(
     installation: &Installation<'_>,
     request: &Request<'_>,
 ) -> Verdict {
-    let known = |kind: &&Kind| kind.group == request.kind.group && kind.kind == request.kind.kind;
-    let Some(kind) = kinds.iter().find(known) else { return Verdict::untouched() };
-    // Subresources have no spec to judge, deletions no object.
-    let (None | Some(""), Some(object)) = (request.sub_resource.as_deref(), request.object) else {
-        return Verdict::untouched();
-    };
+    let Some(kind) = kind_of(kinds, request) else { return Verdict::untouched() };
+    // Deletions have no object.
+    let Some(object) = request.object else { return Verdict::untouched() };
     let Some(object) = read(object) else {
         return undecodable(step, kind, request, "the object has no metadata or no spec");
     };
@@ -66,7 +63,14 @@ pub(crate) fn admit(
     }
 }
 
-fn read(object: &RawValue) -> Option<Object<'_>> {
+/// The kind that is judged. Subresources have no spec to judge.
+pub(crate) fn kind_of<'a>(kinds: &'a [Kind], request: &Request<'_>) -> Option<&'a Kind> {
+    let known = |kind: &&Kind| kind.group == request.kind.group && kind.kind == request.kind.kind;
+    let is_whole = matches!(request.sub_resource.as_deref(), None | Some(""));
+    kinds.iter().find(known).filter(|_| is_whole)
+}
+
+pub(crate) fn read(object: &RawValue) -> Option<Object<'_>> {
     let parts: Parts<'_> = fields(object)?;
     is_map(parts.spec).then_some(Object { metadata: fields(parts.metadata)?, spec: parts.spec })
 }
@@ -81,7 +85,7 @@ fn is_map(json: &RawValue) -> bool {
 }
 
 /// An object that was there before a rule must stay deletable, and its labels and finalizers changeable.
-fn passes_anyway(object: &Object<'_>, request: &Request<'_>) -> bool {
+pub(crate) fn passes_anyway(object: &Object<'_>, request: &Request<'_>) -> bool {
     let value = |json: &RawValue| serde_json::from_str::<Value>(json.get()).ok();
     let stored = request.old_object.and_then(read);
     object.metadata.deletion_timestamp.is_some()
@@ -103,7 +107,7 @@ fn refused(kind: &Kind, name: &str, errors: &[FieldError]) -> Verdict {
 }
 
 /// Empty in a request that leaves the name to the server; then the beginning of the name says most.
-fn name<'a>(request: &'a Request<'_>, metadata: &'a Metadata) -> &'a str {
+pub(crate) fn name<'a>(request: &'a Request<'_>, metadata: &'a Metadata) -> &'a str {
     let given = [request.name.as_deref(), metadata.name.as_deref(), metadata.generate_name.as_deref()];
     given.into_iter().flatten().find(|name| !name.is_empty()).unwrap_or_default()
 }

@@ -2,9 +2,10 @@
 use crate::{
     Step, admit,
     budget::Budget,
+    dry_run::{self, DryRuns},
     kinds::{self, Kind},
     metrics::Metrics,
-    review::{Answer, Review},
+    review::{Answer, Request as Reviewed, Review, Verdict},
 };
 use bytes::Bytes;
 use crds::{
@@ -20,7 +21,11 @@ use http::{
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use kube::core::Status;
-use std::time::{Duration, Instant};
+use previews::Previewer;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use telemetry::metrics::Registry;
 use tokio::time;
 use tracing::debug;
@@ -37,6 +42,8 @@ const USUAL: Duration = Duration::from_secs(10);
 pub struct Webhook {
     kinds: Vec<Kind>,
     whitelist: Option<Live>,
+    /// Who tells what would become of an object, where dry runs are told.
+    dry_runs: Option<DryRuns>,
     budget: Budget,
     metrics: Metrics,
 }
@@ -45,26 +52,42 @@ impl Webhook {
     /// A webhook for every kind of ours, counting in `registry`. It admits hooks as `whitelist` does, and none without.
     pub fn new(registry: &mut Registry, whitelist: Option<Live>) -> Self {
         let (kinds, budget) = (kinds::all(), Budget::new(BUDGET));
-        Self { kinds, whitelist, budget, metrics: Metrics::new(registry) }
+        Self { kinds, whitelist, dry_runs: None, budget, metrics: Metrics::new(registry) }
     }
 
-    /// The answer to a review, as JSON.
+    /// The same, and dry runs are told what would become of the object.
+    #[must_use]
+    pub fn previewing(self, previewer: Arc<dyn Previewer>) -> Self {
+        Self { dry_runs: Some(DryRuns::new(previewer)), ..self }
+    }
+
+    /// The answer to a review, as JSON; a dry run that gets as far as being validated is told more, within `patience`.
     ///
     /// # Errors
     /// It is none, or of a version that is not registered for us; the sentence says so.
-    pub(crate) fn answer(&self, step: Step, body: &[u8]) -> Result<Vec<u8>, String> {
-        let started = Instant::now();
-        let review: Review<'_> =
-            serde_json::from_slice(body).map_err(|error| format!("not an AdmissionReview: {error}"))?;
-        if !review.is_supported() {
-            return Err(format!("cannot answer {} of {}", review.kind, review.api_version));
+    pub(crate) async fn answer(
+        &self,
+        step: Step,
+        body: &[u8],
+        patience: Duration,
+    ) -> Result<Vec<u8>, String> {
+        let review = read(body)?;
+        let mut verdict = self.verdict(step, &review.request);
+        if let Some(dry_runs) = self.dry_runs.as_ref().filter(|_| step == Step::Validate)
+            && let Some(question) = dry_run::question(&self.kinds, &review.request, &verdict)
+        {
+            verdict.warn(dry_runs.warnings(question, patience).await);
         }
-        let request = review.request;
+        let answer = Answer::new(&review.request.uid, &verdict);
+        Ok(serde_json::to_vec(&answer).expect("strings, numbers and maps with string keys serialize"))
+    }
+
+    fn verdict(&self, step: Step, request: &Reviewed<'_>) -> Verdict {
+        let started = Instant::now();
         let whitelist = self.whitelist.as_ref().map(Live::now);
         let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let verdict = admit::admit(step, &self.kinds, &Installation { commands }, &request);
-        let took = started.elapsed();
-        self.metrics.record(step, &verdict, took);
+        let verdict = admit::admit(step, &self.kinds, &Installation { commands }, request);
+        self.metrics.record(step, &verdict, started.elapsed());
         debug!(
             ?step,
             kind = %request.kind.kind,
@@ -74,8 +97,7 @@ impl Webhook {
             allowed = verdict.is_allowed(),
             "admission review answered"
         );
-        let answer = Answer::new(&request.uid, &verdict);
-        Ok(serde_json::to_vec(&answer).expect("strings, numbers and maps with string keys serialize"))
+        verdict
     }
 
     /// Nothing if the body had to make room for others.
@@ -98,17 +120,29 @@ impl Handler for Webhook {
             refusal.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
             return refusal;
         }
-        match time::timeout(patience(request.uri()), self.read(request.into_body())).await {
-            Ok(Some(Ok(body))) => match self.answer(step, &body) {
-                Ok(json) => respond(StatusCode::OK, json),
-                Err(why) => refuse(StatusCode::BAD_REQUEST, "BadRequest", &why),
-            },
+        let (patience, started) = (patience(request.uri()), Instant::now());
+        match time::timeout(patience, self.read(request.into_body())).await {
+            Ok(Some(Ok(body))) => {
+                match self.answer(step, &body, patience.saturating_sub(started.elapsed())).await {
+                    Ok(json) => respond(StatusCode::OK, json),
+                    Err(why) => refuse(StatusCode::BAD_REQUEST, "BadRequest", &why),
+                }
+            }
             Ok(Some(Err(error))) => refuse(status_of(&error), error.reason(), &error.to_string()),
             Ok(None) => {
                 refuse(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "too much arrives at once")
             }
             Err(_) => refuse(StatusCode::GATEWAY_TIMEOUT, "Timeout", "the review did not arrive in time"),
         }
+    }
+}
+
+fn read(body: &[u8]) -> Result<Review<'_>, String> {
+    let review: Review<'_> =
+        serde_json::from_slice(body).map_err(|error| format!("not an AdmissionReview: {error}"))?;
+    match review.is_supported() {
+        true => Ok(review),
+        false => Err(format!("cannot answer {} of {}", review.kind, review.api_version)),
     }
 }
 

@@ -35,7 +35,7 @@ impl Metrics {
         registry.register("admission_reviews", "Admission reviews answered", metrics.reviews.clone());
         registry.register(
             "admission_duration_seconds",
-            "Time from the last byte of a review to its answer",
+            "Time from the last byte of a review to its verdict",
             metrics.duration.clone(),
         );
         metrics

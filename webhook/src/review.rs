@@ -39,6 +39,8 @@ pub(crate) struct Request<'a> {
     pub(crate) namespace: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) operation: Cow<'a, str>,
+    #[serde(default)]
+    pub(crate) dry_run: Option<bool>,
     #[serde(borrow, default)]
     pub(crate) object: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -108,6 +110,13 @@ impl Verdict {
 
     pub(crate) fn is_allowed(&self) -> bool {
         matches!(self, Self::Allowed { .. })
+    }
+
+    /// Warns of this as well. A refusal says enough.
+    pub(crate) fn warn(&mut self, more: Vec<String>) {
+        if let Self::Allowed { warnings, .. } = self {
+            warnings.extend(more);
+        }
     }
 }
 

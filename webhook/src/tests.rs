@@ -1,12 +1,15 @@
 //! What kube-apiserver sends, and what it must get back.
 mod bad_input;
+mod dry_run;
 mod hostile;
 mod http;
 
 use crate::{Step, Webhook};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use futures::executor::block_on;
 use json_patch::Patch;
 use serde_json::{Value, json};
+use std::time::Duration;
 use telemetry::metrics::Registry;
 
 /// A valid object, complete, so that its defaults change nothing but the finalizer.
@@ -45,9 +48,13 @@ fn review(operation: &str, object: &Value, old: &Value) -> Value {
     })
 }
 
+fn answered(webhook: &Webhook, step: Step, body: &[u8]) -> Result<Vec<u8>, String> {
+    block_on(webhook.answer(step, body, Duration::from_secs(5)))
+}
+
 fn answer(step: Step, review: &Value) -> Value {
     let webhook = Webhook::new(&mut Registry::default(), None);
-    let json = webhook.answer(step, review.to_string().as_bytes()).expect("a review");
+    let json = answered(&webhook, step, review.to_string().as_bytes()).expect("a review");
     let answer: Value = serde_json::from_slice(&json).expect("JSON");
     assert_eq!((&answer["apiVersion"], &answer["kind"]), (&review["apiVersion"], &review["kind"]));
     assert_eq!(answer["response"]["uid"], review["request"]["uid"], "the uid is echoed");
@@ -176,6 +183,6 @@ fn reviews_of_other_versions_are_not_answered() {
     let webhook = Webhook::new(&mut Registry::default(), None);
     let mut old = review("CREATE", &object(), &Value::Null);
     old["apiVersion"] = json!("admission.k8s.io/v1beta1");
-    let why = webhook.answer(Step::Mutate, old.to_string().as_bytes()).expect_err("old");
+    let why = answered(&webhook, Step::Mutate, old.to_string().as_bytes()).expect_err("old");
     assert_eq!(why, "cannot answer AdmissionReview of admission.k8s.io/v1beta1");
 }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use extension_apiserver::serve::{Limits, serve};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},

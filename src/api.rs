@@ -10,6 +10,7 @@ use extension_apiserver::{
     serve::ClientCertificates,
     server::{Lifecycle, Server},
 };
+use previews::Previewer;
 use std::sync::Arc;
 use telemetry::{metrics::Registry, ready::Readiness};
 
@@ -36,7 +37,7 @@ impl Api {
     /// Begins to learn whom to believe; all else waits for [`Api::start`].
     pub(crate) fn new(
         cluster: &Cluster,
-        store: Arc<dyn Store>,
+        (store, previewer): (Arc<dyn Store>, Arc<dyn Previewer>),
         listeners: ApiListeners,
         operation: Operation,
     ) -> anyhow::Result<Self> {
@@ -52,6 +53,7 @@ impl Api {
             client,
             elected_in,
             store,
+            previewer,
             authenticator: authenticated,
             authorizer,
             audit,

@@ -106,6 +106,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) controller: ControllerFlags,
     #[command(flatten)]
+    pub(crate) previews: PreviewFlags,
+    #[command(flatten)]
     pub(crate) hooks: HookFlags,
     #[command(flatten)]
     pub(crate) logs: LogFlags,
@@ -143,6 +145,14 @@ pub(crate) struct ListenFlags {
         default_value = ":8080"
     )]
     pub(crate) artifacts: Listen,
+    /// Where a controller that runs apart is asked for previews
+    #[arg(
+        long = "controller-listen",
+        env = "POSTERN_CONTROLLER_LISTEN",
+        value_name = "ADDRESS",
+        default_value = ":9444"
+    )]
+    pub(crate) controller: Listen,
     /// Where health and metrics are served
     #[arg(
         long = "admin-listen",
@@ -243,6 +253,27 @@ pub(crate) struct ControllerFlags {
         action = clap::ArgAction::Set
     )]
     pub(crate) leader_elect: bool,
+}
+
+/// Previews.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Previews")]
+pub(crate) struct PreviewFlags {
+    /// Where controllers that run apart are asked for previews [default: port 9444 of the Service]
+    #[arg(long, env = "POSTERN_CONTROLLER_URL", value_name = "URL", value_parser = value::secure_base)]
+    pub(crate) controller_url: Option<Url>,
+    /// Whether a server-side dry run of a write is told, in warnings, what would become of the object: the source is asked, by
+    /// GET or HEAD alone, for at most 4 s
+    #[arg(
+        long,
+        env = "POSTERN_PREVIEW_ON_DRY_RUN",
+        value_name = "BOOL",
+        default_value = "false",
+        default_missing_value = "true",
+        num_args = 0..=1,
+        action = clap::ArgAction::Set
+    )]
+    pub(crate) preview_on_dry_run: bool,
 }
 
 /// Logs.

@@ -44,6 +44,7 @@ pub(crate) struct Listeners {
     pub(crate) admin: TcpListener,
     pub(crate) api: Option<ApiListeners>,
     pub(crate) webhook: Option<TcpListener>,
+    pub(crate) controller: Option<TcpListener>,
 }
 
 /// The sockets of the apiserver role.
@@ -58,7 +59,11 @@ impl Listeners {
         let admin = flags.admin.bind("--admin-listen").await?;
         let api = if role.serves_api() { Some(ApiListeners::bind(flags).await?) } else { None };
         let webhook = if role.admits() { Some(flags.webhook.bind("--webhook-listen").await?) } else { None };
-        Ok(Self { admin, api, webhook })
+        let controller = match role.is_asked() {
+            true => Some(flags.controller.bind("--controller-listen").await?),
+            false => None,
+        };
+        Ok(Self { admin, api, webhook, controller })
     }
 }
 

@@ -10,6 +10,7 @@ mod endpoint;
 mod flags;
 mod hook_executor;
 mod listen;
+mod previewer;
 mod ready;
 mod reconciler;
 mod role;

@@ -1,6 +1,7 @@
 //! The controller role: what it is given, and when it starts.
 use crate::{
     cluster::Cluster,
+    endpoint::Endpoint,
     flags::{Flags, Kind},
     tls::Certificate,
 };
@@ -10,11 +11,13 @@ use artifacts::{
     egress::EgressPolicy,
     pipeline::{Limits, Pipeline},
 };
-use controller::{Config, Metrics};
+use controller::{Config, Listener, Metrics, Previews, Trust};
+use extension_apiserver::serve::ClientCertificates;
 use hooks::whitelist::Live;
 use kube::Client;
+use previews::Local;
 use std::{fs, sync::Arc};
-use tokio::task::spawn_blocking;
+use tokio::{net::TcpListener, task::spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
@@ -33,6 +36,37 @@ pub(crate) struct Reconciler {
     concurrency: u16,
     leader_elect: bool,
     metrics: Metrics,
+    asked: Asked,
+}
+
+/// How others ask for previews.
+pub(crate) struct Asked {
+    /// Where parts of this process look for its controller.
+    pub(crate) local: Local,
+    /// Where other processes do, if roles run apart.
+    pub(crate) remote: Option<Endpoint<Trust>>,
+}
+
+impl Asked {
+    /// On this socket, if there is one, those who kube-apiserver says may ask.
+    pub(crate) fn new(local: Local, socket: Option<TcpListener>, cluster: &Cluster, namespace: &str) -> Self {
+        let trust = || Trust::new(cluster.reviews.clone(), namespace);
+        Self { local, remote: socket.map(|listener| Endpoint { listener, handler: trust() }) }
+    }
+
+    /// From now on, these are the answers, until `shutdown`.
+    async fn answer(
+        self,
+        previews: Arc<Previews>,
+        certificate: Certificate,
+        shutdown: CancellationToken,
+    ) -> anyhow::Result<()> {
+        previews.tidy().await;
+        self.local.seat(previews.clone());
+        let Some(Endpoint { listener, handler: trust }) = self.remote else { return Ok(()) };
+        let handler = Listener { trust, previewer: previews };
+        Endpoint { listener, handler }.serve_tls(certificate, ClientCertificates::Ignore, shutdown).await
+    }
 }
 
 impl Reconciler {
@@ -41,7 +75,7 @@ impl Reconciler {
         flags: &Flags,
         cluster: &Cluster,
         (store, whitelist): (Arc<dyn Store>, Option<Live>),
-        metrics: Metrics,
+        (asked, metrics): (Asked, Metrics),
     ) -> anyhow::Result<Option<Self>> {
         if !flags.cluster.kinds.contains(&Kind::ExternalSource) {
             return Ok(None);
@@ -63,6 +97,7 @@ impl Reconciler {
             concurrency: flags.controller.concurrency.get(),
             leader_elect: flags.controller.leader_elect,
             metrics,
+            asked,
         }))
     }
 
@@ -81,7 +116,7 @@ impl Reconciler {
             None => pipeline,
         };
         let is_self_managed = certificate.is_self_managed();
-        let Some(certificate) = certificate.obtain().await? else { return Ok(()) };
+        let Some(serving) = certificate.clone().obtain().await? else { return Ok(()) };
         let config = Config {
             client: self.client,
             namespace: self.namespace,
@@ -92,11 +127,15 @@ impl Reconciler {
             whitelist: self.whitelist,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,
-            serving: is_self_managed.then_some(certificate),
+            serving: is_self_managed.then_some(serving),
             metrics: self.metrics,
         };
-        controller::run(config, shutdown).await;
-        Ok(())
+        let answering = self.asked.answer(Arc::new(Previews::new(&config)), certificate, shutdown.clone());
+        let running = async {
+            controller::run(config, shutdown).await;
+            Ok(())
+        };
+        tokio::try_join!(answering, running).map(drop)
     }
 }
 

@@ -37,13 +37,20 @@ impl Role {
         matches!(self, Self::Controller | Self::All)
     }
 
+    /// Whether other processes ask it for previews.
+    pub(crate) fn is_asked(self) -> bool {
+        self == Self::Controller
+    }
+
     /// Whether a flag changes nothing for it.
     pub(crate) fn ignores(self, flag: &str) -> bool {
         match flag {
             "apiserver-listen" | "artifacts-listen" | "artifact-cache-size" | "audit-log" => {
                 !self.serves_api()
             }
-            "webhook-listen" => !self.admits(),
+            "webhook-listen" | "preview-on-dry-run" => !self.admits(),
+            "controller-listen" => !self.is_asked(),
+            "controller-url" => self.reconciles(),
             "hook-whitelist" => !self.admits() && !self.reconciles(),
             "store" => !self.serves_api() && !self.reconciles(),
             "leader-elect" => !self.serves_api() && !self.reconciles(),

@@ -7,8 +7,8 @@ use crate::{
     endpoint::Endpoint,
     flags::Flags,
     listen::Listeners,
-    ready,
-    reconciler::Reconciler,
+    previewer, ready,
+    reconciler::{Asked, Reconciler},
     role::Role,
     shutdown::Shutdown,
     store::{self, Stock},
@@ -19,6 +19,7 @@ use anyhow::bail;
 use artifacts::Store;
 use controller::Toolkit;
 use extension_apiserver::{metrics::Metrics, serve::ClientCertificates, server::Lifecycle};
+use previews::Local;
 use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
@@ -90,24 +91,29 @@ impl Parts {
         let commands = Commands::start(role, &flags.hooks, counted).await?;
         let whitelist = commands.as_ref().map(|commands| commands.whitelist.clone());
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
+        let namespace = &flags.cluster.installation.namespace;
+        let local = Local::default();
+        let previewer = previewer::previewer(role, flags, (&cluster, &certificate), &local)?;
         let webhook = listeners.webhook.map(|listener| {
-            let handler = Webhook::new(counted, whitelist.clone());
+            let plain = Webhook::new(counted, whitelist.clone());
+            let told = flags.previews.preview_on_dry_run;
+            let handler = if told { plain.previewing(previewer.clone()) } else { plain };
             Endpoint { listener, handler }
         });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
             Some(store) => {
                 let metrics = controller::Metrics::register(counted, toolkit);
-                Reconciler::new(flags, &cluster, (store, whitelist), metrics)?
+                let asked = Asked::new(local, listeners.controller, &cluster, namespace);
+                Reconciler::new(flags, &cluster, (store, whitelist), (asked, metrics))?
             }
             None => None,
         };
         let api = match listeners.api.zip(store.clone()) {
             Some((listeners, store)) => {
-                let namespace = &flags.cluster.installation.namespace;
                 let elected_in = flags.controller.leader_elect.then(|| namespace.clone());
                 let audit = audit::open(flags)?;
                 let operation = Operation { audit, metrics: requests, lifecycle, elected_in };
-                Some(Api::new(&cluster, store, listeners, operation)?)
+                Some(Api::new(&cluster, (store, previewer), listeners, operation)?)
             }
             None => None,
         };

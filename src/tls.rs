@@ -86,7 +86,8 @@ fn source(flags: &Flags, client: Client) -> Source {
         return Source::Files { cert: cert.clone(), key: key.clone(), ca: ca.clone() };
     }
     let namespace = flags.cluster.installation.namespace.clone();
-    let names = listen::names(&namespace, &[flags.listen.apiserver, flags.listen.webhook]);
+    let names =
+        listen::names(&namespace, &[flags.listen.apiserver, flags.listen.webhook, flags.listen.controller]);
     Source::SelfManaged { client, namespace, names, lifetimes: Lifetimes::default() }
 }
 

@@ -116,18 +116,24 @@ impl Diff {
             namespace: to.metadata.namespace.clone(),
             ..ObjectMeta::default()
         };
+        Self { metadata, spec: Comparison::new(&from.spec.revision, &to.spec.revision, found) }
+    }
+}
+
+impl Comparison {
+    /// What was found between these two revisions.
+    pub(crate) fn new(from: &str, to: &str, found: Differences) -> Self {
         let Differences { added, removed, changed, files } = found;
         let all = added + removed + changed;
-        let spec = Comparison {
-            from: from.spec.revision.clone(),
-            to: to.spec.revision.clone(),
+        Self {
+            from: from.to_owned(),
+            to: to.to_owned(),
             added: number(added),
             removed: number(removed),
             changed: number(changed),
             unlisted: number(all.saturating_sub(files.len() as u64)),
             files: files.into_iter().map(FileDiff::from).collect(),
-        };
-        Self { metadata, spec }
+        }
     }
 }
 

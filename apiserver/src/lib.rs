@@ -1,7 +1,8 @@
-//! Answers kubectl: artifact, content, differences and provenance of a source, passes over it, its way back to an earlier
-//! revision, and the artifacts view; and Flux: the plain artifact listener.
+//! Answers kubectl: artifact, content, differences and provenance of a source, passes over it, what another spec would give,
+//! its way back to an earlier revision, and the artifacts view; and Flux: the plain artifact listener.
 //!
-//! It imports `extension-apiserver` for the contract, `artifacts` for the store, and `crds` for the types. Start with
+//! It imports `extension-apiserver` for the contract, `artifacts` for the store, `previews` to ask a
+//! controller, and `crds` for the types. Start with
 //! [`Apiserver::new`], which registers every resource; `resources/` has a file each. Everything but content, differences,
 //! provenance and what the controller is asked for is answered from memory: `feed` keeps [`sources`] current, and the views
 //! follow from them.
@@ -13,6 +14,7 @@ mod feed;
 mod leader;
 mod origin;
 mod outlook;
+pub mod preview;
 pub mod refresh;
 mod resources;
 pub mod rollback;
@@ -32,9 +34,10 @@ use extension_apiserver::{
 use kube::{Api, Client};
 use leader::Leader;
 use origin::Origin;
+use previews::Previewer;
 use resources::{
-    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, provenance::Provenance,
-    refresh::Refreshing, rollback::RollingBack,
+    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, preview::Previewing,
+    provenance::Provenance, refresh::Refreshing, rollback::RollingBack,
 };
 use shelf::Shelf;
 use sources::Sources;
@@ -49,6 +52,8 @@ pub struct Config<N, Z> {
     pub elected_in: Option<String>,
     /// Where artifacts are kept.
     pub store: Arc<dyn Store>,
+    /// Who tells what another spec would give.
+    pub previewer: Arc<dyn Previewer>,
     /// Who is asking.
     pub authenticator: N,
     /// Whether they may.
@@ -76,9 +81,15 @@ impl Apiserver {
     ///
     /// # Errors
     /// Resources that contradict each other, which the tests of this crate exclude.
-    pub fn new<N: Authenticate, Z: Authorize>(config: Config<N, Z>) -> Result<Self, BuildError> {
+    pub fn new<N: Authenticate, Z: Authorize + Clone>(config: Config<N, Z>) -> Result<Self, BuildError> {
         let sources = Sources::new().remembered_by(&Api::all(config.client.clone()));
         let shutdown = config.lifecycle.draining().clone();
+        let origin = Origin::new(config.client.clone());
+        let previewing = Previewing {
+            origin: origin.clone(),
+            rights: Arc::new(config.authorizer.clone()),
+            previewer: config.previewer,
+        };
         let mut run = Server::builder()
             .authenticator(config.authenticator)
             .authorizer(config.authorizer)
@@ -93,8 +104,8 @@ impl Apiserver {
             .elected_in
             .as_deref()
             .map_or_else(Leader::assumed, |namespace| Leader::elected(config.client.clone(), namespace));
-        let follow = Follow { sources: sources.clone(), origin: Origin::new(config.client.clone()), leader };
-        let server = serving(run, (&sources, &shelf), follow)?;
+        let follow = Follow { sources: sources.clone(), origin, leader };
+        let server = serving(run, (&sources, &shelf), (follow, previewing))?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
     }
 
@@ -118,7 +129,7 @@ impl Apiserver {
 fn serving<N: Authenticate, Z: Authorize>(
     run: Builder<N, Z>,
     (sources, shelf): (&Sources, &Shelf),
-    follow: Follow,
+    (follow, previewing): (Follow, Previewing),
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
@@ -136,6 +147,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .subresource(content, SubresourceVerbs::get_raw)
                 .subresource(comparing, SubresourceVerbs::get)
                 .subresource(provenance, SubresourceVerbs::get_raw)
+                .subresource(previewing, SubresourceVerbs::create_named)
                 .subresource(refreshing, SubresourceVerbs::create_named)
                 .subresource(rolling_back, SubresourceVerbs::create_named)
         })

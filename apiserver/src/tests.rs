@@ -40,9 +40,11 @@ impl Role {
         let shelf = Shelf::new(store.clone(), sources.clone());
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
         let client = Client::try_from(nowhere).expect("a client");
-        let follow =
-            Follow { sources: sources.clone(), origin: Origin::new(client), leader: Leader::assumed() };
-        let server = serving(run, (&sources, &shelf), follow).expect("registers");
+        let origin = Origin::new(client);
+        let follow = Follow { sources: sources.clone(), origin: origin.clone(), leader: Leader::assumed() };
+        let previewer = Arc::new(previews::Local::default());
+        let previewing = Previewing { origin, rights: Arc::new(anything), previewer };
+        let server = serving(run, (&sources, &shelf), (follow, previewing)).expect("registers");
         Self { server, sources, store }
     }
 

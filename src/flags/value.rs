@@ -30,6 +30,12 @@ pub(super) fn base(text: &str) -> Result<Url, &'static str> {
     url.ok_or("must be an http:// or https:// address without a query, as in http://postern.postern-system.svc:8080")
 }
 
+/// The same, where nobody else may listen.
+pub(super) fn secure_base(text: &str) -> Result<Url, &'static str> {
+    let url = base(text).ok().filter(|url| url.scheme() == "https");
+    url.ok_or("must be an https:// address without a query, as in https://postern.postern-system.svc:9444")
+}
+
 /// A size, or nothing at all.
 pub(super) fn size_or_zero(text: &str) -> Result<Size, NotASize> {
     if text == "0" { Ok(Size(0)) } else { text.parse() }
@@ -75,6 +81,14 @@ mod tests {
         assert!(base("https://postern.example/artifacts").is_ok());
         for text in ["ftp://x", "postern:8080", "http://", "http://x/?y", "http://x/#y"] {
             assert!(base(text).expect_err(text).contains("http:// or https://"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_controller_is_asked_over_tls() {
+        assert!(secure_base("https://127.0.0.1:9444").is_ok());
+        for text in ["http://127.0.0.1:9444", "https://x/?y", "x"] {
+            assert!(secure_base(text).expect_err(text).contains("https://"), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What kubectl and programs see of artifacts through the aggregated API, on a real kube-apiserver.
 mod access;
 mod diff;
+mod preview;
 mod provenance;
 mod refresh;
 mod rollback;
@@ -183,6 +184,8 @@ async fn discovery_names_parents_subresources_and_verbs() -> Result<()> {
     assert_eq!(named("externalsources/refresh")["kind"], "Refresh");
     assert_eq!(named("externalsources/rollback")["verbs"], serde_json::json!(["create"]));
     assert_eq!(named("externalsources/rollback")["kind"], "Rollback");
+    assert_eq!(named("externalsources/preview")["verbs"], serde_json::json!(["create"]));
+    assert_eq!(named("externalsources/preview")["kind"], "ExternalSourcePreview");
     assert_eq!(named("artifacts")["kind"], "Artifact");
 
     let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";

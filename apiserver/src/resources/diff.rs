@@ -21,9 +21,6 @@ use http::StatusCode;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// How much of a difference is told.
-const CAPS: Caps = Caps { files: 1000, text: 256 * 1024, patches: 1024 * 1024 };
-
 /// How many comparisons run at once: each holds two files, their lines and all patches in memory.
 const AT_ONCE: usize = 4;
 
@@ -92,7 +89,7 @@ impl Get for Comparing {
         let found = if from.spec.digest == to.spec.digest {
             Differences::default()
         } else {
-            compare(before, after, CAPS).await.map_err(|error| match &error {
+            compare(before, after, Caps::SHOWN).await.map_err(|error| match &error {
                 StoreError::Corrupt { key } if *key == older.blob => older.absent(),
                 _ => newer.unreadable(&error),
             })?

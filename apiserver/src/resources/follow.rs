@@ -72,7 +72,7 @@ impl Follow {
         (call, key): (&Call, &Key),
         dry_run: bool,
     ) -> Result<Followed, Status> {
-        let end = (Instant::now() + PATIENCE).min(call.deadline.checked_sub(NOTICE).unwrap_or(call.deadline));
+        let end = patience(call);
         let Asked { before, now } = self.ask(wish, (call, key), dry_run).await?;
         if dry_run {
             return Ok(Followed { after: before.clone(), before });
@@ -151,6 +151,11 @@ impl Follow {
             }
         }
     }
+}
+
+/// Until when an answer is waited for.
+pub(super) fn patience(call: &Call) -> Instant {
+    (Instant::now() + PATIENCE).min(call.deadline.checked_sub(NOTICE).unwrap_or(call.deadline))
 }
 
 /// A source that says what is wished.

@@ -326,6 +326,7 @@ impl Cluster {
             network: self.record.network,
             client: self.client.clone(),
             name: name.to_owned(),
+            role: "all",
             endpoints,
             flags: self.record.postern_flags.clone(),
             environment: Vec::new(),

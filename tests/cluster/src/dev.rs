@@ -51,7 +51,7 @@ pub async fn down(directory: &Directory) -> Result<()> {
 /// Variables that let programs find everything.
 pub(crate) fn env(cluster: &Cluster) -> [(&'static str, String); 7] {
     let directory = cluster.directory();
-    let PosternEndpoints { apiserver, webhook, artifacts, admin } = &cluster.endpoints().postern;
+    let PosternEndpoints { apiserver, webhook, artifacts, admin, .. } = &cluster.endpoints().postern;
     let path = std::env::var("PATH").unwrap_or_default();
     [
         ("PATH", format!("{}:{path}", directory.file("bin").display())),

@@ -21,7 +21,7 @@ pub struct Endpoints {
     pub postern: PosternEndpoints,
 }
 
-/// The four listeners of one Postern.
+/// The listeners of one Postern.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PosternEndpoints {
     /// The aggregated API, https.
@@ -30,6 +30,8 @@ pub struct PosternEndpoints {
     pub webhook: SocketAddrV4,
     /// Artifacts, http.
     pub artifacts: SocketAddrV4,
+    /// What a controller that runs apart is asked on, https.
+    pub controller: SocketAddrV4,
     /// Health and metrics, http, loopback only.
     pub admin: SocketAddrV4,
 }
@@ -58,6 +60,7 @@ impl PosternEndpoints {
             apiserver: free_port(network.address(), 6443)?,
             webhook: free_port(network.address(), 9443)?,
             artifacts: free_port(network.address(), 8080)?,
+            controller: free_port(network.address(), 9444)?,
             admin: free_port(network.loopback(), 9090)?,
         })
     }

@@ -73,7 +73,7 @@ fn service_without_selector() -> Result<Value> {
 
 /// What the endpoint controller would write about one Postern.
 pub(crate) fn endpoint_slice(name: &str, postern: &PosternEndpoints, is_ready: bool) -> Value {
-    let PosternEndpoints { apiserver, webhook, artifacts, .. } = postern;
+    let PosternEndpoints { apiserver, webhook, artifacts, controller, .. } = postern;
     let slice = Slice {
         name,
         namespace: "postern-system",
@@ -83,6 +83,7 @@ pub(crate) fn endpoint_slice(name: &str, postern: &PosternEndpoints, is_ready: b
             ("apiserver", apiserver.port()),
             ("webhook", webhook.port()),
             ("artifacts", artifacts.port()),
+            ("controller", controller.port()),
         ],
         is_ready,
     };

@@ -30,6 +30,8 @@ pub struct Postern {
     pub(crate) client: Client,
     /// The name of its log and record.
     pub(crate) name: String,
+    /// What it does: `all`, or a part of it.
+    pub role: &'static str,
     /// Where it listens.
     pub endpoints: PosternEndpoints,
     /// More flags, behind those that it always gets; the last one of a flag counts.
@@ -114,13 +116,13 @@ impl Postern {
     }
 
     fn command(&self) -> Result<Command> {
-        let PosternEndpoints { apiserver, webhook, artifacts, admin } = &self.endpoints;
+        let PosternEndpoints { apiserver, webhook, artifacts, controller, admin } = &self.endpoints;
         let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
         let mut command = Command::new("env");
         command
             .args(self.environment.iter().map(|(name, value)| format!("{name}={value}")))
             .arg(program("POSTERN_BIN", "postern")?)
-            .arg("all")
+            .arg(self.role)
             .arg("--kubeconfig")
             .arg(self.directory.kubeconfig_of("postern"))
             .args(["--namespace", "postern-system"])
@@ -128,6 +130,8 @@ impl Postern {
             .arg(format!("--webhook-listen={webhook}"))
             .arg(format!("--artifacts-listen={artifacts}"))
             .arg(format!("--artifacts-url=http://{artifacts}"))
+            .arg(format!("--controller-listen={controller}"))
+            .arg(format!("--controller-url=https://{controller}"))
             .arg(format!("--admin-listen={admin}"))
             .arg(format!("--store=file://{}", self.directory.file(&store).display()))
             .args([

@@ -216,6 +216,10 @@ pub(crate) struct ArtifactFlags {
         value_parser = value::size_or_zero
     )]
     pub(crate) artifact_cache_size: Size,
+    /// How many stored bytes a second are read and verified after a start, until all that a source names has been; 0 for none
+    /// [default: 16Mi, and 0 for s3://, where reading is paid for]
+    #[arg(long, env = "POSTERN_VERIFY_RATE", value_name = "SIZE", value_parser = value::size_or_zero)]
+    pub(crate) verify_rate: Option<Size>,
     /// The largest artifact, compressed
     #[arg(long, env = "POSTERN_MAX_ARTIFACT_SIZE", value_name = "SIZE", default_value = "100Mi")]
     pub(crate) max_artifact_size: Size,

@@ -2,7 +2,7 @@
 use crate::{
     cluster::Cluster,
     endpoint::Endpoint,
-    flags::{Flags, Kind},
+    flags::{ArtifactFlags, Flags, Kind},
     tls::Certificate,
 };
 use anyhow::Context as _;
@@ -35,6 +35,7 @@ pub(crate) struct Reconciler {
     events_url: Option<Url>,
     concurrency: u16,
     leader_elect: bool,
+    verify_rate: u64,
     metrics: Metrics,
     asked: Asked,
 }
@@ -96,6 +97,7 @@ impl Reconciler {
             events_url: flags.controller.events_addr.clone(),
             concurrency: flags.controller.concurrency.get(),
             leader_elect: flags.controller.leader_elect,
+            verify_rate: verify_rate(&flags.artifacts),
             metrics,
             asked,
         }))
@@ -127,6 +129,7 @@ impl Reconciler {
             whitelist: self.whitelist,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,
+            verify_rate: self.verify_rate,
             serving: is_self_managed.then_some(serving),
             metrics: self.metrics,
         };
@@ -137,6 +140,13 @@ impl Reconciler {
         };
         tokio::try_join!(answering, running).map(drop)
     }
+}
+
+/// Bytes a second. What memory holds was verified when it came, and what S3 sends is paid for.
+fn verify_rate(given: &ArtifactFlags) -> u64 {
+    const OF_FILES: u64 = 16 << 20;
+    let is_of_files = given.store.as_ref().is_some_and(|store| store.scheme() == "file");
+    given.verify_rate.map_or(if is_of_files { OF_FILES } else { 0 }, |rate| rate.0)
 }
 
 /// Without a cluster domain, which cannot be known: every pod's resolver completes it.

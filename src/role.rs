@@ -55,9 +55,8 @@ impl Role {
             "store" => !self.serves_api() && !self.reconciles(),
             "leader-elect" => !self.serves_api() && !self.reconciles(),
             "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"
-            | "concurrency" | "events-addr" | "kinds" | "hook-executor" | "hook-token-file" => {
-                !self.reconciles()
-            }
+            | "concurrency" | "events-addr" | "kinds" | "verify-rate" | "hook-executor"
+            | "hook-token-file" => !self.reconciles(),
             _ => false,
         }
     }

@@ -23,6 +23,8 @@ pub struct Config {
     pub artifacts_url: Url,
     /// Where Flux's notification-controller takes events; `None`: none are sent.
     pub events_url: Option<Url>,
+    /// How many stored bytes a second are verified after a start; 0: none are.
+    pub verify_rate: u64,
     /// The commands that hooks may run; `None` where hooks are not enabled.
     pub whitelist: Option<Live>,
     /// How many sources may be worked on at once.

@@ -17,6 +17,7 @@ mod preview;
 mod publish;
 mod secrets;
 mod status;
+mod verify;
 
 pub(crate) use admitted::follow_whitelist;
 pub(crate) use collect::sweep;
@@ -25,6 +26,7 @@ pub(crate) use heal::heal;
 pub(crate) use metrics::Metrics;
 pub(crate) use preview::Previewing;
 pub(crate) use secrets::SecretWatches;
+pub(crate) use verify::{Damages, Verification};
 
 use crate::{
     moment::Moment,
@@ -53,6 +55,8 @@ pub(crate) struct ExternalSources {
     pub whitelist: Option<Live>,
     pub secrets: SecretWatches,
     pub flux: Arc<FluxArtifacts>,
+    /// What the verification after the start has found.
+    pub damages: Damages,
     /// Since when this process reconciles.
     pub since: Timestamp,
     pub metrics: Metrics,

@@ -18,7 +18,7 @@ pub use metrics::Metrics;
 pub use questions::{Listener, Previews, Trust};
 pub use reconcile::Toolkit;
 
-use external_source::{ExternalSources, FluxArtifacts, SecretWatches};
+use external_source::{Damages, ExternalSources, FluxArtifacts, SecretWatches, Verification};
 use futures::future::OptionFuture;
 use jiff::Timestamp;
 use kube::{Client, runtime::reflector};
@@ -54,7 +54,8 @@ async fn lead(config: &Config, term: Term, shutdown: CancellationToken) {
     );
     let work = async {
         tokio::select! {
-            () = external_sources(config, client.clone(), shutdown.clone()) => {}
+            // On the heap: a thread's stack is small for all that the leader does in one future.
+            () = Box::pin(external_sources(config, client.clone(), shutdown.clone())) => {}
             () = announce::whitelist(client.clone(), config) => {}
             Some(()) = bundles => {}
         }
@@ -70,6 +71,11 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     let (queue, wakes) = Queue::new();
     let (flux, follower) = FluxArtifacts::new();
     let (alerts, courier) = alerts(config).unzip();
+    let metrics = &config.metrics.external_sources;
+    let store = config.pipeline.store().as_ref();
+    let damages = Damages::default();
+    let (rate, verified) = (config.verify_rate, queue.clone());
+    let verification = Verification { store, rate, damages: damages.clone(), metrics, queue: verified };
     let kind = ExternalSources {
         client: client.clone(),
         pipeline: config.pipeline.clone(),
@@ -77,8 +83,9 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         whitelist: config.whitelist.clone(),
         secrets: SecretWatches::new(client.clone(), queue.clone()),
         flux: flux.clone(),
+        damages,
         since: Timestamp::now(),
-        metrics: config.metrics.external_sources.clone(),
+        metrics: metrics.clone(),
     };
     let passes = Loop {
         kind,
@@ -95,9 +102,10 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         () = passes.run(shutdown) => {}
         Some(()) = OptionFuture::from(courier.map(Courier::run)) => {}
         () = external_source::follow_whitelist(config.whitelist.as_ref(), queue.clone(), &objects) => {}
-        () = external_source::heal(config.pipeline.store().losses(), queue.clone()) => {}
+        () = external_source::heal(store.losses(), queue.clone()) => {}
+        () = verification.run(&objects) => {}
         () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
-        () = external_source::sweep(config.pipeline.store().as_ref(), &objects, &config.metrics.external_sources) => {}
+        () = external_source::sweep(store, &objects, metrics) => {}
     }
 }
 
@@ -127,6 +135,7 @@ mod tests {
             namespace: "postern-system".into(),
             identity: "test".into(),
             pipeline: Arc::new(Pipeline::new(EgressPolicy::default(), store, limits).unwrap()),
+            verify_rate: 0,
             artifacts_url: "http://postern".parse().unwrap(),
             events_url: None,
             whitelist: None,

@@ -104,6 +104,8 @@ pub const KUBERNETES_ERROR: &str = "KubernetesError";
 /// The code failed on this object; the message names the request to report.
 pub const INTERNAL_ERROR: &str = "InternalError";
 
+/// Event: a stored revision that is kept is damaged or missing, as the verification after a start has found. The newest is fetched again.
+pub const STORED_REVISION_DAMAGED: &str = "StoredRevisionDamaged";
 /// Event: a new revision is stored and published.
 pub const NEW_ARTIFACT: &str = "NewArtifact";
 /// Event: a new revision is stored, and waits while `spec.pin` keeps another one published.

@@ -39,6 +39,7 @@ pub(super) async fn act(
     mut work: Work<'_, ExternalSources>,
     decision: Decision,
 ) -> Result<Done, Failure> {
+    work.notes.extend(sources.damages.notes(&key(&work.object.metadata)?));
     if let Some(request) = decision.followed {
         work.status.last_handled_artifact_reconcile_at = Some(request);
     }

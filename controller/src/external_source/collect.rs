@@ -143,7 +143,11 @@ fn revisions(count: usize) -> String {
 }
 
 /// Everything that the spec or the status speaks of. What is pinned stays, whatever the history says.
-fn kept(object: &ExternalSource, status: &ExternalSourceStatus, source: &SourceKey) -> HashSet<BlobKey> {
+pub(super) fn kept(
+    object: &ExternalSource,
+    status: &ExternalSourceStatus,
+    source: &SourceKey,
+) -> HashSet<BlobKey> {
     let told = status.artifact.iter().chain(&status.waiting_artifact).map(|artifact| &*artifact.digest);
     let listed = status.history.iter().map(|stored| &*stored.digest);
     let digests = told.chain(listed).chain(object.spec.pinned_digest());

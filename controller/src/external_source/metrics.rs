@@ -20,6 +20,7 @@ pub(crate) struct Metrics {
     unpacked_size: Histogram,
     lost: Counter,
     collected: Family<Collected, Counter>,
+    verified: Family<Looked, Counter>,
 }
 
 /// `reason` is that of the condition which reports a failure, and empty otherwise.
@@ -53,6 +54,22 @@ pub(super) enum Why {
     Orphaned,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Looked {
+    outcome: Verified,
+}
+
+/// What a look at a stored blob has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub(super) enum Verified {
+    /// It is what its digest says.
+    Whole,
+    /// It is damaged, or gone.
+    Lost,
+    /// The store failed.
+    Unknown,
+}
+
 impl Metrics {
     /// Registers below `registry`, which gives the prefix.
     pub(crate) fn register(registry: &mut Registry) -> Self {
@@ -65,6 +82,7 @@ impl Metrics {
             unpacked_size: sizes(),
             lost: Counter::default(),
             collected: Family::default(),
+            verified: Family::default(),
         };
         registry.register("fetches", "Fetches from sources, by how they ended", metrics.fetches.clone());
         let help = "Time from the request to the stored artifact";
@@ -77,6 +95,8 @@ impl Metrics {
         let help = "Fetches because the published blob was missing or damaged";
         registry.register("blobs_lost", help, metrics.lost.clone());
         registry.register("blobs_collected", "Blobs removed, by why", metrics.collected.clone());
+        let help = "Stored blobs looked at after a start, by what was found";
+        registry.register("blobs_verified", help, metrics.verified.clone());
         metrics.begin_at_zero();
         metrics
     }
@@ -101,6 +121,11 @@ impl Metrics {
         self.lost.inc();
     }
 
+    /// A stored blob was looked at.
+    pub(super) fn verified(&self, outcome: Verified) {
+        self.verified.get_or_create(&Looked { outcome }).inc();
+    }
+
     /// A blob was removed.
     pub(super) fn collected(&self, reason: Why) {
         self.collected.get_or_create(&Collected { reason }).inc();
@@ -121,6 +146,9 @@ impl Metrics {
         }
         for reason in [Why::Superseded, Why::Deleted, Why::Orphaned] {
             drop(self.collected.get_or_create(&Collected { reason }));
+        }
+        for outcome in [Verified::Whole, Verified::Lost, Verified::Unknown] {
+            drop(self.verified.get_or_create(&Looked { outcome }));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Blobs that a person or a disk has damaged: never wrong bytes, and whole again without waiting for the interval.
+use super::RECOVERY;
 use crate::{
-    archive,
+    archive, events,
     scene::Scene,
     sources::{PATIENCE, manifest},
     upstream::Answer,
@@ -9,7 +10,11 @@ use anyhow::{Context, Result};
 use cluster::suite::{Suite, skip};
 use crds::external_source::Artifact;
 use http::StatusCode;
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::time::{sleep, timeout};
 
 /// Between two reads of somebody who waits.
@@ -36,9 +41,7 @@ impl Scene {
 async fn a_damaged_blob_is_never_served_and_its_reader_heals_it() -> Result<()> {
     let (scene, artifact) = Scene::hourly().await?;
     let Some(file) = scene.file(&artifact) else { return skip("this store is not ours to disturb") };
-    let mut bytes = fs::read(&file)?;
-    *bytes.last_mut().context("no blob is empty")? ^= 1;
-    fs::write(&file, bytes)?;
+    spoil(&file)?;
     // A client may wait out a 503 by itself, so the first answer can be the healed one. It is never another.
     let served = timeout(PATIENCE, async {
         loop {
@@ -73,6 +76,37 @@ async fn while_the_directory_is_away_the_newest_artifact_is_served_from_memory()
     assert!(message.ends_with("the stored artifact is served from memory meanwhile"), "{message}");
     scene.heals().await?;
     assert_eq!(scene.upstream.downloads(), 1, "nothing was missing");
+    // It goes on for five seconds to read from memory, which the next test must not see.
+    cluster.postern().restart().await
+}
+
+#[tokio::test]
+async fn an_older_revision_that_is_damaged_is_told_of_after_a_start_and_the_newest_is_mended() -> Result<()> {
+    let (scene, older) = Scene::hourly().await?;
+    let Some(cluster) = scene.suite.own() else { return skip("this store is not ours to disturb") };
+    scene.upstream.answer(Answer::data("2"));
+    scene.request("newest").await?;
+    let newest = scene.sources.get("one").await?.status.and_then(|status| status.artifact).context("it")?;
+    cluster.postern().stop().await?;
+    for artifact in [&older, &newest] {
+        spoil(&scene.file(artifact).context("the store is ours")?)?;
+    }
+    cluster.postern().start().await?;
+    cluster.postern().touch_slice().await?;
+    let note = events::until(&scene.suite, scene.namespace.name(), "StoredRevisionDamaged").await?;
+    assert!(note.contains(&older.short_revision), "{note}");
+    let mended = timeout(RECOVERY, async {
+        while archive::digest(&fs::read(scene.file(&newest).context("ours")?)?) != newest.digest {
+            sleep(AGAIN).await;
+        }
+        anyhow::Ok(())
+    });
+    mended.await.context("nobody read it, and nobody mended it")??;
+    assert_eq!(scene.upstream.downloads(), 3, "each revision once, and the newest once more");
+    let admin = cluster.postern().endpoints.admin;
+    let metrics = reqwest::get(format!("http://{admin}/metrics")).await?.text().await?;
+    let none = r#"postern_blobs_verified_total{outcome="Lost"} 0"#;
+    assert!(metrics.contains(none.trim_end_matches(" 0")) && !metrics.contains(none), "{metrics}");
     Ok(())
 }
 
@@ -96,4 +130,11 @@ async fn a_lost_blob_that_flux_asks_for_is_there_soon_after() -> Result<()> {
     assert_eq!(archive::digest(&served), artifact.digest);
     assert_eq!(scene.upstream.downloads(), 2, "once at first, and once to heal");
     Ok(())
+}
+
+/// Changes a byte.
+pub(super) fn spoil(file: &Path) -> Result<()> {
+    let mut bytes = fs::read(file)?;
+    *bytes.last_mut().context("no blob is empty")? ^= 1;
+    Ok(fs::write(file, bytes)?)
 }

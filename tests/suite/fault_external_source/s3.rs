@@ -1,7 +1,7 @@
 //! A store in S3: any number of replicas serve what one has published, and what S3 does or does not do is told and healed.
-use super::RECOVERY;
+use super::{RECOVERY, damage::spoil};
 use crate::{
-    archive,
+    archive, events,
     scene::Scene,
     sources::{ready, until_in},
     upstream::Answer,
@@ -217,15 +217,30 @@ async fn credentials_that_s3_refuses_are_named_and_never_shown() -> Result<()> {
 }
 
 #[tokio::test]
+async fn with_a_rate_objects_that_were_changed_are_told_of_after_a_start() -> Result<()> {
+    let scene = Scene::alone().await?;
+    Bucket::lend(&scene, "s3-verified", async |bucket| {
+        let older = scene.artifact().await?;
+        scene.publish("newest", b"2".to_vec()).await?;
+        spoil(&bucket.file(&older))?;
+        let mut postern = bucket.uses(bucket.cluster.postern());
+        postern.flags.push("--verify-rate=1Gi".to_owned());
+        postern.restart().await?;
+        let note = events::until(&scene.suite, scene.namespace.name(), "StoredRevisionDamaged").await?;
+        ensure!(note.contains(&older.short_revision), "{note}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
 async fn an_object_that_was_changed_in_s3_is_never_served() -> Result<()> {
     let scene = Scene::alone().await?;
     Bucket::lend(&scene, "s3-damage", async |bucket| {
         let artifact = scene.publish("whole", b"2".to_vec()).await?;
         is_served(&artifact.url, &artifact).await?;
         let file = bucket.file(&artifact);
-        let mut bytes = fs::read(&file)?;
-        *bytes.last_mut().context("no blob is empty")? ^= 1;
-        fs::write(&file, bytes)?;
+        spoil(&file)?;
         // What identifies an object to its readers is told in whole seconds.
         let later = std::time::SystemTime::now() + std::time::Duration::from_secs(2);
         fs::File::options().write(true).open(&file)?.set_modified(later)?;

@@ -27,9 +27,11 @@ impl Mark {
     /// Postern's writes in that namespace since then, as in `patch externalsources/status one`.
     pub(crate) fn writes_since(&mut self, namespace: &str) -> Result<Vec<String>> {
         self.log.seek(SeekFrom::Start(self.at))?;
-        let mut writes = Vec::new();
-        for line in BufReader::new(&self.log).lines() {
-            let entry: Value = serde_json::from_str(&line?).context("failed to read the audit log")?;
+        let (mut writes, mut lines, mut line) = (Vec::new(), BufReader::new(&self.log), String::new());
+        // The last line may be half written yet.
+        while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
+            let entry: Value = serde_json::from_str(&line).context("failed to read the audit log")?;
+            line.clear();
             let text = |pointer: &str| entry.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
             let is_ours = text("/user/username") == POSTERN && text("/objectRef/namespace") == namespace;
             if is_ours && !READS.contains(&text("/verb")) {

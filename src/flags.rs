@@ -59,6 +59,9 @@ pub(crate) enum Command {
     HookExecutor(Box<ExecutorFlags>),
     /// Find out why kube-apiserver does not reach the aggregated API, and what to do. Ends with 1 if something is found
     Doctor(DoctorFlags),
+    /// What a controller starts for the expressions of one pass
+    #[command(name = expressions::SUBCOMMAND, hide = true)]
+    Evaluate,
     /// Print the CRDs as YAML
     Crds,
     /// Print the version

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Controller(flags) => start(Role::Controller, *flags),
         Command::All(flags) => start(Role::All, *flags),
         Command::HookExecutor(flags) => execute(&flags),
+        Command::Evaluate => return expressions::serve(),
         Command::Doctor(flags) => return examined(flags),
         Command::Crds => {
             crds::manifests::yaml().context("failed to write the CRDs").and_then(|text| print(&text))

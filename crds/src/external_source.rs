@@ -71,6 +71,15 @@ pub struct ExternalSourceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hooks: Option<Hooks>,
 
+    /// What to make of the data before it is stored, without any command: after the `postRequest` hooks, before it is unpacked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<Transform>,
+
+    /// Splits the data into several files, at most 32; without it, it is one file, or what `unpack` makes of it. Each is an expression
+    /// as in `transform`, about the data that `transform` made if it is set. The files lie below `destinationPath`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layout: Vec<LayoutFile>,
+
     /// Where the data comes from.
     pub generator: Generator,
 
@@ -173,6 +182,27 @@ pub struct EnvVar {
     pub value: String,
 }
 
+/// What to make of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Transform {
+    /// An expression in CEL (<https://cel.dev>), at most 4,096 bytes, whose value is stored instead of the data: text and bytes as they are,
+    /// anything else as compact JSON with sorted names. `body` is the data: the decoded document if it is a JSON object or array,
+    /// else a string if it is UTF-8, else bytes. `headers` are those of the answer, by names in lower case, and `status` is its
+    /// code. It may take 100 ms of processor time, and with the data, of which there may be 8 MiB, 64 MiB of memory.
+    pub cel: String,
+}
+
+/// A file made of the data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LayoutFile {
+    /// Where the file lies: relative, without empty steps, `.` and `..`, at most 255 bytes.
+    pub path: String,
+    /// What it holds: an expression with the variables and bounds of `spec.transform.cel`, each with a time of its own.
+    pub cel: String,
+}
+
 /// How many stored revisions to keep, and for how long.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -219,8 +249,8 @@ pub struct ExternalSourceStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_last_modified: Option<String>,
 
-    /// A digest of everything that shapes the artifact: address, method, body, versions of the Secrets, hooks, path,
-    /// unpacking. While it differs from the spec's, no conditional request is made.
+    /// A digest of everything that shapes the artifact: address, method, body, versions of the Secrets, hooks, expressions,
+    /// paths, unpacking. While it differs from the spec's, no conditional request is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_inputs_digest: Option<String>,
 

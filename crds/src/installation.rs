@@ -10,11 +10,19 @@ pub trait Commands: Send + Sync {
     fn refusal(&self, hook: &Hook) -> Option<String>;
 }
 
+/// The language of expressions. Which programs read it is no matter of the API.
+pub trait Expressions: Send + Sync {
+    /// Why a text is no expression, in one line and with its place; `None` if it is one.
+    fn problem(&self, expression: &str) -> Option<String>;
+}
+
 /// What this installation allows.
 #[derive(Clone, Copy, Default)]
 pub struct Installation<'a> {
     /// The commands that hooks may run; `None` where hooks are not enabled.
     pub commands: Option<&'a dyn Commands>,
+    /// What reads expressions; `None` where there may be none.
+    pub expressions: Option<&'a dyn Expressions>,
 }
 
 /// A spec that asks for what not every installation has.

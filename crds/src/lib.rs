@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod conditions;
 pub mod defaults;
 pub mod duration;
+pub mod entry_path;
 pub mod external_artifact;
 pub mod external_source;
 pub mod installation;

@@ -81,6 +81,11 @@ pub const MAX_RETRIES_EXCEEDED: &str = "MaxRetriesExceeded";
 /// The executor of hooks cannot be reached, or failed.
 pub const HOOK_EXECUTOR_UNAVAILABLE: &str = "HookExecutorUnavailable";
 
+/// An expression has no value for the data of the source.
+pub const EXPRESSION_FAILED: &str = "ExpressionFailed";
+/// An expression, or the data for it, takes more time or memory than it may.
+pub const EXPRESSION_OVER_BUDGET: &str = "ExpressionOverBudget";
+
 /// The store has no room.
 pub const STORE_FULL: &str = "StoreFull";
 /// The store refuses writes.

@@ -27,18 +27,11 @@ impl Scene {
 
     /// Applies the source with these hooks, and what `change` makes of its spec.
     async fn apply_hooks(&self, hooks: &Value, change: impl FnOnce(&mut Value)) -> Result<String> {
-        let mut source = json!({
-            "apiVersion": "source.flux.oddkin.co/v1alpha1",
-            "kind": "ExternalSource",
-            "metadata": { "name": "one" },
-            "spec": {
-                "interval": "10m",
-                "hooks": hooks,
-                "generator": { "type": "http", "http": { "url": self.upstream.url() } },
-            },
-        });
-        change(&mut source["spec"]);
-        self.namespace.apply(&source.to_string()).await
+        self.apply_changed(|spec| {
+            spec["hooks"] = hooks.clone();
+            change(spec);
+        })
+        .await
     }
 
     /// The one file of the published artifact.

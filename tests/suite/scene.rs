@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use cluster::{namespace::Namespace, suite::Suite};
 use crds::ExternalSource;
 use kube::Api;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// One source, called `one`, with an upstream of its own. Fields drop in this order: the namespace while the cluster is
@@ -38,6 +39,21 @@ impl Scene {
     /// Applies the source; `more` goes below `spec.generator.http`.
     pub(crate) async fn apply(&self, more: &str) -> Result<String> {
         self.namespace.apply(&manifest("one", &self.upstream.url(), more)).await
+    }
+
+    /// Applies the source with what `change` makes of its spec.
+    pub(crate) async fn apply_changed(&self, change: impl FnOnce(&mut Value)) -> Result<String> {
+        let mut source = json!({
+            "apiVersion": "source.flux.oddkin.co/v1alpha1",
+            "kind": "ExternalSource",
+            "metadata": { "name": "one" },
+            "spec": {
+                "interval": "10m",
+                "generator": { "type": "http", "http": { "url": self.upstream.url() } },
+            },
+        });
+        change(&mut source["spec"]);
+        self.namespace.apply(&source.to_string()).await
     }
 
     /// Waits until the source is ready.

@@ -21,8 +21,9 @@ use crds::{
     duration,
     installation::{Commands, Installation, allowed},
     reasons,
-    rules::{Valid, check},
+    rules::{Invalid, Valid, Violation, check},
 };
+use expressions::Language;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -116,15 +117,20 @@ fn step(
     })
 }
 
-/// A spec that breaks a rule waits until it changes. One that only this installation does not allow is looked at again:
-/// the operator may change the whitelist.
+/// A spec that breaks a rule, that of the language of expressions included, waits until it changes. One that only this installation
+/// does not allow is looked at again: the operator may change the whitelist.
 fn checked<'a>(source: &'a ExternalSource, seen: &Seen) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
-    let spec = check(&source.spec)
-        .map_err(|invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string()))?;
+    let broken = |invalid: &Invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string());
+    let spec = check(&source.spec).map_err(|invalid| broken(&invalid))?;
     let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-    allowed(spec, &Installation { commands }).map_err(|refused| Failure {
-        retry: Retry::AtInterval,
-        ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
+    allowed(spec, &Installation { commands, expressions: Some(&Language) }).map_err(|refused| {
+        match refused.errors().iter().all(|error| error.kind == Violation::Forbidden) {
+            true => Failure {
+                retry: Retry::AtInterval,
+                ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
+            },
+            false => broken(&refused),
+        }
     })
 }
 

@@ -17,6 +17,7 @@ use crds::{
     installation::{Commands, Installation, check_here},
     rules::{FieldError, Rules, Valid, Violation},
 };
+use expressions::Language;
 use hooks::whitelist::Live;
 use kube::{Api, Client};
 use previews::{Answer, Blame, Question, Refusal};
@@ -42,7 +43,7 @@ impl Previewing {
         spec.set_defaults();
         let whitelist = self.whitelist.as_ref().map(Live::now);
         let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let valid = check_here(&spec, &Installation { commands })
+        let valid = check_here(&spec, &Installation { commands, expressions: Some(&Language) })
             .map_err(|invalid| Refusal::Invalid(invalid.errors().to_vec()))?;
         let source = SourceKey::new(&question.namespace, &question.name).map_err(|_| unnamed(question))?;
         if question.only_reads && !(spec.generator.only_reads() && spec.hooks.is_none()) {

@@ -34,6 +34,11 @@ pub trait Settings {
         true
     }
 
+    /// The field by which the files of an archive make up the artifact, if they do.
+    fn unpacks(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the request is one that `spec.hooks.preRequest` may change.
     fn takes_request_hooks(&self) -> bool {
         false

@@ -1,10 +1,13 @@
 //! What makes an `ExternalSource` wrong, and what makes it unwise.
 pub(super) mod address;
+mod expressions;
 mod hooks;
 
 use super::{ExternalSourceSpec, History, SecretKeyReference, pin::digest_of};
 use crate::{
-    duration, names,
+    duration,
+    installation::{Allowed, Installation},
+    names,
     rules::{FieldError, Rules, Violations},
 };
 use std::time::Duration;
@@ -28,6 +31,7 @@ impl Rules for ExternalSourceSpec {
             hooks::need_a_request(&mut found, hooks, &self.generator);
             hooks::hooks(&mut found, hooks);
         }
+        expressions::expressions(&mut found, self);
         self.generator.judge(&mut found);
         if let Some(kept) = &self.history {
             history(&mut found, kept);
@@ -48,6 +52,16 @@ impl Rules for ExternalSourceSpec {
             warnings.extend(settings.warnings());
         }
         warnings
+    }
+}
+
+/// What is forbidden may be allowed elsewhere, or tomorrow. What is invalid stays so.
+impl Allowed for ExternalSourceSpec {
+    fn not_allowed(&self, installation: &Installation<'_>, found: &mut Violations) {
+        if let Some(hooks) = &self.hooks {
+            hooks::commands(hooks, installation, found);
+        }
+        expressions::language(self, installation, found);
     }
 }
 

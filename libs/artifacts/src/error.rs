@@ -307,6 +307,10 @@ pub enum Error {
     #[error("hooks are not enabled on this installation")]
     HooksNotEnabled,
 
+    /// The expressions of the spec gave nothing.
+    #[error(transparent)]
+    Expression(expressions::Error),
+
     /// The body is no archive that can be unpacked safely.
     #[error(transparent)]
     Unpack(UnpackError),

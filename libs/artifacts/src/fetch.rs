@@ -178,6 +178,8 @@ impl Pass<'_> {
         let answer = Answer { host: &host, status: response.status(), headers: response.headers() };
         answer.check(&self.plan.expected, now)?;
         let head = Head {
+            status: response.status(),
+            headers: response.headers().clone(),
             content_type: answer.content_type(),
             validators: answer.validators(),
             pause,

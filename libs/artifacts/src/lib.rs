@@ -1,18 +1,17 @@
 //! From an address to a stored, verified artifact, and back to its files.
 //!
 //! The way of the data: [`plan`] works out from a spec and its Secrets what to do; `fetch` asks the source, through the
-//! guard that [`egress`] describes; `transform` lets hooks change request and bytes; [`unpack`] takes apart what came as
+//! guard that [`egress`] describes; `transform` lets hooks and expressions change request and bytes; [`unpack`] takes apart what came as
 //! an archive; [`pack`] makes a reproducible one; [`store`] keeps it by its digest. [`pipeline`] runs them as one stream:
 //! no large body is ever whole in memory, and nothing is visible before it is known to be right. [`error`] says what went
 //! wrong and when to try again, [`failpoint`] where tests may end a process. [`provenance`] says where an archive came from.
 //! [`read`] gets files back out, [`compare`] says what differs between two archives, and [`preview`] what a pass would store.
 //!
-//! Of our crates it imports `crds`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server.
+//! Of our crates it imports `crds`, `expressions`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server.
 //! Start reading at [`pipeline::Pipeline::run`].
 pub mod compare;
 mod digest;
 pub mod egress;
-mod entry_path;
 pub mod error;
 pub mod failpoint;
 mod fetch;
@@ -28,8 +27,8 @@ pub mod store;
 mod transform;
 pub mod unpack;
 
+pub use crds::entry_path::{EntryPath, InvalidPath};
 pub use digest::{Digest, Hasher, InvalidDigest, InvalidTarDigest, TarDigest, TarHasher};
-pub use entry_path::{EntryPath, InvalidPath};
 pub use error::{Error, Retry};
 pub use revision::{revision, short_revision};
 pub use store::{Blob, BlobInfo, BlobKey, InvalidKey, SourceKey, Store, StoreError, Upload};

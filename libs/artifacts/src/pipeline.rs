@@ -201,11 +201,14 @@ impl Pipeline {
     }
 
     async fn transform(&self, request: Request<'_>, head: Head, body: Body) -> Result<Fetched, Error> {
-        let hooks = &request.plan.hooks.post_request;
-        if hooks.is_empty() {
+        let (hooks, shape) = (&request.plan.hooks.post_request, &request.plan.shape);
+        if hooks.is_empty() && shape.is_empty() {
             return self.keep(request, head, Content::Arriving(body)).await;
         }
-        let kept = self.transformer.transform(hooks, body).await?;
+        let mut kept = self.transformer.transform(hooks, body).await?;
+        if !shape.is_empty() {
+            kept = self.transformer.shape(shape, &head, kept).await?;
+        }
         // What the source said of its bytes does not hold for these; it is still told as what the source said.
         let (content_type, length) = (head.content_type.clone(), Some(kept.length));
         let head = Head { content_type: None, length, ..head };

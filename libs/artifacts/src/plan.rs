@@ -9,12 +9,14 @@ mod hooks;
 mod inputs;
 mod proxy;
 mod secrets;
+mod shape;
 
 pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use inputs::Inputs;
 pub(crate) use proxy::Proxy;
 pub use secrets::{ReferencedSecret, Secrets};
+pub(crate) use shape::Shape;
 
 use crate::{
     Digest, EntryPath, Error,
@@ -33,6 +35,7 @@ pub struct Plan {
     /// `destinationPath` without empty and `.` steps; `None` if nothing is left of it.
     pub(crate) destination: Option<EntryPath>,
     pub(crate) hooks: Hooks,
+    pub(crate) shape: Shape,
     pub(crate) inputs: Digest,
 }
 
@@ -62,13 +65,16 @@ impl Plan {
         inputs.optional("destinationPath", destination.as_ref().map(EntryPath::as_str));
         inputs.hooks("preRequest", &hooks.pre_request);
         inputs.hooks("postRequest", &hooks.post_request);
+        let shape = Shape::new(&spec);
+        inputs.shape(&shape);
         Ok(Self {
             timeout: duration::parse(&spec.timeout).expect("the rules accepted this timeout"),
-            unpack: generator.unpack(),
+            unpack: if shape.layout.is_empty() { generator.unpack() } else { Unpack::Always },
             inputs: inputs.finish(),
             generator,
             destination,
             hooks,
+            shape,
         })
     }
 

@@ -3,7 +3,7 @@
 //! A statement (<https://in-toto.io/Statement/v1>) names the archive by its digest; its predicate
 //! (<https://slsa.dev/provenance/v1>) names what it was made from and how, without a value that could open anything.
 use crate::{
-    BlobKey, Digest, List, TarDigest,
+    BlobKey, Digest, EntryPath, List, TarDigest,
     pipeline::Fetched,
     plan::{Hook, Plan},
 };
@@ -51,6 +51,7 @@ impl Made<'_> {
                         "headerNames": fetched.origin.headers,
                         "preRequestHooks": self.hooks(List::PreRequest, &self.plan.hooks.pre_request),
                         "postRequestHooks": self.hooks(List::PostRequest, &self.plan.hooks.post_request),
+                        "expressions": self.expressions(),
                     },
                     "resolvedDependencies": [self.body()],
                 },
@@ -87,6 +88,16 @@ impl Made<'_> {
             body["mediaType"] = json!(content_type);
         }
         body
+    }
+
+    /// Those of the spec, by their fields.
+    fn expressions(&self) -> Vec<Value> {
+        let shape = &self.plan.shape;
+        let digest = |text: &String| sha256(&Digest::of(text.as_bytes()));
+        let transform =
+            shape.transform.iter().map(|text| json!({ "name": "transform", "digest": digest(text) }));
+        let file = |(path, text): &(EntryPath, String)| json!({ "name": "layout", "path": path.as_str(), "digest": digest(text) });
+        transform.chain(shape.layout.iter().map(file)).collect()
     }
 
     fn hooks(&self, list: List, hooks: &[Hook]) -> Vec<Value> {

@@ -1,4 +1,5 @@
-//! Hooks around a fetch: on the request ([`pre_request`]), and on the bytes that came ([`post_request`]).
+//! Hooks around a fetch: on the request ([`pre_request`]), and on the bytes that came ([`post_request`]); then the expressions of the
+//! spec, on what the hooks have left ([`shape`]).
 //!
 //! A hook that fails ends the pass, unless its policy is to ignore that. Nothing is tried again here: a pass that may go
 //! better is run anew as a whole, with the pauses of the loop. An executor that fails is no failure of a hook: no policy
@@ -7,6 +8,7 @@ mod document;
 mod failure;
 mod post_request;
 mod pre_request;
+mod shape;
 
 pub use failure::{HookFailure, Ignored, List};
 pub(crate) use post_request::Kept;
@@ -17,15 +19,17 @@ use crate::{
 };
 use bytes::Bytes;
 use crds::external_source::RetryPolicy;
+use expressions::Evaluator;
 use futures::Stream;
 use hooks::Client;
 use std::io;
 use tokio::io::AsyncWrite;
 
-/// Runs the hooks of passes.
+/// Runs the hooks and evaluates the expressions of passes.
 pub(crate) struct Transformer {
     /// `None` where hooks are not enabled.
     client: Option<Client>,
+    evaluator: Evaluator,
     /// The most that a hook may write.
     largest: u64,
 }
@@ -41,7 +45,7 @@ pub(crate) struct Prepared {
 
 impl Transformer {
     pub(crate) fn new(client: Option<Client>, largest: u64) -> Self {
-        Self { client, largest }
+        Self { client, evaluator: Evaluator::of_this_program(), largest }
     }
 
     async fn run(

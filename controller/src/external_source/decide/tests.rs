@@ -9,7 +9,7 @@ use crate::external_source::artifact::{
 use artifacts::plan::{ReferencedSecret, Secrets};
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, HttpGenerator, SecretReference},
+    external_source::{Generator, HttpGenerator, SecretReference, Transform},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -274,6 +274,15 @@ fn an_invalid_spec_never_reaches_the_network() {
     let failure = scene.failure();
     assert_eq!((failure.reason, failure.retry), ("InvalidSpec", crate::reconcile::Retry::OnChange));
     assert!(failure.message.starts_with("spec.generator.http.url: "), "{}", failure.message);
+}
+
+#[test]
+fn what_is_no_expression_waits_for_a_change_as_what_breaks_a_rule() {
+    let mut scene = Scene::well();
+    scene.source.spec.transform = Some(Transform { cel: "body.".into() });
+    let failure = scene.failure();
+    assert_eq!((failure.reason, failure.retry), ("InvalidSpec", crate::reconcile::Retry::OnChange));
+    assert!(failure.message.starts_with("spec.transform.cel: Invalid value: \"body.\": line 1, column 6: "));
 }
 
 #[test]

@@ -151,6 +151,11 @@ impl Settings for HttpGenerator {
         matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
+    fn unpacks(&self) -> Option<&'static str> {
+        let unpacks = self.unpack.is_some_and(|unpack| unpack != Unpack::Never);
+        unpacks.then_some("spec.generator.http.unpack")
+    }
+
     fn takes_request_hooks(&self) -> bool {
         true
     }

@@ -124,6 +124,15 @@ impl Settings for S3Generator {
         let host = |url: Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
         Url::parse(&self.endpoint()).map(host).unwrap_or_default()
     }
+
+    /// The objects of a folder come as one archive.
+    fn unpacks(&self) -> Option<&'static str> {
+        match self.unpack {
+            _ if self.prefix.is_some() => Some("spec.generator.s3.prefix"),
+            Some(Unpack::Auto | Unpack::Always) => Some("spec.generator.s3.unpack"),
+            Some(Unpack::Never) | None => None,
+        }
+    }
 }
 
 /// As S3 names buckets; what is like a host's name, since it may become a part of one.

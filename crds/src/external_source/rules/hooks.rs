@@ -1,8 +1,8 @@
 //! What makes a hook wrong anywhere, and what this installation says of it.
-use super::{ExternalSourceSpec, Violations, between};
+use super::{Violations, between};
 use crate::{
     external_source::{Generator, Hook, Hooks, Settings},
-    installation::{Allowed, Installation},
+    installation::Installation,
     names,
 };
 use std::{collections::HashSet, time::Duration};
@@ -109,19 +109,17 @@ fn environment(found: &mut Violations, path: &str, hook: &Hook) {
     }
 }
 
-impl Allowed for ExternalSourceSpec {
-    fn not_allowed(&self, installation: &Installation<'_>, found: &mut Violations) {
-        const DISABLED: &str = "hooks are not enabled on this installation; remove them";
-        let Some(hooks) = &self.hooks else { return };
-        for (path, list) in lists(hooks) {
-            match installation.commands {
-                None if !list.is_empty() => found.forbidden(path, DISABLED),
-                None => {}
-                Some(commands) => {
-                    let refusals = list.iter().map(|hook| commands.refusal(hook)).enumerate();
-                    for (i, why) in refusals.filter_map(|(i, refusal)| Some((i, refusal?))) {
-                        found.forbidden(&format!("{path}[{i}]"), &why);
-                    }
+/// Asks this installation about every command.
+pub(super) fn commands(hooks: &Hooks, installation: &Installation<'_>, found: &mut Violations) {
+    const DISABLED: &str = "hooks are not enabled on this installation; remove them";
+    for (path, list) in lists(hooks) {
+        match installation.commands {
+            None if !list.is_empty() => found.forbidden(path, DISABLED),
+            None => {}
+            Some(commands) => {
+                let refusals = list.iter().map(|hook| commands.refusal(hook)).enumerate();
+                for (i, why) in refusals.filter_map(|(i, refusal)| Some((i, refusal?))) {
+                    found.forbidden(&format!("{path}[{i}]"), &why);
                 }
             }
         }

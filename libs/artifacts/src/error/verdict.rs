@@ -40,6 +40,7 @@ impl Error {
             Self::Hook { failure, .. } => failure.reason(),
             Self::HookExecutor(_) => reasons::HOOK_EXECUTOR_UNAVAILABLE,
             Self::HooksNotEnabled => reasons::HOOK_NOT_ALLOWED,
+            Self::Expression(error) => evaluating(error).0,
             Self::Unpack(error) => error.reason(),
             Self::Pack(error) => error.reason(),
             Self::Store(error) => error.reason(),
@@ -73,6 +74,7 @@ impl Error {
             Self::Hook { failure, .. } if !failure.is_disagreement() && !self.spends_retry() => {
                 Retry::AtInterval
             }
+            Self::Expression(error) => evaluating(error).1,
             Self::Unpack(error) => unpacking(error),
             Self::Answered { status, limited, .. } if !limited && !passes(*status) => Retry::AtInterval,
             Self::Answered { .. }
@@ -120,6 +122,19 @@ fn unpacking(error: &UnpackError) -> Retry {
     match error {
         UnpackError::Read(_) | UnpackError::CutOff | UnpackError::NotSpooled(_) => Retry::Soon,
         _ => Retry::AtInterval,
+    }
+}
+
+/// The data must change, or the spec; a process that could not be started or was killed is tried again.
+fn evaluating(error: &expressions::Error) -> (&'static str, Retry) {
+    use expressions::Error;
+    match error {
+        Error::Failed { .. } => (reasons::EXPRESSION_FAILED, Retry::AtInterval),
+        Error::OverBudget { .. } | Error::TooLarge { .. } => {
+            (reasons::EXPRESSION_OVER_BUDGET, Retry::AtInterval)
+        }
+        Error::Read(_) => (reasons::STORAGE_OPERATION_FAILED, Retry::Soon),
+        _ => (reasons::INTERNAL_ERROR, Retry::Soon),
     }
 }
 

@@ -3,12 +3,16 @@ use super::{Origin, Validators};
 use crate::{Digest, Error, Hasher};
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
+use http::{HeaderMap, StatusCode};
 use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// What the head of an answer told.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    /// Nothing in them that we sent.
+    pub(crate) headers: HeaderMap,
     pub(crate) content_type: Option<String>,
     pub(crate) validators: Validators,
     pub(crate) pause: Option<Duration>,

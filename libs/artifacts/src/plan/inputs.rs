@@ -2,7 +2,7 @@
 //!
 //! Every field is written with its name and its length, so that no two different inputs have the same bytes.
 //! Secrets enter by name and version: their values leave no trace, not even a hash that could be guessed against.
-use super::{Hook, ReferencedSecret};
+use super::{Hook, ReferencedSecret, Shape};
 use crate::{Digest, Hasher, pack::PACKER_VERSION};
 use crds::external_source::{RetryPolicy, Unpack};
 
@@ -55,6 +55,14 @@ impl Inputs {
                 self.text("value", value);
             }
             self.text("policy", ignores(hook.policy));
+        }
+    }
+
+    pub(super) fn shape(&mut self, shape: &Shape) {
+        self.optional("transform", shape.transform.as_deref());
+        for (path, expression) in &shape.layout {
+            self.text("layoutPath", path.as_str());
+            self.text("layoutExpression", expression);
         }
     }
 

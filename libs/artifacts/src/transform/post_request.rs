@@ -30,6 +30,14 @@ impl Kept {
     pub(crate) fn pieces(&self) -> impl Stream<Item = io::Result<Bytes>> + Send + Unpin + use<> {
         pieces(Arc::clone(&self.file))
     }
+
+    /// With these bytes instead.
+    pub(super) async fn replaced(self, bytes: Vec<u8>) -> Result<Self, Error> {
+        let (file, mut written) = kept_aside().await.map_err(Error::NotSpooled)?;
+        written.write_all(&bytes).await.map_err(Error::NotSpooled)?;
+        written.flush().await.map_err(Error::NotSpooled)?;
+        Ok(Self { length: bytes.len() as u64, file, ..self })
+    }
 }
 
 impl Transformer {

@@ -1,6 +1,6 @@
 //! Hooks that are right, wrong, and not for this installation.
 use super::*;
-use crate::{external_source::EnvVar, installation::check_here, rules::Rules};
+use crate::{ExternalSourceSpec, external_source::EnvVar, installation::check_here, rules::Rules};
 
 fn hook() -> Hook {
     Hook { name: "trim".into(), command: "jq".into(), timeout: "30s".into(), ..Hook::default() }
@@ -73,8 +73,8 @@ fn an_installation_without_hooks_refuses_them_and_one_with_them_asks_its_whiteli
         Err(invalid) => invalid.errors().iter().map(|error| error.path.clone()).collect::<Vec<_>>(),
     };
     assert_eq!(paths(&Installation::default()), ["spec.hooks.preRequest", "spec.hooks.postRequest"]);
-    assert!(paths(&Installation { commands: Some(&Only("jq")) }).is_empty());
-    let refused = paths(&Installation { commands: Some(&Only("yq")) });
+    assert!(paths(&Installation { commands: Some(&Only("jq")), ..Installation::default() }).is_empty());
+    let refused = paths(&Installation { commands: Some(&Only("yq")), ..Installation::default() });
     assert_eq!(
         refused,
         ["spec.hooks.preRequest[0]", "spec.hooks.postRequest[0]", "spec.hooks.postRequest[1]"]

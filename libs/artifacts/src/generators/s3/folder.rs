@@ -12,6 +12,7 @@ use futures::{
     future::ready,
     stream::{self, BoxStream},
 };
+use http::{HeaderMap, StatusCode};
 use object_store::{GetOptions, ObjectMeta, ObjectStore, path::Path};
 use std::{collections::BTreeMap, io, sync::Arc};
 
@@ -45,8 +46,9 @@ pub(super) async fn folder(
     let validators = Validators { etag, last_modified: None };
     let content_type = Some("application/x-tar".to_owned());
     let origin = connection.origin(&validators);
-    let head = Head { content_type, validators, pause: None, length: Some(length), origin };
-    let incoming = Incoming { host: connection.host.clone(), length: Some(length), pieces };
+    let (status, headers, length) = (StatusCode::OK, HeaderMap::new(), Some(length));
+    let head = Head { status, headers, content_type, validators, pause: None, length, origin };
+    let incoming = Incoming { host: connection.host.clone(), length, pieces };
     Ok(Reply::Data(head, Body::new(incoming, ask.bounds, None)?))
 }
 

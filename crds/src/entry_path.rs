@@ -59,7 +59,7 @@ impl EntryPath {
     }
 
     /// The folders that it lies in, the innermost first.
-    pub(crate) fn folders(&self) -> impl DoubleEndedIterator<Item = &str> {
+    pub fn folders(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.0.rmatch_indices('/').map(|(end, _)| &self.0[..end]).collect::<Vec<_>>().into_iter()
     }
 

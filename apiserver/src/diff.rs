@@ -156,7 +156,7 @@ impl From<Difference> for FileDiff {
     }
 }
 
-fn number(count: u64) -> i64 {
+pub(crate) fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 

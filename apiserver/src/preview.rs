@@ -1,5 +1,5 @@
 //! `ExternalSourcePreview`: what a pass over a spec would give. Made for the answer, kept nowhere.
-use crate::diff::Comparison;
+use crate::diff::{Comparison, number};
 use artifacts::preview::{File, Preview};
 use crds::ExternalSourceSpec;
 use extension_apiserver::{
@@ -127,10 +127,6 @@ impl From<File> for PreviewedFile {
     fn from(File { path, size }: File) -> Self {
         Self { path: path.to_string(), size: number(size) }
     }
-}
-
-fn number(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

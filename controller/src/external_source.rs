@@ -110,9 +110,7 @@ impl Kind for ExternalSources {
 
     fn related(&self, source: &ExternalSource) -> Option<Related> {
         let published = self.flux.find(source).filter(|found| found.taken_from(source).is_none())?;
-        let known = published.0.0.as_ref().ok().and_then(|known| known.status.as_ref()?.artifact.as_ref());
-        let revision = known.map(|artifact| artifact.revision.clone());
-        Some(Related { reference: published.0.object_ref(&()), revision })
+        Some(Related { reference: published.0.object_ref(&()), revision: published.revision() })
     }
 
     async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {

@@ -3,7 +3,10 @@ use super::ExternalSources;
 use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off, listing, prune};
 use artifacts::Digest;
 use crds::{
-    ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, external_artifact::SourceReference, reasons,
+    ExternalArtifact, ExternalSource,
+    annotations::REQUESTED_AT,
+    external_artifact::{FluxArtifact, SourceReference},
+    reasons,
 };
 use futures::StreamExt;
 use kube::{
@@ -89,10 +92,19 @@ impl FluxArtifacts {
 }
 
 impl Published {
-    /// The digest of the artifact that it names.
+    /// The artifact that it names.
+    fn artifact(&self) -> Option<&FluxArtifact> {
+        self.0.0.as_ref().ok()?.status.as_ref()?.artifact.as_ref()
+    }
+
+    /// The digest of that artifact.
     pub(super) fn digest(&self) -> Option<Digest> {
-        let status = self.0.0.as_ref().ok()?.status.as_ref()?;
-        status.artifact.as_ref()?.digest.parse().ok()
+        self.artifact()?.digest.parse().ok()
+    }
+
+    /// The revision of that artifact.
+    pub(super) fn revision(&self) -> Option<String> {
+        Some(self.artifact()?.revision.clone())
     }
 
     /// Why it must be left alone, if it is not the source's: only its controller may change it. One that lost its

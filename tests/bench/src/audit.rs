@@ -55,9 +55,11 @@ impl Mark {
     /// are written to, if it is empty.
     pub(crate) fn writes_since(&mut self, account: &str, namespace: &str) -> Result<Writes> {
         self.log.seek(SeekFrom::Start(self.at))?;
-        let mut writes = Writes::default();
-        for line in BufReader::new(&self.log).lines() {
-            let entry: Entry = serde_json::from_str(&line?).context("failed to read the audit log")?;
+        let (mut writes, mut lines, mut line) = (Writes::default(), BufReader::new(&self.log), String::new());
+        // The last line may be half written yet.
+        while lines.read_line(&mut line)? > 0 && line.ends_with('\n') {
+            let entry: Entry = serde_json::from_str(&line).context("failed to read the audit log")?;
+            line.clear();
             let object = entry.object_ref.unwrap_or_default();
             let written = entry.user.username == account && WRITES.contains(&entry.verb.as_str());
             if written && object.namespace == namespace {

@@ -6,7 +6,10 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result};
-use cluster::suite::{Suite, skip};
+use cluster::{
+    Cluster,
+    suite::{Suite, skip},
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -59,17 +62,27 @@ async fn counted(suite: &Suite, outcome: &str) -> Result<u64> {
     Ok(value.with_context(|| format!("no {name}"))?.parse()?)
 }
 
+/// Runs `test` on a source while Postern posts events to that address; afterwards Postern is as it was.
+async fn telling(
+    scene: &Scene,
+    cluster: &Cluster,
+    address: &str,
+    test: impl AsyncFnOnce(&Scene) -> Result<()>,
+) -> Result<()> {
+    let mut telling = cluster.postern();
+    telling.flags.push(format!("--events-addr=http://{address}/"));
+    telling.restart().await?;
+    let outcome = test(scene).await;
+    cluster.postern().restart().await?;
+    outcome
+}
+
 #[tokio::test]
 async fn an_alert_on_external_artifacts_hears_of_new_revisions_and_of_failures() -> Result<()> {
     let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip(ELSEWHERE) };
     let address = cluster.start_notification_controller().await?;
-    let mut telling = cluster.postern();
-    telling.flags.push(format!("--events-addr=http://{address}/"));
-    telling.restart().await?;
-    let outcome = heard(&scene).await;
-    cluster.postern().restart().await?;
-    outcome
+    telling(&scene, cluster, &address.to_string(), heard).await
 }
 
 async fn heard(scene: &Scene) -> Result<()> {
@@ -103,12 +116,7 @@ async fn while_nobody_takes_events_sources_are_reconciled_all_the_same() -> Resu
     let scene = Scene::alone().await?;
     let Some(cluster) = scene.suite.own() else { return skip(ELSEWHERE) };
     let nobody = Upstream::start(Answer::status(StatusCode::OK)).await.address();
-    let mut telling = cluster.postern();
-    telling.flags.push(format!("--events-addr=http://{nobody}/"));
-    telling.restart().await?;
-    let outcome = unheard(&scene).await;
-    cluster.postern().restart().await?;
-    outcome
+    telling(&scene, cluster, &nobody.to_string(), unheard).await
 }
 
 async fn unheard(scene: &Scene) -> Result<()> {

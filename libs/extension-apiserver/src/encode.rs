@@ -1,4 +1,5 @@
 //! From objects to bytes: every shape in every syntax, and the response around it.
+mod drawn;
 mod events;
 mod written;
 
@@ -7,13 +8,15 @@ use crate::{
     object::{Item, Object, Version},
     serve::{Body, empty},
     status::Status,
-    table::{Column, PartialObject, Table},
+    table::{Column, PartialObject, Table, TableOptions},
 };
 use bytes::Bytes;
+use drawn::Drawn;
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS},
 };
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ListMeta, ObjectMeta};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -69,12 +72,7 @@ impl<T: Object> Form<T> {
                 "you requested PartialObjectMetadataList, but the requested object is not a list ({})",
                 self.kind
             ))),
-            Shape::Table(options) => {
-                let version = item.meta().resource_version.clone();
-                let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
-                let items = std::slice::from_ref(item);
-                write(media.syntax, &Table::new(&self.columns, options, metadata, items)).map(Bytes::from)
-            }
+            Shape::Table(options) => write(media.syntax, &self.table(options, item)).map(Bytes::from),
         }
     }
 
@@ -133,16 +131,26 @@ impl<T: Object> Form<T> {
         is_first: bool,
     ) -> Result<Event, Status> {
         let object = match media.shape {
-            Shape::Table(options) if !is_first => {
-                let version = item.meta().resource_version.clone();
-                let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
-                let items = std::slice::from_ref(item);
-                let table = Table::new(&self.columns, options, metadata, items).without_headers();
-                write(Syntax::Json, &table)?.into()
-            }
+            Shape::Table(options) if !is_first => self.rows(options, item)?,
             _ => self.object(media, item)?,
         };
         Ok(Event::new(kind, object))
+    }
+
+    /// The rows of an object without the head of their table, drawn once for all who watch.
+    fn rows(&self, options: TableOptions, item: &Item<T>) -> Result<Bytes, Status> {
+        let drawn = item.form(|_| Drawn::default());
+        drawn.table(options, Timestamp::now(), || {
+            let table = self.table(options, item).without_headers();
+            write(Syntax::Json, &table).map(Bytes::from)
+        })
+    }
+
+    /// The table of one object.
+    fn table<'a>(&'a self, options: TableOptions, item: &'a Item<T>) -> Table<'a, T> {
+        let version = item.meta().resource_version.clone();
+        let metadata = ListMeta { resource_version: version, ..ListMeta::default() };
+        Table::new(&self.columns, options, metadata, std::slice::from_ref(item))
     }
 
     /// A bookmark; `ends_initial_events` tells an informer that it now has everything.

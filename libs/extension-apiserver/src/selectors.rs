@@ -140,8 +140,8 @@ pub struct FieldSelector(Arc<FieldTerms>);
 struct FieldTerms {
     /// As they are told.
     requirements: Vec<Requirement>,
-    /// As objects are compared with them.
-    merged: Vec<Requirement>,
+    /// As objects are compared with them; those that are told where these are as few.
+    merged: Option<Vec<Requirement>>,
 }
 
 impl FieldSelector {
@@ -170,7 +170,8 @@ impl FieldSelector {
             pace.step().await;
             requirements.push(requirement(term)?);
         }
-        let merged = merged(&requirements, pace).await;
+        let fewer = merged(&requirements, pace).await;
+        let merged = (fewer.len() < requirements.len()).then_some(fewer);
         Ok(Self(Arc::new(FieldTerms { requirements, merged })))
     }
 
@@ -192,7 +193,8 @@ impl FieldSelector {
 
     /// Whether an object fulfils every requirement; `field` gives the value at a path.
     pub fn matches<'a>(&self, field: impl Fn(&str) -> Cow<'a, str>) -> bool {
-        self.0.merged.iter().all(|r| r.accepts(Some(&field(&r.key))))
+        let compared = self.0.merged.as_ref().unwrap_or(&self.0.requirements);
+        compared.iter().all(|r| r.accepts(Some(&field(&r.key))))
     }
 
     /// The value that a field must have, if there is exactly one.

@@ -115,7 +115,8 @@ fn everything_may_be_used_under_either_licence() {
     }
 }
 
-fn metadata() -> serde_json::Value {
+/// What cargo says of the crates of this tree.
+pub(crate) fn metadata() -> serde_json::Value {
     let out = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
         .current_dir(tree::root())

@@ -41,6 +41,7 @@ mod orphans;
 mod pki;
 mod process;
 mod promises;
+mod publication;
 mod purity;
 mod reconcile_expressions;
 mod reconcile_external_source;

@@ -35,7 +35,7 @@ use crate::{
     status::Status,
 };
 use bytes::Bytes;
-use fairness::{Fairness, is_read, too_many};
+use fairness::{Fairness, claimant, is_read, too_many};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName},
@@ -190,7 +190,9 @@ impl Inner {
         deadline: Instant,
         record: &mut Record,
     ) -> Result<Response<Body>, Status> {
-        let identified = self.authenticator.authenticate(parts).await;
+        let claimant = claimant(&parts.extensions, &parts.headers);
+        let identify = self.authenticator.authenticate(parts);
+        let identified = self.fairness.on_arrival(&claimant, identify).await;
         record.authenticated(identified.as_ref().ok());
         let user = identified?;
         parts.extensions.insert(user.clone());

@@ -7,10 +7,13 @@
 //!
 //! This is less than the API Priority and Fairness of kube-apiserver on purpose: it needs no configuration objects, no
 //! cost estimates and no watch on the cluster, and keeps the one promise that matters for a server of a few resources.
+//! Who asks must be found out first. The time for that is shared out by who a request seems to be from: [`claimant`].
+//!
 //! Large bodies have places of their own, since each costs megabytes: [`bodies`].
 //!
 //! Requests that stay open (watches) are exempt, and `system:masters` never waits.
 mod bodies;
+mod claimant;
 mod lane;
 mod rounds;
 
@@ -22,6 +25,7 @@ use rounds::Rounds;
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub(super) use bodies::{LargeBodies, Place};
+pub(super) use claimant::claimant;
 
 /// Members are served whatever else is going on: administrators, and kube-apiserver's own probes.
 pub(super) const MASTERS: &str = "system:masters";
@@ -49,6 +53,8 @@ pub(super) struct Fairness {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     max_wait: Duration,
+    /// Of those of whom it is not known yet who they are, by what they claim.
+    arrivals: Rounds,
     rounds: Rounds,
     large_bodies: LargeBodies,
 }
@@ -66,8 +72,14 @@ pub(super) struct Admission {
 impl Fairness {
     pub(super) fn new(limits: MaxInFlight) -> Self {
         let MaxInFlight { reads, writes, max_wait } = limits;
-        let (rounds, large_bodies) = (Rounds::default(), LargeBodies::new());
-        Self { reads: Lane::new(reads), writes: Lane::new(writes), max_wait, rounds, large_bodies }
+        Self {
+            reads: Lane::new(reads),
+            writes: Lane::new(writes),
+            max_wait,
+            arrivals: Rounds::default(),
+            rounds: Rounds::default(),
+            large_bodies: LargeBodies::new(),
+        }
     }
 
     /// Returns when it is the request's turn.
@@ -87,9 +99,22 @@ impl Fairness {
         self.large_bodies.clone()
     }
 
+    /// Finds out who asks, whenever it is the claimant's turn. What that took counts as the user's.
+    pub(super) async fn on_arrival<E>(
+        &self,
+        claimant: &str,
+        identify: impl Future<Output = Result<UserInfo, E>>,
+    ) -> Result<UserInfo, E> {
+        let (identified, took) = self.arrivals.run(claimant, identify).await;
+        if let Ok(user) = &identified {
+            self.rounds.charge(&user.name, took);
+        }
+        identified
+    }
+
     /// Lets an admitted request compute whenever it is its user's turn.
     pub(super) async fn in_turn<T>(&self, user: &UserInfo, work: impl Future<Output = T>) -> T {
-        self.rounds.run(&user.name, work).await
+        self.rounds.run(&user.name, work).await.0
     }
 }
 

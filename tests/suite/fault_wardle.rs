@@ -9,7 +9,7 @@ use anyhow::Result;
 use cluster::suite::{Suite, skip};
 use std::time::Duration;
 
-pub(crate) use besieged::Besieged;
+pub(crate) use besieged::{Besieged, Endured};
 
 /// How long the others are watched before an attack, and under it.
 const CALM: Duration = Duration::from_secs(1);

@@ -38,6 +38,11 @@ impl Attack {
         Self::NoisyUser,
     ];
 
+    /// The one of this name, as [`Self::argument`] gives it; none where there is no such attack.
+    pub fn named(name: &str) -> Option<Self> {
+        <Self as ValueEnum>::from_str(name, false).ok()
+    }
+
     /// Its name on the command line of the program.
     pub fn argument(self) -> String {
         self.to_possible_value().expect("no attack is hidden").get_name().to_owned()

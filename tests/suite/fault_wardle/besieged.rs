@@ -19,18 +19,18 @@ use tokio::time;
 
 /// What jane and the noisy user may do.
 const RIGHTS: &str = include_str!("rights.yaml");
-const FLUNDERS: &str = "/apis/wardle.example.com/v1alpha1/namespaces/default/flunders";
+pub(super) const FLUNDERS: &str = "/apis/wardle.example.com/v1alpha1/namespaces/default/flunders";
 /// How many flunders a list shows.
 const MANY: usize = 100;
 
 /// The server, for one attack. Nothing but the attack and jane asks it for anything.
 pub(crate) struct Besieged {
-    server: Wardle,
+    pub(super) server: Wardle,
     pid: i32,
-    authority: Authority,
+    pub(super) authority: Authority,
     /// What it is trusted by.
-    bundle: PathBuf,
-    jane: Client,
+    pub(super) bundle: PathBuf,
+    pub(super) jane: Client,
 }
 
 /// How jane fared.
@@ -52,22 +52,26 @@ pub(crate) struct Endured {
 impl Besieged {
     /// A server for which the kernel finds a place, among everything else.
     pub(crate) async fn begin(cluster: &Cluster) -> Result<Self> {
-        let server = Self::server(cluster).await?;
+        let server = Self::server(cluster, Maker::Postern).await?;
         server.start().await?;
         Self::of(server, cluster).await
     }
 
-    /// A server alone on this processor.
-    pub(crate) async fn begin_on(core: usize, cluster: &Cluster) -> Result<Self> {
-        let server = Self::server(cluster).await?;
+    /// A server by this maker, alone on this processor.
+    pub(crate) async fn begin_on(core: usize, cluster: &Cluster, maker: Maker) -> Result<Self> {
+        let server = Self::server(cluster, maker).await?;
         cores::on(core, server.launch())?;
         Self::of(server, cluster).await
     }
 
-    async fn server(cluster: &Cluster) -> Result<Wardle> {
+    async fn server(cluster: &Cluster, maker: Maker) -> Result<Wardle> {
         process::raise_file_limit()?;
         cluster.kubectl().apply(RIGHTS).await?;
-        cluster.wardle(Maker::Postern, "wardle-besieged").await
+        let name = match maker {
+            Maker::Postern => "wardle-besieged",
+            Maker::Kubernetes => "sample-apiserver-besieged",
+        };
+        cluster.wardle(maker, name).await
     }
 
     async fn of(server: Wardle, cluster: &Cluster) -> Result<Self> {
@@ -111,15 +115,17 @@ impl Besieged {
         Attackers::begin(attack, self.server.address(), &self.bundle, &noisy)
     }
 
-    fn url(&self) -> String {
+    pub(super) fn url(&self) -> String {
         format!("https://{}{FLUNDERS}", self.server.address())
     }
 
-    /// Until the server knows whom to believe, and jane's rights, it refuses.
+    /// Until the server knows whom to believe, and jane's rights, it refuses. Go's has in etcd what it was given before.
     async fn furnish(&self) -> Result<()> {
         for number in 0..MANY {
             let body = json!({ "metadata": { "name": format!("flunder-{number}") } }).to_string();
-            while ask(self.jane.post(self.url()).body(body.clone())).await.is_err() {}
+            while let Err(error) = ask(self.jane.post(self.url()).body(body.clone())).await
+                && !error.to_string().starts_with("409")
+            {}
         }
         Ok(())
     }
@@ -147,7 +153,7 @@ impl Besieged {
     }
 }
 
-async fn ask(request: RequestBuilder) -> Result<()> {
+pub(super) async fn ask(request: RequestBuilder) -> Result<()> {
     let response = request.header("Content-Type", "application/json").send().await?;
     let (status, body) = (response.status(), response.bytes().await?);
     ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&body));

@@ -1,15 +1,20 @@
-//! `make soak`: each attack on a server goes on for half a minute, and the others may become half as fast at most.
+//! `make soak`: each attack on a server goes on for half a minute, and the others may become half as fast at most. The same attacks
+//! hit k8s.io/sample-apiserver, of which nothing is demanded.
 use super::{
     report::{self, Table},
     samples::mebibytes,
 };
-use crate::{fault_wardle::Besieged, process::ATTACK_GROWTH};
-use anyhow::{Result, ensure};
+use crate::{
+    fault_wardle::{Besieged, Endured},
+    process::ATTACK_GROWTH,
+};
+use anyhow::{Context, Result, ensure};
 use attackers::Attack;
 use cluster::{
     Cluster,
     cores::Cores,
     suite::{Suite, skip},
+    wardle::Maker,
 };
 use std::time::Duration;
 
@@ -23,35 +28,46 @@ const SLOWER: f64 = 2.0;
 async fn no_attack_makes_the_others_wait_for_long() -> Result<()> {
     let suite = Suite::attach_alone().await?;
     let Some(cluster) = suite.own() else { return skip("it starts a server beside a cluster of our own") };
-    let cores = Cores::two()?;
+    let (attacks, cores) = (attacks()?, Cores::two()?);
     cores.clear(cluster.directory())?;
-    let measured = measure(cluster, cores.server).await;
+    let measured = measure(cluster, cores.server, &attacks).await;
     cores.share(cluster.directory())?;
     let broken = measured?;
     ensure!(broken.is_empty(), "{broken:#?}");
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run `make soak`"]
+async fn what_the_attacks_cost_the_others_of_sample_apiserver() -> Result<()> {
+    let suite = Suite::attach_alone().await?;
+    let Some(cluster) = suite.own() else { return skip("it starts a server beside a cluster of our own") };
+    let (attacks, cores) = (attacks()?, Cores::two()?);
+    cores.clear(cluster.directory())?;
+    let measured = measure_the_peer(cluster, cores.server, &attacks).await;
+    cores.share(cluster.directory())?;
+    measured
+}
+
+/// Those that `SOAK_ATTACKS` names, or else all.
+fn attacks() -> Result<Vec<Attack>> {
+    let Ok(names) = std::env::var("SOAK_ATTACKS") else { return Ok(Attack::ALL.to_vec()) };
+    let named =
+        |name| Attack::named(name).with_context(|| format!("SOAK_ATTACKS: there is no attack {name}"));
+    names.split(',').map(named).collect()
+}
+
+async fn endured(cluster: &Cluster, core: usize, attack: Attack, maker: Maker) -> Result<Endured> {
+    Besieged::begin_on(core, cluster, maker).await?.endure(attack, CALM, ATTACK).await
+}
+
 /// Adds a row for each attack: what missed its aim.
-async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
+async fn measure(cluster: &Cluster, core: usize, attacks: &[Attack]) -> Result<Vec<String>> {
     let mut broken = Vec::new();
-    for attack in Attack::ALL {
-        let endured = Besieged::begin_on(core, cluster).await?.endure(attack, CALM, ATTACK).await?;
-        let slower = endured.under.as_secs_f64() / endured.before.as_secs_f64();
-        let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
-        let row = format!(
-            "| {} | {} | {} | {} | {:.1} ms | {:.1} ms | {:.1} ms | {slower:.1} × | {:.1} MiB | {:.2} |",
-            jiff::Timestamp::now().strftime("%F"),
-            attack,
-            endured.blows,
-            endured.served,
-            milliseconds(endured.alone),
-            milliseconds(endured.before),
-            milliseconds(endured.under),
-            mebibytes(endured.memory.grown()),
-            endured.busy,
-        );
-        report::add(Table::Attacks, &row)?;
+    for attack in attacks.iter().copied() {
+        let endured = endured(cluster, core, attack, Maker::Postern).await?;
+        report::add(Table::Attacks, &row(attack, &endured))?;
+        let slower = slower(&endured);
         if slower > SLOWER {
             broken.push(format!("{attack}: {slower:.1} times slower"));
         }
@@ -60,4 +76,44 @@ async fn measure(cluster: &Cluster, core: usize) -> Result<Vec<String>> {
         }
     }
     Ok(broken)
+}
+
+/// Adds a row for each attack, also for one in which the others were not served.
+async fn measure_the_peer(cluster: &Cluster, core: usize, attacks: &[Attack]) -> Result<()> {
+    for attack in attacks.iter().copied() {
+        let row = match endured(cluster, core, attack, Maker::Kubernetes).await {
+            Ok(endured) => row(attack, &endured),
+            Err(error) => {
+                report::progress(&format!("{attack}: {error:#}"));
+                let why = error.to_string().chars().take(24).collect::<String>();
+                format!("| {} | {attack} | | {why} | | | | | | |", today())
+            }
+        };
+        report::add(Table::AttacksOnThePeer, &row)?;
+    }
+    Ok(())
+}
+
+fn today() -> String {
+    jiff::Timestamp::now().strftime("%F").to_string()
+}
+
+fn slower(endured: &Endured) -> f64 {
+    endured.under.as_secs_f64() / endured.before.as_secs_f64()
+}
+
+fn row(attack: Attack, endured: &Endured) -> String {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1_000.0;
+    format!(
+        "| {} | {attack} | {} | {} | {:.1} ms | {:.1} ms | {:.1} ms | {:.1} × | {:.1} MiB | {:.2} |",
+        today(),
+        endured.blows,
+        endured.served,
+        milliseconds(endured.alone),
+        milliseconds(endured.before),
+        milliseconds(endured.under),
+        slower(endured),
+        mebibytes(endured.memory.grown()),
+        endured.busy,
+    )
 }

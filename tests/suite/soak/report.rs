@@ -49,6 +49,7 @@ pub(super) enum Table {
     Sources,
     Crashes,
     Attacks,
+    AttacksOnThePeer,
 }
 
 /// Adds a row at the end of a table.

@@ -2,6 +2,7 @@
 //! memory stays bounded. Each is short here; `make soak` goes on for longer and measures how much slower the others become.
 mod attackers;
 mod besieged;
+mod collusion;
 
 use crate::process::ATTACK_GROWTH;
 use ::attackers::Attack;

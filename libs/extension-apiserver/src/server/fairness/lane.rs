@@ -52,11 +52,26 @@ impl Lane {
         (state.running < self.seats).then(|| self.take(&mut state, user.into()))
     }
 
+    /// Whether one is this user's.
+    pub(super) fn has_seat(&self, user: &str) -> bool {
+        self.lock().held(user) > 0
+    }
+
+    /// One of the user's share, now or never.
+    pub(super) fn seat_now(self: &Arc<Self>, user: &str) -> Option<Seat> {
+        let mut state = self.lock();
+        self.is_free(&state, user).then(|| self.take(&mut state, user.into()))
+    }
+
+    fn is_free(&self, state: &State, user: &str) -> bool {
+        state.running < self.seats && state.held(user) < self.share
+    }
+
     /// A seat as soon as it is the user's turn.
     pub(super) async fn seat(self: &Arc<Self>, user: &str, max_wait: Duration) -> Result<Seat, TooMany> {
         let seat_rx = {
             let mut state = self.lock();
-            if state.running < self.seats && state.held(user) < self.share {
+            if self.is_free(&state, user) {
                 return Ok(self.take(&mut state, user.into()));
             }
             state.queue(user.into(), self.seats).ok_or(TooMany)?
@@ -99,15 +114,14 @@ impl State {
         self.held.get(user).copied().unwrap_or_default()
     }
 
-    /// A place in the queue, at the cost of whoever has the most places if it is full; `None` if that is this user.
+    /// A place in the queue, at the cost of whoever has the most seats and places if it is full; `None` if that is this user.
     fn queue(&mut self, user: Arc<str>, places: usize) -> Option<oneshot::Receiver<Seat>> {
         self.waiting.retain(|waiter| !waiter.seat_tx.is_closed());
         if self.waiting.len() >= places {
-            let most = self.most_waiting()?;
-            if self.places(&most) <= self.places(&user) + 1 {
+            let (newest, most) = self.greediest()?;
+            if most <= self.stake(&user) + 1 {
                 return None;
             }
-            let newest = self.waiting.iter().rposition(|waiter| waiter.user == most)?;
             self.waiting.remove(newest);
         }
         let (seat_tx, seat_rx) = oneshot::channel();
@@ -115,16 +129,19 @@ impl State {
         Some(seat_rx)
     }
 
-    fn places(&self, user: &Arc<str>) -> usize {
-        self.waiting.iter().filter(|waiter| waiter.user == *user).count()
+    /// What a user takes from the others: seats and places in the queue.
+    fn stake(&self, user: &Arc<str>) -> usize {
+        self.held(user) + self.waiting.iter().filter(|waiter| waiter.user == *user).count()
     }
 
-    fn most_waiting(&self) -> Option<Arc<str>> {
-        let mut places: HashMap<&Arc<str>, usize> = HashMap::new();
-        for waiter in &self.waiting {
-            *places.entry(&waiter.user).or_default() += 1;
+    /// Where the newest stands of those who wait for the user with the highest stake, and that stake.
+    fn greediest(&self) -> Option<(usize, usize)> {
+        let mut stakes: HashMap<&Arc<str>, (usize, usize)> = HashMap::new();
+        for (place, waiter) in self.waiting.iter().enumerate() {
+            let (newest, stake) = stakes.entry(&waiter.user).or_insert_with(|| (0, self.held(&waiter.user)));
+            (*newest, *stake) = (place, *stake + 1);
         }
-        places.into_iter().max_by_key(|(_, count)| *count).map(|(user, _)| Arc::clone(user))
+        stakes.into_values().max_by_key(|(_, stake)| *stake)
     }
 
     /// Of those who may have another seat, the first of those who hold the fewest.
@@ -220,5 +237,15 @@ mod tests {
         let seat = is_seated(&mut last).expect("the others have left");
         drop(seat);
         assert_eq!(lane.lock().running, 0);
+    }
+
+    #[tokio::test]
+    async fn in_a_full_queue_whoever_has_a_seat_gives_way_to_who_has_nothing() {
+        let lane = Lane::new(2);
+        let _seats = [lane.free_seat("a"), lane.free_seat("b")];
+        let (mut a, mut b) = (queued(&lane, "a"), queued(&lane, "b"));
+        let _quiet = queued(&lane, "quiet");
+        let left = [&mut a, &mut b].map(|waiting| waiting.now_or_never().is_some());
+        assert_eq!(left.iter().filter(|has_left| **has_left).count(), 1);
     }
 }

@@ -3,10 +3,7 @@ use crate::{
     api::Call,
     decode::LONGEST_BODY,
     serve::{BODY_IDLE_TIMEOUT, Blocks, BodyError, Reading},
-    server::{
-        fairness::{LargeBodies, Place},
-        routes::Incoming,
-    },
+    server::{fairness::Place, routes::Incoming},
     status::Status,
 };
 use bytes::Bytes;
@@ -36,9 +33,15 @@ impl Received {
         let mut place = None;
         if reading.beyond(LARGE).await.map_err(|error| refusal(&error))? {
             let waits = Instant::now();
-            place = Some(placed(&large_bodies, call).await?);
+            let taken = large_bodies.place(&call.user).await;
+            let taken = place.insert(taken.map_err(|_| too_many("too many large bodies are being read"))?);
             reading.forgive(waits.elapsed());
-            reading.beyond(LONGEST_BODY).await.map_err(|error| refusal(&error))?;
+            let arrived = tokio::select! {
+                biased;
+                arrived = reading.beyond(LONGEST_BODY) => arrived,
+                () = taken.is_wanted() => return Err(too_many("the body arrives slowly while others wait")),
+            };
+            arrived.map_err(|error| refusal(&error))?;
         }
         Ok(Self { blocks: reading.into_blocks(), place })
     }
@@ -58,11 +61,9 @@ impl Received {
     }
 }
 
-async fn placed(large_bodies: &LargeBodies, call: &Call) -> Result<Place, Status> {
-    large_bodies.place(&call.user).await.map_err(|_| {
-        let message = "too many large bodies are being read, please try again later";
-        Status::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message).with_retry_after(1)
-    })
+fn too_many(why: &str) -> Status {
+    let message = format!("{why}, please try again later");
+    Status::new(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests", message).with_retry_after(1)
 }
 
 fn refusal(error: &BodyError) -> Status {

@@ -137,7 +137,8 @@
 //! - The UID in a client certificate, behind a feature gate of kube-apiserver, is not read (AUTHN-14).
 //! - Who asks for impersonation directly is refused (403, REQ-8). Through kube-apiserver it works.
 //! - There is no API Priority and Fairness, and so none of its headers: users share the seats evenly (REQ-9). Of bodies of more
-//!   than 128 KiB only two of one user, and eight of all, are taken in at once.
+//!   than 128 KiB only two of one user, and eight of all, are taken in at once; one that has arrived for five seconds is refused
+//!   (429) while somebody waits who has none.
 //! - Audit records have one form, with neither policy nor webhook, and no bodies (REQ-10); traces are fields of the log, not
 //!   sent anywhere (REQ-11); there is no profiler at `/debug/pprof` (REQ-13) and no HSTS header (NEG-14), as only programs
 //!   come here.

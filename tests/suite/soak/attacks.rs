@@ -85,7 +85,8 @@ async fn measure_the_peer(cluster: &Cluster, core: usize, attacks: &[Attack]) ->
             Ok(endured) => row(attack, &endured),
             Err(error) => {
                 report::progress(&format!("{attack}: {error:#}"));
-                let why = error.to_string().chars().take(24).collect::<String>();
+                let error = error.to_string();
+                let why = error.split(':').next().unwrap_or_default();
                 format!("| {} | {attack} | | {why} | | | | | | |", today())
             }
         };

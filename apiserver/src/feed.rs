@@ -4,7 +4,7 @@
 //! them, so that every replica gives the same.
 use crate::sources::Sources;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use crds::ExternalSource;
+use crds::{Decoded, ExternalSource};
 use extension_apiserver::{
     object::{Key, Version},
     status::Status,
@@ -13,7 +13,6 @@ use futures::TryStreamExt;
 use kube::{
     Api, ResourceExt,
     api::{ListParams, VersionMatch, WatchEvent, WatchParams},
-    core::DeserializeGuard,
 };
 use std::{pin::pin, time::Duration};
 use thiserror::Error;
@@ -21,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-pub(crate) type Guarded = DeserializeGuard<ExternalSource>;
+pub(crate) type Guarded = Decoded<ExternalSource>;
 
 const PAGE: u32 = 500;
 /// A watch is ended by kube-apiserver after this, or by us a little later if it forgets.

@@ -6,6 +6,7 @@
 //! Types are lenient, because whatever etcd holds must decode; strictness lives in `rules.rs` of each kind.
 pub mod annotations;
 pub mod conditions;
+pub mod decoded;
 pub mod defaults;
 pub mod duration;
 pub mod entry_path;
@@ -18,5 +19,6 @@ pub mod reasons;
 pub mod rules;
 pub mod structure;
 
+pub use decoded::Decoded;
 pub use external_artifact::ExternalArtifact;
 pub use external_source::{ExternalSource, ExternalSourceSpec, ExternalSourceStatus};

@@ -1,8 +1,8 @@
 //! Wakes the sources that have hooks when the operator changes the whitelist: what was refused may run, or the reverse.
 use crate::reconcile::Queue;
-use crds::ExternalSource;
+use crds::{Decoded, ExternalSource};
 use hooks::whitelist::Live;
-use kube::{ResourceExt, core::DeserializeGuard, runtime::reflector::Store};
+use kube::{ResourceExt, runtime::reflector::Store};
 use std::future::pending;
 use tracing::info;
 
@@ -10,7 +10,7 @@ use tracing::info;
 pub(crate) async fn follow_whitelist(
     whitelist: Option<&Live>,
     queue: Queue,
-    sources: &Store<DeserializeGuard<ExternalSource>>,
+    sources: &Store<Decoded<ExternalSource>>,
 ) {
     let Some(whitelist) = whitelist else { return pending().await };
     let mut changes = whitelist.changes();

@@ -3,7 +3,7 @@ use super::ExternalSources;
 use crate::reconcile::{Failure, Guarded, Newest, Queue, Retry, back_off, listing, prune};
 use artifacts::Digest;
 use crds::{
-    ExternalArtifact, ExternalSource,
+    Decoded, ExternalArtifact, ExternalSource,
     annotations::REQUESTED_AT,
     external_artifact::{FluxArtifact, SourceReference},
     reasons,
@@ -11,7 +11,6 @@ use crds::{
 use futures::StreamExt;
 use kube::{
     Api, Client, Resource, ResourceExt,
-    core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
         reflector::{self, ObjectRef, Store, store::Writer},
@@ -37,7 +36,7 @@ const RECHECK: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An `ExternalArtifact`, or why it cannot be read: other producers may write what this version does not know.
-pub(super) type GuardedArtifact = DeserializeGuard<ExternalArtifact>;
+pub(super) type GuardedArtifact = Decoded<ExternalArtifact>;
 
 /// The `ExternalArtifacts` of the cluster.
 pub(crate) struct FluxArtifacts {
@@ -87,7 +86,7 @@ impl FluxArtifacts {
 
     /// Remembers what a write returned.
     pub(super) fn wrote(&self, artifact: ExternalArtifact) {
-        self.newest.wrote(DeserializeGuard(Ok(artifact)), Instant::now());
+        self.newest.wrote(Decoded(Ok(artifact)), Instant::now());
     }
 }
 
@@ -246,7 +245,7 @@ mod tests {
         let mut artifact = ExternalArtifact::new(name, Default::default());
         artifact.metadata.namespace = Some("apps".into());
         artifact.metadata.resource_version = Some(version.to_string());
-        DeserializeGuard(Ok(artifact))
+        Decoded(Ok(artifact))
     }
 
     fn woken(
@@ -275,7 +274,7 @@ mod tests {
     #[test]
     fn only_what_others_do_wakes_a_source() {
         let (artifacts, mut follower) = FluxArtifacts::new();
-        let DeserializeGuard(Ok(own)) = artifact("podinfo", 5) else { unreachable!("built above") };
+        let Decoded(Ok(own)) = artifact("podinfo", 5) else { unreachable!("built above") };
         artifacts.wrote(own);
         let mut hear = |event| woken(&mut follower, &artifacts, &[event]);
         assert_eq!(hear(Event::Apply(artifact("podinfo", 5))), [""; 0]);

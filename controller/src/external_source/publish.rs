@@ -12,11 +12,10 @@ use crate::{
     reconcile::{Failure, Retry, is_conflict, is_in_vain, is_leaving, params},
 };
 use artifacts::failpoint::{Step, reached};
-use crds::{ExternalArtifact, reasons};
+use crds::{Decoded, ExternalArtifact, reasons};
 use kube::{
     Api, ResourceExt,
     api::{Patch, PostParams},
-    core::DeserializeGuard,
 };
 use plan::Change;
 use std::sync::Arc;
@@ -51,7 +50,7 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
         found = match written {
             Ok(artifact) => {
                 sources.flux.wrote(artifact.clone());
-                Some(Published(Arc::new(DeserializeGuard(Ok(artifact)))))
+                Some(Published(Arc::new(Decoded(Ok(artifact)))))
             }
             // The watch has not shown yet what is there: look for ourselves.
             Err(error) if is_conflict(&error) => {

@@ -3,19 +3,19 @@ use super::{Kind, report::said, write};
 use crate::moment::Moment;
 use crds::{
     conditions::{self, READY, STALLED},
+    decoded::Undecodable,
     reasons, structure,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject, Patch},
-    core::error_boundary::InvalidObject,
 };
 use serde_json::{Value, json};
 use tracing::warn;
 
 /// Says on the object that it cannot be read, and why.
-pub(super) async fn report<K: Kind>(client: &Client, invalid: &InvalidObject, moment: Moment) {
+pub(super) async fn report<K: Kind>(client: &Client, invalid: &Undecodable, moment: Moment) {
     warn!(reason = reasons::INVALID_SPEC, error = %invalid.error, "an object cannot be read");
     if let Err(error) = write_status::<K>(client, invalid, moment).await {
         warn!(error = %telemetry::Chain(&error), "could not report an object that cannot be read");
@@ -24,7 +24,7 @@ pub(super) async fn report<K: Kind>(client: &Client, invalid: &InvalidObject, mo
 
 async fn write_status<K: Kind>(
     client: &Client,
-    invalid: &InvalidObject,
+    invalid: &Undecodable,
     moment: Moment,
 ) -> Result<(), kube::Error> {
     let meta = &invalid.metadata;

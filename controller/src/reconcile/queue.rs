@@ -7,7 +7,7 @@ use super::{
     pass,
     toolkit::Teller,
 };
-use crds::annotations::REQUESTED_AT;
+use crds::{Decoded, annotations::REQUESTED_AT};
 use futures::{
     FutureExt, Stream, StreamExt,
     future::{pending, ready},
@@ -15,7 +15,6 @@ use futures::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    core::DeserializeGuard,
     runtime::{
         Config, Controller, WatchStreamExt,
         controller::{self, Action},
@@ -42,7 +41,7 @@ const AFTER_BUG: Duration = Duration::from_secs(60);
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// An object, or why it cannot be read.
-pub(crate) type Guarded<K> = DeserializeGuard<<K as Kind>::Object>;
+pub(crate) type Guarded<K> = Decoded<<K as Kind>::Object>;
 
 /// Wakes objects for other reasons than their own change. Bounded: whoever wakes many waits for the loop.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@ use crate::external_source::artifact::{
     describe,
     tests::{base, fetched},
 };
-use kube::core::DeserializeGuard;
+use crds::Decoded;
 use std::sync::Arc;
 
 const WELL: Verdict<'static> = Verdict { ready: true, reason: "Succeeded", message: "stored" };
@@ -31,7 +31,7 @@ impl Cluster {
     fn change(&self, verdict: Verdict<'_>) -> Change {
         let wanted =
             Wanted { source: &self.source, artifact: &self.artifact, verdict, now: Timestamp::UNIX_EPOCH };
-        let found = self.found.clone().map(|found| Published(Arc::new(DeserializeGuard(Ok(found)))));
+        let found = self.found.clone().map(|found| Published(Arc::new(Decoded(Ok(found)))));
         change(&wanted, found.as_ref())
     }
 

@@ -1,0 +1,112 @@
+//! Objects that may not decode: one that this version cannot read must not keep the others of a list or a watch from it.
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, core::PartialObjectMeta};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use thiserror::Error;
+
+/// An object, or why it cannot be read. Its metadata is there either way.
+///
+/// Like kube's `DeserializeGuard`, for JSON text alone, as kube-apiserver sends it: the text is read twice when it has to be, and
+/// no tree of it is built, nor copied.
+#[derive(Clone, Debug)]
+pub struct Decoded<K>(pub Result<K, Undecodable>);
+
+/// What is known of an object that cannot be read.
+#[derive(Clone, Debug, Error)]
+#[error("{error}")]
+pub struct Undecodable {
+    /// What is wrong with it, for people.
+    pub error: String,
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+}
+
+impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Decoded<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&RawValue>::deserialize(deserializer)?.get();
+        let failure = match serde_json::from_str(text) {
+            Ok(object) => return Ok(Self(Ok(object))),
+            Err(failure) => failure,
+        };
+        let partial: PartialObjectMeta<K> = serde_json::from_str(text).map_err(D::Error::custom)?;
+        Ok(Self(Err(Undecodable { error: without_place(&failure), metadata: partial.metadata })))
+    }
+}
+
+/// The place is one in a text that nobody sees, and moves with whatever stands before it.
+fn without_place(failure: &serde_json::Error) -> String {
+    let whole = failure.to_string();
+    let place = format!(" at line {} column {}", failure.line(), failure.column());
+    whole.strip_suffix(&place).map(str::to_owned).unwrap_or(whole)
+}
+
+impl<K: Resource> Resource for Decoded<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::kind(dynamic)
+    }
+
+    fn group(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::group(dynamic)
+    }
+
+    fn version(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::version(dynamic)
+    }
+
+    fn plural(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|invalid| &invalid.metadata, K::meta)
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0.as_mut().map_or_else(|invalid| &mut invalid.metadata, K::meta_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ExternalSource;
+    use kube::{
+        ResourceExt,
+        core::{ObjectList, WatchEvent},
+    };
+
+    const GOOD: &str = r#"{"metadata":{"name":"good"},"spec":{"interval":"5m","generator":{"type":"http"}}}"#;
+    const BAD: &str = r#"{"metadata":{"name":"bad","uid":"7"},"spec":{"interval":["5m"]}}"#;
+
+    #[test]
+    fn one_that_cannot_be_read_has_its_metadata_and_stops_no_other() {
+        let list = format!(
+            r#"{{"apiVersion":"v1","kind":"List","metadata":{{"resourceVersion":"5"}},"items":[{BAD},{GOOD}]}}"#
+        );
+        let list: ObjectList<Decoded<ExternalSource>> = serde_json::from_str(&list).unwrap();
+        let [bad, good] = list.items.as_slice() else { panic!("two items") };
+        assert_eq!((bad.name_any().as_str(), bad.uid().as_deref()), ("bad", Some("7")));
+        let invalid = bad.0.as_ref().unwrap_err();
+        assert_eq!(invalid.error, "invalid type: sequence, expected a string");
+        assert_eq!(good.0.as_ref().unwrap().name_any(), "good");
+    }
+
+    #[test]
+    fn an_event_of_a_watch_is_read_as_kube_apiserver_writes_it() {
+        let event = format!(r#"{{"type":"MODIFIED","object":{BAD}}}"#);
+        let event: WatchEvent<Decoded<ExternalSource>> = serde_json::from_str(&event).unwrap();
+        let WatchEvent::Modified(object) = event else { panic!("a change") };
+        assert!(object.0.is_err());
+    }
+
+    #[test]
+    fn what_is_no_object_is_nothing() {
+        assert!(serde_json::from_str::<Decoded<ExternalSource>>("7").is_err());
+        assert!(serde_json::from_str::<Decoded<ExternalSource>>(r#"{"metadata":"none"}"#).is_err());
+    }
+}

@@ -17,7 +17,7 @@ use hooks::whitelist::Live;
 use kube::Client;
 use previews::Local;
 use std::{fs, sync::Arc};
-use tokio::{net::TcpListener, task::spawn_blocking};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use uuid::Uuid;
@@ -110,8 +110,7 @@ impl Reconciler {
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         let (policy, store, limits) = (self.policy, self.store, self.limits);
-        // Reads every CA of the system, which readiness does not have to wait for.
-        let pipeline = spawn_blocking(move || Pipeline::new(policy, store, limits)).await?;
+        let pipeline = Pipeline::new(policy, store, limits);
         let pipeline = pipeline.context("failed to set up the client of sources")?;
         let pipeline = match self.executor {
             Some(executor) => pipeline.with_hooks(executor),

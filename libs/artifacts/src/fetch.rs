@@ -77,13 +77,13 @@ impl Fetcher {
     }
 
     /// A client that connects to nothing that the policy closes.
-    pub(crate) fn client(&self, way: Way<'_>) -> Result<Client, Error> {
-        self.clients.client(way)
+    pub(crate) async fn client(&self, way: Way<'_>) -> Result<Client, Error> {
+        self.clients.client(way).await
     }
 
     /// Sends the request, and those that redirects ask for.
     pub(crate) async fn fetch(&self, plan: &HttpRequest, ask: Ask<'_>) -> Result<Reply, Error> {
-        let home = self.client(plan.way(true))?;
+        let home = self.client(plan.way(true)).await?;
         let conditions = ask.validators.map(conditions).unwrap_or_default();
         let bounds = ask.bounds;
         let pass = Pass { policy: &self.policy, clients: &self.clients, plan, home, conditions, bounds };
@@ -130,7 +130,8 @@ impl Pass<'_> {
             guard(&proxy.url, &proxy.host())?;
         }
         let Bounds { deadline, timeout, .. } = self.bounds;
-        match timeout_at(deadline, self.client(hop)?.execute(self.request(hop))).await {
+        let client = self.client(hop).await?;
+        match timeout_at(deadline, client.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
             Ok(Err(error)) => Err(failure::of_request(error, host, proxy)),
             Ok(Ok(answer)) => refused_by(proxy, &answer).map_or(Ok(answer), Err),
@@ -138,9 +139,9 @@ impl Pass<'_> {
     }
 
     /// Only the origin of the spec may see a certificate. Another client is made where that makes a difference, and not before.
-    fn client(&self, hop: &Hop) -> Result<Client, Error> {
+    async fn client(&self, hop: &Hop) -> Result<Client, Error> {
         let home_would_tell = !hop.at_home && self.plan.certificate.is_some();
-        if home_would_tell { self.clients.client(self.plan.way(false)) } else { Ok(self.home.clone()) }
+        if home_would_tell { self.clients.client(self.plan.way(false)).await } else { Ok(self.home.clone()) }
     }
 
     fn request(&self, hop: &Hop) -> Request {

@@ -9,6 +9,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, redirect::Policy};
 use rustls_pki_types::CertificateDer;
 use secrecy::ExposeSecret;
 use std::{sync::Arc, time::Duration};
+use tokio::{sync::OnceCell, task::spawn_blocking};
 use tracing::warn;
 
 const USER_AGENT: &str = concat!("postern/", env!("CARGO_PKG_VERSION"));
@@ -34,22 +35,25 @@ pub(crate) struct Way<'a> {
 /// Makes clients, and keeps those that many sources share.
 pub(super) struct Clients {
     policy: Arc<EgressPolicy>,
-    system: Client,
+    /// Made for the first source that wants it: a start does not wait for the system's authorities.
+    system: OnceCell<Client>,
     anybody: Client,
 }
 
 impl Clients {
     pub(super) fn new(policy: Arc<EgressPolicy>) -> Result<Self, Error> {
-        let system = system(&policy)?;
-        let anybody = built(builder(&policy).tls_danger_accept_invalid_certs(true))?;
-        Ok(Self { policy, system, anybody })
+        let anybody = builder(&policy).tls_danger_accept_invalid_certs(true).build();
+        let anybody = anybody.map_err(|error| Error::NoClient(error.into()))?;
+        Ok(Self { policy, system: OnceCell::new(), anybody })
     }
 
     /// The client for a way. One with a bundle, a certificate or a proxy lives for one pass: its connections must not
     /// serve another source, which trusts others and is known as another.
-    pub(super) fn client(&self, way: Way<'_>) -> Result<Client, Error> {
+    pub(super) async fn client(&self, way: Way<'_>) -> Result<Client, Error> {
         let builder = match way {
-            Way { trust: Trust::System, known_by: None, proxy: None } => return Ok(self.system.clone()),
+            Way { trust: Trust::System, known_by: None, proxy: None } => {
+                return self.system.get_or_try_init(|| system(&self.policy)).await.cloned();
+            }
             Way { trust: Trust::Anybody, known_by: None, proxy: None } => return Ok(self.anybody.clone()),
             Way { trust, .. } => trusting(builder(&self.policy), trust)?,
         };
@@ -60,7 +64,7 @@ impl Clients {
         if let Some(proxy) = way.proxy {
             builder = builder.proxy(through(proxy)?);
         }
-        built(builder)
+        built(builder).await
     }
 }
 
@@ -87,11 +91,14 @@ fn through(proxy: &Proxy) -> Result<reqwest::Proxy, Error> {
 
 /// An image without a list of authorities can still fetch over http, and over https with a bundle: trusting nobody
 /// keeps that working and fails where trust is needed.
-fn system(policy: &Arc<EgressPolicy>) -> Result<Client, Error> {
-    built(builder(policy)).or_else(|error| {
-        warn!(error = %telemetry::Chain(&error), "no system certificates, https needs caBundleSecretRef");
-        built(builder(policy).tls_certs_only([]))
-    })
+async fn system(policy: &Arc<EgressPolicy>) -> Result<Client, Error> {
+    match built(builder(policy)).await {
+        Ok(client) => Ok(client),
+        Err(error) => {
+            warn!(error = %telemetry::Chain(&error), "no system certificates, https needs caBundleSecretRef");
+            built(builder(policy).tls_certs_only([])).await
+        }
+    }
 }
 
 /// What every client has in common. Redirects are followed by hand, so that each is checked; proxies of the
@@ -112,8 +119,10 @@ fn builder(policy: &Arc<EgressPolicy>) -> ClientBuilder {
         .pool_max_idle_per_host(IDLE_PER_HOST)
 }
 
-fn built(builder: ClientBuilder) -> Result<Client, Error> {
-    builder.build().map_err(|error| Error::NoClient(error.into()))
+/// A client that trusts the system's authorities reads them, a hundred files or more: nothing for a thread that others share.
+async fn built(builder: ClientBuilder) -> Result<Client, Error> {
+    let made = spawn_blocking(move || builder.build()).await;
+    made.map_err(|ended| Error::NoClient(ended.into()))?.map_err(|error| Error::NoClient(error.into()))
 }
 
 fn identity(certificate: &ClientCertificate) -> Result<Identity, Error> {

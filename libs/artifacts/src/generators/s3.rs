@@ -99,7 +99,7 @@ impl Generator for Place {
 
     fn fetch<'a>(&'a self, fetcher: &'a Fetcher, ask: Ask<'a>) -> BoxFuture<'a, Result<Reply, Error>> {
         async move {
-            let connection = Connection::new(self, fetcher)?;
+            let connection = Connection::new(self, fetcher).await?;
             let answer = async {
                 match &self.wanted {
                     Wanted::Object(path) => object(&connection, path, ask).await,

@@ -42,10 +42,10 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(place: &Place, fetcher: &Fetcher) -> Result<Self, Error> {
+    pub(super) async fn new(place: &Place, fetcher: &Fetcher) -> Result<Self, Error> {
         let heard = Heard::default();
         let guarded = Guarded {
-            client: fetcher.client(Way { trust: &place.trust, known_by: None, proxy: None })?,
+            client: fetcher.client(Way { trust: &place.trust, known_by: None, proxy: None }).await?,
             policy: Arc::clone(fetcher.policy()),
             heard: heard.clone(),
         };

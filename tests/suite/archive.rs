@@ -1,13 +1,31 @@
 //! What is in a published archive, read independently of the code that packs it.
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest as sha256};
 use flate2::read::GzDecoder;
-use std::io::Read;
+use http::StatusCode;
+use std::{io::Read, time::Duration};
+use tokio::time::{sleep, timeout};
 
 /// `sha256:` and the digest.
 pub(crate) fn digest(bytes: &[u8]) -> String {
     let hex: String = sha256(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{hex}")
+}
+
+/// Waits until the artifact whose blob was damaged is refused. Its reader may have it from memory for a moment, and then whole.
+pub(crate) async fn refused(url: &str, published: &str) -> Result<()> {
+    let refused = async {
+        loop {
+            let read = reqwest::get(url).await?;
+            if read.status() == StatusCode::NOT_FOUND {
+                return Ok(());
+            }
+            let bytes = read.error_for_status()?.bytes().await?;
+            ensure!(digest(&bytes) == published, "other bytes than were published");
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(10), refused).await.context("it is served, though its blob is damaged")?
 }
 
 /// The regular files of a tar.gz with their texts, in order.

@@ -117,6 +117,7 @@ async fn a_lost_blob_that_flux_asks_for_is_there_soon_after() -> Result<()> {
     fs::remove_file(&file)?;
     let never_stored = artifact.url.replace(&artifact.digest["sha256:".len()..], &"0".repeat(64));
     assert_eq!(reqwest::get(&never_stored).await?.status(), StatusCode::NOT_FOUND);
+    archive::refused(&artifact.url, &artifact.digest).await?;
     let served = timeout(PATIENCE, async {
         loop {
             let read = reqwest::get(&artifact.url).await?;

@@ -81,7 +81,7 @@ async fn a_blob_altered_by_hand_is_never_served_and_is_fetched_again() -> Result
     scene.upstream.answer(Answer::status(StatusCode::SERVICE_UNAVAILABLE));
     for damaged in [&whole[..whole.len() / 2], b"something else"] {
         std::fs::write(&path, damaged)?;
-        assert_eq!(reqwest::get(&artifact.url).await?.status(), StatusCode::NOT_FOUND);
+        archive::refused(&artifact.url, &artifact.digest).await?;
     }
     scene.upstream.answer(Answer::data("1"));
     scene.request("now").await?;

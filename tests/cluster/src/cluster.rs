@@ -274,7 +274,10 @@ impl Cluster {
     }
 
     async fn build(directory: &Directory, options: &Options) -> Result<Self> {
-        let programs = tokio::task::spawn_blocking(Programs::provide).await??;
+        let wanted = options.scheduler;
+        let provide =
+            move || anyhow::Ok((Programs::provide()?, wanted.then(tools::kube_scheduler).transpose()?));
+        let (programs, scheduler) = tokio::task::spawn_blocking(provide).await??;
         directory.create()?;
         stop(directory).await?;
         directory.clear()?;
@@ -289,7 +292,7 @@ impl Cluster {
             ControlPlane { directory, network: &record.network, endpoints: &record.endpoints };
         control_plane.prepare(&programs)?;
         let client = control_plane.start_api().await?;
-        control_plane.start_controllers(options.scheduler)?;
+        control_plane.start_controllers(scheduler.as_deref())?;
         let cluster = Self { directory: directory.clone(), client, record };
         cluster.install(options).await?;
         Ok(cluster)

@@ -72,9 +72,10 @@ impl ControlPlane<'_> {
     }
 
     /// Starts the controllers, and the scheduler if asked; they are awaited by [`Self::controllers_ready`].
-    pub(crate) fn start_controllers(&self, scheduler: bool) -> Result<()> {
+    pub(crate) fn start_controllers(&self, scheduler: Option<&Path>) -> Result<()> {
         Process::new(self.directory, CONTROLLER_MANAGER).start(&mut self.controller_manager())?;
-        if scheduler {
+        if let Some(program) = scheduler {
+            self.place(SCHEDULER, program)?;
             Process::new(self.directory, SCHEDULER).start(&mut self.scheduler())?;
         }
         Ok(())
@@ -93,22 +94,21 @@ impl ControlPlane<'_> {
     }
 
     fn link(&self, programs: &Programs) -> Result<()> {
-        let folder = self.directory.file("programs");
-        let links = [
-            (folder.join(ETCD), &programs.etcd),
-            (folder.join(KUBE_APISERVER), &programs.kube_apiserver),
-            (folder.join(CONTROLLER_MANAGER), &programs.kube_controller_manager),
-            (folder.join(SCHEDULER), &programs.kube_scheduler),
-            (folder.join("kubectl"), &programs.kubectl),
-        ];
-        for (link, program) in links {
-            symlink(program, &link).with_context(|| format!("failed to link {}", link.display()))?;
-        }
+        self.place(ETCD, &programs.etcd)?;
+        self.place(KUBE_APISERVER, &programs.kube_apiserver)?;
+        self.place(CONTROLLER_MANAGER, &programs.kube_controller_manager)?;
+        self.place("kubectl", &programs.kubectl)?;
         let kubectl = self.directory.file("bin").join("kubectl");
         if privilege::is_inside() {
             return privilege::write_entrance(self.directory, &programs.kubectl, &kubectl);
         }
         symlink(&programs.kubectl, &kubectl).context("failed to link kubectl")
+    }
+
+    /// Makes a program one of this cluster's.
+    fn place(&self, name: &str, program: &Path) -> Result<()> {
+        let link = self.directory.file("programs").join(name);
+        symlink(program, &link).with_context(|| format!("failed to link {}", link.display()))
     }
 }
 

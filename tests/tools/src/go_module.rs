@@ -11,6 +11,10 @@ use std::{
 /// The linker drops it anyhow (`-s -w`); not generating it saves a fourteenth of the compile time.
 const NO_DEBUG_INFO: &str = "-gcflags=all=-dwarf=false";
 
+/// What is Kubernetes' own and no library, registries and controllers above all, is compiled without inlining: a quarter less time,
+/// for code that no request in a hurry flows through.
+const NO_INLINING: &str = "-gcflags=k8s.io/kubernetes/...=-dwarf=false -l";
+
 /// Go's compiler and linker collect garbage only when it is much, which takes a fifth less time.
 const RARE_COLLECTIONS: [(&str, &str); 2] = [("GOGC", "off"), ("GOMEMLIMIT", "3GiB")];
 
@@ -100,7 +104,7 @@ impl GoModule {
         eprintln!("{}: building {version} from its Go module", recipe.name);
         let began = Instant::now();
         let child = self
-            .go(&["build", "-trimpath", NO_DEBUG_INFO, "-ldflags", &link_flags(version), "-o"])
+            .go(&["build", "-trimpath", NO_DEBUG_INFO, NO_INLINING, "-ldflags", &link_flags(version), "-o"])
             .arg(output)
             .arg(recipe.package)
             .spawn()

@@ -46,8 +46,6 @@ pub struct Programs {
     pub kube_apiserver: PathBuf,
     /// `kube-controller-manager`
     pub kube_controller_manager: PathBuf,
-    /// `kube-scheduler`
-    pub kube_scheduler: PathBuf,
     /// `kubectl`
     pub kubectl: PathBuf,
 }
@@ -59,16 +57,21 @@ impl Programs {
     /// No Go toolchain, a build that failed, a cache folder that cannot be written.
     pub fn provide() -> Result<Self> {
         let sources = Sources::from_env()?;
-        let kubernetes =
-            |name: &str| sources.program(&KUBERNETES, name, &format!("k8s.io/kubernetes/cmd/{name}"));
         Ok(Self {
             etcd: sources.program(&ETCD, "etcd", ETCD.path)?,
-            kubectl: kubernetes("kubectl")?,
-            kube_apiserver: kubernetes("kube-apiserver")?,
-            kube_controller_manager: kubernetes("kube-controller-manager")?,
-            kube_scheduler: kubernetes("kube-scheduler")?,
+            kubectl: sources.of_kubernetes("kubectl")?,
+            kube_apiserver: sources.of_kubernetes("kube-apiserver")?,
+            kube_controller_manager: sources.of_kubernetes("kube-controller-manager")?,
         })
     }
+}
+
+/// `kube-scheduler`, which only a cluster with nodes has work for.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn kube_scheduler() -> Result<PathBuf> {
+    Sources::from_env()?.of_kubernetes("kube-scheduler")
 }
 
 /// The folder that holds the CRDs of Flux's source-controller.
@@ -167,6 +170,10 @@ impl Sources {
             }
         };
         Ok(Self { assets, cache: std::path::absolute(cache)? })
+    }
+
+    fn of_kubernetes(&self, name: &str) -> Result<PathBuf> {
+        self.program(&KUBERNETES, name, &format!("k8s.io/kubernetes/cmd/{name}"))
     }
 
     fn program(&self, module: &GoModule, name: &str, package: &str) -> Result<PathBuf> {

@@ -5,8 +5,8 @@ use tools::Programs;
 
 fn main() -> Result<()> {
     let programs = Programs::provide()?;
-    let Programs { etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl } = &programs;
-    for path in [etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl] {
+    let Programs { etcd, kube_apiserver, kube_controller_manager, kubectl } = &programs;
+    for path in [etcd, kube_apiserver, kube_controller_manager, kubectl] {
         println!("{}", path.display());
     }
     println!("{}", tools::flux_crds()?.display());

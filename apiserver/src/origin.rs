@@ -1,10 +1,15 @@
 //! The sources in kube-apiserver itself, for whom what the watch has shown may be a moment too old.
 use crate::feed::{Guarded, decoded};
 use crds::{ExternalSource, annotations::REQUESTED_AT};
-use extension_apiserver::{object::Key, status::Status};
+use extension_apiserver::{
+    object::Key,
+    status::{Cause, Details, Status},
+};
+use http::StatusCode;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams},
+    core::response::StatusCause,
 };
 use serde_json::{Value, json};
 use tracing::warn;
@@ -14,6 +19,22 @@ const FIELD_MANAGER: &str = "postern-apiserver";
 
 /// Who sets `spec.pin`: one of its own, so that whoever applies the rest of the spec leaves it alone.
 const PINNING_MANAGER: &str = "postern-rollback";
+
+/// What admission may give as the reason of a refusal (`metav1.StatusReason`).
+const REASONS: [&str; 5] = ["BadRequest", "Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
+
+/// What it may give as that of a cause (`metav1.CauseType`).
+const CAUSES: [&str; 9] = [
+    "FieldManagerConflict",
+    "FieldValueDuplicate",
+    "FieldValueForbidden",
+    "FieldValueInvalid",
+    "FieldValueNotFound",
+    "FieldValueNotSupported",
+    "FieldValueRequired",
+    "FieldValueTooLong",
+    "FieldValueTypeInvalid",
+];
 
 /// Reads and marks sources.
 #[derive(Clone)]
@@ -76,6 +97,45 @@ fn meant_for(source: &ExternalSource, mut body: Value) -> Value {
     body["metadata"]["uid"] = json!(source.uid());
     body["metadata"]["resourceVersion"] = json!(source.resource_version());
     body
+}
+
+/// What a client is told when kube-apiserver did not do a write: what was said, if it was said of the write and not of us.
+pub(crate) fn refusal_of_write(error: &kube::Error) -> Status {
+    match error {
+        kube::Error::Api(refused) if is_of_admission(refused) => relayed(refused),
+        _ => refusal(error),
+    }
+}
+
+/// Whether a policy, a webhook, a quota or the schema refuses what is written, which whoever asked can read and change. That we
+/// are nobody, or have no right, is no affair of theirs; authorization words it so, and nothing else does.
+fn is_of_admission(refused: &kube::core::Status) -> bool {
+    let is_of_us = refused.code == 403 && refused.message.contains(" is forbidden: User \"");
+    matches!(refused.code, 400 | 403 | 413 | 422) && !is_of_us
+}
+
+/// The same refusal, from us.
+fn relayed(refused: &kube::core::Status) -> Status {
+    let code = StatusCode::from_u16(refused.code).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    let status = Status::new(code, known(&REASONS, &refused.reason), refused.message.clone());
+    let Some(details) = &refused.details else { return status };
+    let cause = |cause: &StatusCause| Cause {
+        reason: known(&CAUSES, &cause.reason),
+        message: cause.message.clone(),
+        field: cause.field.clone(),
+    };
+    status.with_details(Details {
+        name: details.name.clone(),
+        group: details.group.clone(),
+        kind: details.kind.clone(),
+        causes: details.causes.iter().map(cause).collect(),
+        retry_after_seconds: None,
+    })
+}
+
+/// The reason of that name. A webhook may make up another, which is left out: ours are a closed set.
+fn known(reasons: &[&'static str], name: &str) -> &'static str {
+    reasons.iter().find(|reason| **reason == name).copied().unwrap_or_default()
 }
 
 /// What a client is told when kube-apiserver did not do what was asked of it.

@@ -27,7 +27,7 @@ const TAKE_OVER: u32 = 15;
 
 /// Something that the controller does when a source says so.
 pub(super) trait Wish: Sync {
-    /// What is told when there is no controller any more: what stays on the object.
+    /// What stays on the object, whoever stops: the request, in the words of a sentence.
     const STAYS: &'static str;
     /// What is told when it takes longer than a request may: what goes on, and how its end shows.
     const GOES_ON: &'static str;
@@ -79,9 +79,9 @@ impl Follow {
         }
         tokio::select! {
             settled = self.settled(wish, (call, key), &now) => Ok(Followed { before, after: settled? }),
-            () = self.leader.lost() => Err(without_controller(W::STAYS)),
+            () = self.leader.lost() => Err(without_controller(&format!("{}, and is followed once there is one", W::STAYS))),
             () = sleep_until(end) => Err(goes_on::<W>(call)),
-            () = call.shutdown.cancelled() => Err(Status::unavailable("this server stops; the pass goes on", 1)),
+            () = call.shutdown.cancelled() => Err(stops::<W>()),
         }
     }
 
@@ -116,16 +116,16 @@ impl Follow {
             match wish.say(&self.origin, &source).await {
                 Ok(asked) => return Ok(Asked { before, now: Known::new(asked) }),
                 Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
-                Err(error) => return Err(origin::refusal(&error)),
+                Err(error) => return Err(origin::refusal_of_write(&error)),
             }
         }
         Err(Status::unavailable("the source keeps changing", 1))
     }
 
     /// The source, once what it says is done.
-    async fn settled(
+    async fn settled<W: Wish>(
         &self,
-        wish: &impl Wish,
+        wish: &W,
         (call, key): (&Call, &Key),
         asked: &Known,
     ) -> Result<Known, Status> {
@@ -147,7 +147,7 @@ impl Follow {
                 return Err(call.not_found());
             }
             if changes.changed().await.is_err() {
-                return Err(Status::unavailable("this server stops; the pass goes on", 1));
+                return Err(stops::<W>());
             }
         }
     }
@@ -179,6 +179,11 @@ fn hopeless(call: &Call, obstacle: Obstacle) -> Status {
 /// 503: nobody would do it.
 fn without_controller(then: &str) -> Status {
     Status::unavailable(format!("no controller of Postern is at work; {then}"), TAKE_OVER)
+}
+
+/// 503: whoever answers leaves before it is done.
+fn stops<W: Wish>() -> Status {
+    Status::unavailable(format!("this server stops; {}, and is followed all the same", W::STAYS), 1)
 }
 
 /// 504: it was asked for, and its end was not seen.

@@ -45,7 +45,7 @@ impl CreateNamed for Refreshing {
 struct Pass;
 
 impl Wish for Pass {
-    const STAYS: &'static str = "the request stays on the object, and is followed once there is one";
+    const STAYS: &'static str = "the request stays on the object";
     const GOES_ON: &'static str = "the pass takes longer than a request may; it goes on, and \
                                    status.lastHandledReconcileAt will equal the annotation \
                                    reconcile.fluxcd.io/requestedAt when it has ended";

@@ -91,7 +91,7 @@ struct Pinning {
 }
 
 impl Wish for Pinning {
-    const STAYS: &'static str = "spec.pin stays as it was set, and is obeyed once there is one";
+    const STAYS: &'static str = "spec.pin stays as it was set";
     const GOES_ON: &'static str = "it takes longer than a request may; spec.pin stays as it was set, and the condition \
                                    Pinned will say when it is obeyed";
 

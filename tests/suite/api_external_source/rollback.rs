@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use cluster::suite::skip;
 use crds::{ExternalSource, conditions::PINNED};
 use http::StatusCode;
+use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
 use std::{fs, sync::Arc, time::Duration};
 use tokio::{
@@ -88,6 +89,72 @@ async fn the_pin_has_a_manager_of_its_own_and_goes_whoever_has_set_it() -> Resul
     scene.patch(&json!({ "pin": second })).await?;
     let (code, rollback) = scene.roll_back(&json!({ "revision": "" }), "").await?;
     assert_eq!((code, &rollback["published"]), (StatusCode::CREATED, &json!(second)), "{rollback}");
+    assert_eq!(scene.sources.get("one").await?.spec.pin, None);
+    Ok(())
+}
+
+/// Refuses every pin in its namespace.
+fn policy(name: &str) -> String {
+    let api = "apiVersion: admissionregistration.k8s.io/v1";
+    format!(
+        "{api}
+kind: ValidatingAdmissionPolicy
+metadata: {{ name: {name} }}
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - {{ apiGroups: [source.flux.oddkin.co], apiVersions: [v1alpha1], operations: [UPDATE], resources: [externalsources] }}
+  validations:
+    - {{ expression: '!has(object.spec.pin)', message: nothing is pinned here, reason: Forbidden }}
+---
+{api}
+kind: ValidatingAdmissionPolicyBinding
+metadata: {{ name: {name} }}
+spec:
+  policyName: {name}
+  validationActions: [Deny]
+  matchResources:
+    namespaceSelector: {{ matchLabels: {{ kubernetes.io/metadata.name: {name} }} }}
+"
+    )
+}
+
+#[tokio::test]
+async fn a_policy_that_refuses_the_pin_is_told_in_its_own_words() -> Result<()> {
+    let scene = Scene::with_files().await?;
+    let (first, _) = scene.with_two_revisions().await?;
+    let name = scene.namespace.name().to_owned();
+    scene.namespace.apply(&policy(&name)).await?;
+    let tried = timeout(PATIENCE_WITH_COLLECTION, async {
+        let (dry, pin) =
+            (PatchParams { dry_run: true, ..Default::default() }, json!({ "spec": { "pin": first } }));
+        loop {
+            match scene.sources.patch("one", &dry, &Patch::Merge(&pin)).await {
+                Err(kube::Error::Api(refused)) => {
+                    return anyhow::Ok((refused, scene.roll_back(&json!({ "revision": first }), "").await?));
+                }
+                Err(error) => return Err(error.into()),
+                // kube-apiserver does not know the policy yet.
+                Ok(_) => sleep(PAUSE).await,
+            }
+        }
+    });
+    let tried = tried.await;
+    let both = "validatingadmissionpolicybinding,validatingadmissionpolicy";
+    scene.namespace.kubectl(&["delete", both, &name]).await?;
+    let (refused, (code, said)) = tried.context("the policy comes into force")??;
+    assert!(refused.code == 403 && refused.message.contains("nothing is pinned here"), "{refused:?}");
+    assert_eq!(
+        (code.as_u16(), &said["reason"], &said["message"]),
+        (403, &json!(refused.reason), &json!(refused.message))
+    );
+    let causes = |causes: &Value| {
+        let words = causes.as_array().into_iter().flatten().map(|cause| cause["message"].clone());
+        words.collect::<Vec<_>>()
+    };
+    let refused = serde_json::to_value(&refused.details)?;
+    assert_eq!(causes(&said["details"]["causes"]), causes(&refused["causes"]), "{said}");
     assert_eq!(scene.sources.get("one").await?.spec.pin, None);
     Ok(())
 }

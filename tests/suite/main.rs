@@ -8,6 +8,7 @@ mod admit_external_source;
 mod aggregated;
 mod api_examples;
 mod api_external_source;
+mod api_network_policy;
 mod api_traces;
 mod api_wardle;
 mod api_watches;

@@ -65,7 +65,7 @@ impl Asked {
         previews.tidy().await;
         self.local.seat(previews.clone());
         let Some(Endpoint { listener, handler: trust }) = self.remote else { return Ok(()) };
-        let handler = Listener { trust, previewer: previews };
+        let handler = Listener { trust, refused: previews.refused(), previewer: previews };
         Endpoint { listener, handler }.serve_tls(certificate, ClientCertificates::Ignore, shutdown).await
     }
 }

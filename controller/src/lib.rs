@@ -15,7 +15,7 @@ mod reconcile;
 
 pub use config::Config;
 pub use metrics::Metrics;
-pub use questions::{Listener, Previews, Trust};
+pub use questions::{Listener, Previews, Refused, Trust};
 pub use reconcile::Toolkit;
 
 use external_source::{Damages, ExternalSources, FluxArtifacts, SecretWatches, Verification};

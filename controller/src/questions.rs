@@ -4,6 +4,7 @@ mod metrics;
 
 pub use listener::{Listener, Trust};
 pub(crate) use metrics::Metrics;
+pub use metrics::Refused;
 
 use crate::external_source::Previewing;
 use artifacts::store::scratch;
@@ -38,6 +39,11 @@ impl Previews {
     /// Removes what previews of processes that were killed have left.
     pub async fn tidy(&self) {
         scratch::sweep().await;
+    }
+
+    /// Where a listener counts whom it refuses.
+    pub fn refused(&self) -> Refused {
+        self.metrics.refused.clone()
     }
 
     async fn answer(&self, question: &Question) -> Result<Answer, Refusal> {

@@ -2,6 +2,7 @@
 //!
 //! Whoever asks shows a token that was made for [`AUDIENCE`], which no other server can have been given, and needs the right
 //! that `deploy/roles.yaml` grants in the namespace of Postern. Nothing of a request is read before both are known.
+use super::Refused;
 use extension_apiserver::{
     access::{Authenticate, Authorize, Decision, forbidden},
     authn::{Anonymous, Authenticator, Options},
@@ -71,12 +72,14 @@ pub struct Listener {
     pub trust: Trust,
     /// Who answers.
     pub previewer: Arc<dyn Previewer>,
+    /// Where those who are refused are counted.
+    pub refused: Refused,
 }
 
 impl Listener {
     async fn answer(&self, request: Request<Incoming>) -> Result<Vec<u8>, Status> {
         let (mut parts, body) = request.into_parts();
-        self.trust.admit(&mut parts).await?;
+        self.trust.admit(&mut parts).await.inspect_err(|status| self.refused.count(status.code()))?;
         if parts.uri.path() != PATH {
             return Err(Status::page_not_found());
         }

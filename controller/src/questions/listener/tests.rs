@@ -1,10 +1,12 @@
 //! Who is let in, on a real socket, with a kube-apiserver that knows one token and one right.
 use super::*;
+use crate::questions::Metrics;
 use extension_apiserver::serve::{Limits, serve};
 use futures::{FutureExt, future::BoxFuture};
 use http_body_util::BodyExt;
 use kube::client::Body as Sent;
 use previews::{Answer, Refusal};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
 use std::{convert::Infallible, net::SocketAddr};
 use tokio::{
@@ -49,6 +51,7 @@ impl Previewer for Echo {
 
 struct Served {
     address: SocketAddr,
+    registry: Registry,
     _running: DropGuard,
 }
 
@@ -58,10 +61,12 @@ impl Served {
         let trust = Trust::new(reviews, "postern-system");
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let listener = Arc::new(Listener { trust, previewer: Arc::new(Echo) });
+        let mut registry = Registry::default();
+        let refused = Metrics::register(&mut registry).refused;
+        let listener = Arc::new(Listener { trust, previewer: Arc::new(Echo), refused });
         let stop = CancellationToken::new();
         tokio::spawn(serve(socket, None, listener, Limits::default(), stop.clone()));
-        Self { address, _running: stop.drop_guard() }
+        Self { address, registry, _running: stop.drop_guard() }
     }
 
     /// Code and body of an answer.
@@ -88,6 +93,12 @@ async fn only_who_has_the_right_and_a_token_made_for_us_is_answered() {
     {
         let (answered, body) = served.ask("POST /previews", token, ASKED).await;
         assert_eq!(answered, code, "{token:?}: {body}");
+    }
+    let mut told = String::new();
+    encode(&mut told, &served.registry).unwrap();
+    for (reason, count) in [("Unauthorized", 3), ("Forbidden", 1), ("Unreviewed", 0)] {
+        let line = format!("preview_callers_refused_total{{reason=\"{reason}\"}} {count}\n");
+        assert!(told.contains(&line), "{line} in\n{told}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command line. Every flag has a `POSTERN_…` variable, and every role takes all flags, so that one set of them
 //! fits a whole installation; what a role has no use for it ignores, and leaves out of its help.
 mod hooks;
+mod switch;
 mod value;
 
 pub(crate) use hooks::{ExecutorFlags, HookFlags};
@@ -12,6 +13,7 @@ use clap::{
 };
 use ipnet::IpNet;
 use std::{num::NonZeroU16, path::PathBuf, time::Duration};
+use switch::Switch as _;
 use telemetry::logs::Format;
 use url::Url;
 
@@ -250,15 +252,7 @@ pub(crate) struct ControllerFlags {
     pub(crate) events_addr: Option<Url>,
     /// Whether replicas agree on one that works, by the Lease postern-controller; the aggregated API looks there, too, whether one
     /// does
-    #[arg(
-        long,
-        env = "POSTERN_LEADER_ELECT",
-        value_name = "BOOL",
-        default_value = "true",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        action = clap::ArgAction::Set
-    )]
+    #[arg(long, env = "POSTERN_LEADER_ELECT", switch = "true")]
     pub(crate) leader_elect: bool,
 }
 
@@ -271,15 +265,7 @@ pub(crate) struct PreviewFlags {
     pub(crate) controller_url: Option<Url>,
     /// Whether a server-side dry run of a write is told, in warnings, what would become of the object: the source is asked, by
     /// GET or HEAD alone, for at most 4 s
-    #[arg(
-        long,
-        env = "POSTERN_PREVIEW_ON_DRY_RUN",
-        value_name = "BOOL",
-        default_value = "false",
-        default_missing_value = "true",
-        num_args = 0..=1,
-        action = clap::ArgAction::Set
-    )]
+    #[arg(long, env = "POSTERN_PREVIEW_ON_DRY_RUN", switch = "false")]
     pub(crate) preview_on_dry_run: bool,
 }
 

@@ -205,7 +205,7 @@ impl Pipeline {
         if hooks.is_empty() && shape.is_empty() {
             return self.keep(request, head, Content::Arriving(body)).await;
         }
-        let mut kept = self.transformer.transform(hooks, body).await?;
+        let mut kept = self.transformer.transform(hooks, expressions::LARGEST_BODY, body).await?;
         if !shape.is_empty() {
             kept = self.transformer.shape(shape, &head, kept).await?;
         }

@@ -14,7 +14,13 @@ pub fn revision(digest: &Digest) -> String {
 
 /// The revision for people: `latest@sha256:` and the first 12 digits.
 pub fn short_revision(digest: &Digest) -> String {
-    format!("{POINTER}@sha256:{}", &digest.hex()[..SHORT])
+    shortened(&revision(digest)).to_owned()
+}
+
+/// A revision with its first 12 digits alone; what is shorter stays as it is.
+pub fn shortened(revision: &str) -> &str {
+    let digits = revision.find(':').map_or(0, |colon| colon + 1);
+    revision.get(..digits + SHORT).unwrap_or(revision)
 }
 
 #[cfg(test)]
@@ -26,6 +32,7 @@ mod tests {
         let digest = Digest::of(b"");
         assert_eq!(revision(&digest), format!("latest@sha256:{}", digest.hex()));
         assert_eq!(short_revision(&digest), "latest@sha256:e3b0c44298fc");
+        assert_eq!(shortened("latest@sha256:e3b0"), "latest@sha256:e3b0");
     }
 
     #[test]

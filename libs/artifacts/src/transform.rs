@@ -4,6 +4,7 @@
 //! A hook that fails ends the pass, unless its policy is to ignore that. Nothing is tried again here: a pass that may go
 //! better is run anew as a whole, with the pauses of the loop. An executor that fails is no failure of a hook: no policy
 //! speaks of it, since ignoring it would publish data that was never transformed.
+mod aside;
 mod document;
 mod failure;
 mod post_request;

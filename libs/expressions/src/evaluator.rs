@@ -74,11 +74,8 @@ pub enum Error {
     },
 
     /// There is more data than expressions can be asked about.
-    #[error("the data has {length} bytes, and expressions take at most {LARGEST_BODY}")]
-    TooLarge {
-        /// The size of the data.
-        length: u64,
-    },
+    #[error("the data has more than {LARGEST_BODY} bytes, the most that expressions take")]
+    TooLarge,
 
     /// The process could not be started, or ended in a way that it should not.
     #[error("{field}: cannot be evaluated now")]
@@ -124,7 +121,7 @@ impl Evaluator {
         length: u64,
     ) -> Result<Vec<Vec<u8>>, Error> {
         if length > LARGEST_BODY {
-            return Err(Error::TooLarge { length });
+            return Err(Error::TooLarge);
         }
         let _turn = self.turns.acquire().await.expect("nobody closes the turns");
         let unavailable = |source| Error::Unavailable { field: input.field(0), source };

@@ -1,11 +1,8 @@
 //! What is told of a preview, and of one that failed. Pure.
 use crate::reconcile::{Failure, Retry};
-use artifacts::preview::Preview;
+use artifacts::{preview::Preview, shortened};
 use crds::{ExternalSourceSpec, reasons};
 use previews::{Blame, Refusal, sentence};
-
-/// Bytes of a short revision: `latest@sha256:` and 12 digits.
-const SHORT: usize = 26;
 
 /// The preview, with what the spec says besides, and what is unwise about it.
 pub(super) fn with_notes(mut preview: Preview, spec: &ExternalSourceSpec, warnings: Vec<String>) -> Preview {
@@ -23,7 +20,7 @@ pub(super) fn with_notes(mut preview: Preview, spec: &ExternalSourceSpec, warnin
 /// A few sentences, without the name of a file or a word of what is in one.
 pub(super) fn summary(preview: &Preview) -> Vec<String> {
     let Preview { size, file_count, .. } = preview;
-    let revision = preview.revision.get(..SHORT).unwrap_or(&preview.revision);
+    let revision = shortened(&preview.revision);
     let files = if *file_count == 1 { "1 file".to_owned() } else { format!("{file_count} files") };
     let compared = preview.differences.as_ref().map(|found| match (found.added, found.removed, found.changed) {
         (0, 0, 0) => "preview: every file is as published".to_owned(),

@@ -130,9 +130,7 @@ fn evaluating(error: &expressions::Error) -> (&'static str, Retry) {
     use expressions::Error;
     match error {
         Error::Failed { .. } => (reasons::EXPRESSION_FAILED, Retry::AtInterval),
-        Error::OverBudget { .. } | Error::TooLarge { .. } => {
-            (reasons::EXPRESSION_OVER_BUDGET, Retry::AtInterval)
-        }
+        Error::OverBudget { .. } | Error::TooLarge => (reasons::EXPRESSION_OVER_BUDGET, Retry::AtInterval),
         Error::Read(_) => (reasons::STORAGE_OPERATION_FAILED, Retry::Soon),
         _ => (reasons::INTERNAL_ERROR, Retry::Soon),
     }

@@ -6,7 +6,7 @@ use crate::{
 use artifacts::{Retry, egress::EgressPolicy};
 use std::sync::{Arc, Mutex};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
     net::TcpStream,
 };
 
@@ -28,6 +28,14 @@ impl Proxy {
         Self { server, heads }
     }
 
+    /// The same, spoken to over TLS.
+    async fn secure(identity: &Identity, target: String) -> Self {
+        let heads = Arc::<Mutex<Vec<String>>>::default();
+        let log = Arc::clone(&heads);
+        let lead = move |stream| lead(stream, target.clone(), true, Arc::clone(&log));
+        Self { server: Server::raw_https(identity, lead).await, heads }
+    }
+
     fn address(&self) -> String {
         self.server.url("")
     }
@@ -37,7 +45,10 @@ impl Proxy {
     }
 }
 
-async fn lead(mut stream: TcpStream, target: String, closed: bool, log: Arc<Mutex<Vec<String>>>) {
+async fn lead<S>(mut stream: S, target: String, closed: bool, log: Arc<Mutex<Vec<String>>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let Ok(byte) = stream.read_u8().await else { return };
@@ -88,6 +99,31 @@ async fn https_goes_through_a_proxy_that_sees_nothing_of_it() {
     let seen = &source.seen()[0];
     assert_eq!(seen.header("authorization"), Some("canary-7f3a"));
     assert_eq!(seen.header("proxy-authorization"), None, "the source is not told who uses the proxy");
+}
+
+#[tokio::test]
+async fn a_proxy_may_speak_tls_itself() {
+    let identity = Identity::new(&["127.0.0.1", "source.invalid"], |_| {});
+    let plain = Server::http(|_| answer(200, &[], "data")).await;
+    let secure = Server::https(&identity, |_| answer(200, &[], "data")).await;
+    for (source, url, line) in [
+        (&plain, "http://source.invalid/data", "GET http://source.invalid/data HTTP/1.1"),
+        (&secure, "https://source.invalid/data", "CONNECT source.invalid:443 HTTP/1.1"),
+    ] {
+        let proxy = Proxy::secure(&identity, source.host()).await;
+        let keys = [("address", &*proxy.address()), ("username", "me"), ("password", "hunter2")];
+        let case = Case::new(url).proxy(&keys);
+        let error = World::new().fails(&case).await;
+        assert_eq!(error.reason(), "TLSFailed", "nobody vouches for the proxy: {error}");
+        assert!(proxy.heads.lock().unwrap().is_empty(), "so it is told nothing, credentials least of all");
+
+        let world = World::new();
+        let fetched = world.fetched(&case.ca_bundle(&identity.authority_pem)).await;
+        assert_eq!(world.files(&fetched).await, [("data".to_owned(), b"data".to_vec())]);
+        assert_eq!(proxy.first_line(), line);
+        let targets: Vec<_> = source.seen().into_iter().map(|seen| seen.target).collect();
+        assert_eq!(targets, ["/data"], "source.invalid has no address: only the proxy can have led there");
+    }
 }
 
 #[tokio::test]

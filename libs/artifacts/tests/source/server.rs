@@ -28,6 +28,7 @@ use tokio_rustls::{
         pki_types::PrivatePkcs8KeyDer,
         server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     },
+    server::TlsStream,
 };
 
 /// A request as it arrived.
@@ -111,6 +112,26 @@ impl Server {
         T: Future<Output = ()> + Send + 'static,
     {
         Self::listen(("http", "127.0.0.1"), Arc::default(), script).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn raw_https<F, T>(identity: &Identity, script: F) -> Self
+    where
+        F: Fn(TlsStream<TcpStream>) -> T + Clone + Send + Sync + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let mut config = ServerConfig::clone(&identity.config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Self::listen(("https", "127.0.0.1"), Arc::default(), move |stream| {
+            let (accepted, script) = (acceptor.accept(stream), script.clone());
+            async move {
+                if let Ok(stream) = accepted.await {
+                    script(stream).await;
+                }
+            }
+        })
+        .await
     }
 
     async fn listen<F, T>((scheme, ip): (&'static str, &str), seen: Arc<Mutex<Vec<Seen>>>, script: F) -> Self

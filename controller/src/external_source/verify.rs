@@ -26,7 +26,10 @@ impl Damages {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(source);
         let message = |blob: BlobKey| {
             let revision = artifacts::short_revision(&blob.digest);
-            format!("the stored bytes of revision {revision} are damaged or missing and cannot be served")
+            format!(
+                "the stored bytes of revision {revision} are damaged or missing and cannot be served; the newest revision is fetched \
+                 again by itself, an older one comes back only from a backup of the store, and otherwise leaves with the history"
+            )
         };
         let note = |blob| Note::warning(reasons::STORED_REVISION_DAMAGED, message(blob));
         found.into_iter().flatten().map(note).collect()

@@ -67,7 +67,12 @@ impl Cause {
         if let Some(problem) = find::<rustls::Error>(error).map(tls_problem).or_else(refused_late) {
             return Self::Tls(problem);
         }
-        Self::Connection(match find::<io::Error>(error) {
+        let io = innermost(error);
+        let is_connecting = find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_connect);
+        if is_connecting && io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
+            return Self::Tls("it ended the handshake, and perhaps does not speak TLS on this port");
+        }
+        Self::Connection(match io {
             Some(io) => io_problem(io),
             None if find::<reqwest::Error>(error).is_some_and(reqwest::Error::is_timeout) => {
                 "connection timed out"
@@ -111,6 +116,15 @@ pub(crate) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static
         };
     }
     None
+}
+
+/// The innermost `io::Error`: TLS wraps what it met in another one, whose kind says nothing.
+fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    let mut found = find::<io::Error>(error)?;
+    while let Some(inner) = found.get_ref().and_then(|inner| find::<io::Error>(inner)) {
+        found = inner;
+    }
+    Some(found)
 }
 
 fn io_problem(error: &io::Error) -> &'static str {

@@ -5,6 +5,7 @@ use crate::{
 };
 use artifacts::Retry;
 use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn data(_: &Seen) -> Answer {
     answer(200, &[], "data")
@@ -66,6 +67,19 @@ async fn a_ca_that_a_server_presents_as_its_own_certificate_is_told_as_that() {
     assert!(said.starts_with("its certificate is that of a CA (CA:TRUE"), "{said}");
     assert!(said.ends_with("and name the CA in caBundleSecretRef"), "{said}");
     assert!(!said.contains("insecureSkipVerify"), "{said}");
+}
+
+#[tokio::test]
+async fn a_server_that_goes_when_it_hears_tls() {
+    let server = Server::raw(|mut stream| async move {
+        let _heard = stream.read_u8().await;
+        let _gone = stream.shutdown().await;
+    })
+    .await;
+    let url = server.url("/data").replace("http:", "https:");
+    let error = World::new().fails(&Case::new(url)).await;
+    assert_eq!(error.reason(), "TLSFailed", "{error}");
+    assert!(error.to_string().ends_with("perhaps does not speak TLS on this port"), "{error}");
 }
 
 #[tokio::test]

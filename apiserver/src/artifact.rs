@@ -176,8 +176,8 @@ pub enum Missing {
     },
 }
 
-/// Finds a revision among the stored ones: the full revision, `sha256:<hex>`, or at least 12 hexadecimal digits;
-/// nothing means the current one.
+/// Finds a revision among the stored ones by its digest, whole or cut to at least 12 hexadecimal digits, as a table shows it or
+/// without what stands before them; nothing means the current one.
 ///
 /// # Errors
 /// There is no such revision; the variant says why.
@@ -201,9 +201,8 @@ pub fn find(source: &ExternalSource, wanted: Option<&str>) -> Result<Artifact, M
 /// The hexadecimal digits that a spelling of a revision means; 12 to 64 of them.
 fn digits_of(wanted: &str) -> Option<String> {
     let digest = wanted.rsplit_once('@').map_or(wanted, |(_, digest)| digest);
-    let full = wanted.contains('@') || digest.starts_with("sha256:");
-    let digits = digest.strip_prefix("sha256:").unwrap_or(digest);
-    let enough = if full { digits.len() == 64 } else { (12..=64).contains(&digits.len()) };
+    let digits = hex(digest);
+    let enough = (12..=64).contains(&digits.len());
     (enough && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| digits.to_ascii_lowercase())
 }
 

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct Choice {
-    /// The stored revision to publish again: the whole of it, `sha256:` and its 64 digits, or 12 or more of these. Empty, the
+    /// The stored revision to publish again, whole or as short as tables show it, or 12 or more digits of its digest. Empty, the
     /// pin is taken away, and the newest is published. In an answer it is the whole revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,

@@ -68,9 +68,9 @@ fn long_names_are_cut_and_stay_apart() {
 
 #[test]
 fn a_revision_is_found_by_every_spelling() {
-    for wanted in
-        [format!("latest@sha256:{OLD}"), format!("sha256:{OLD}"), OLD[..13].to_owned(), OLD.to_uppercase()]
-    {
+    let (short, digest) = (&OLD[..13], format!("sha256:{OLD}"));
+    let shown = [format!("latest@{digest}"), format!("latest@sha256:{short}"), format!("sha256:{short}")];
+    for wanted in shown.into_iter().chain([digest, short.to_owned(), OLD.to_uppercase()]) {
         assert_eq!(find(&source(), Some(&wanted)).expect(&wanted).spec.digest, format!("sha256:{OLD}"));
     }
     assert!(find(&source(), None).expect("the current one").spec.current);
@@ -80,7 +80,7 @@ fn a_revision_is_found_by_every_spelling() {
 fn what_cannot_be_found_says_why() {
     assert_eq!(find(&source(), Some(&NEW[..12])), Err(Missing::Ambiguous));
     for malformed in
-        ["abc", "sha256:abc", "latest", "zzzzzzzzzzzzz", "../../etc/passwd", "latest@sha256:aaaaaaaaaaaa"]
+        ["abc", "sha256:abc", "latest", "zzzzzzzzzzzzz", "../../etc/passwd", "latest@sha256:aaaaaaaaaaa"]
     {
         assert_eq!(find(&source(), Some(malformed)), Err(Missing::Malformed), "{malformed}");
     }

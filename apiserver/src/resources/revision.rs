@@ -19,7 +19,7 @@ use tracing::warn;
 /// What names a revision.
 pub(super) const PARAMETER: Parameter = Parameter {
     name: "revision",
-    description: "A stored revision: the whole of it, sha256: and its 64 digits, or 12 or more of these. Without it, the \
+    description: "A stored revision, whole or as short as tables show it, or 12 or more digits of its digest. Without it, the \
                   one that is published now.",
 };
 
@@ -115,7 +115,7 @@ pub(super) async fn of(
             broken => invalid(call, broken),
         }),
         Missing::Malformed => Unnamed::Malformed(
-            "must be a full revision, sha256: with 64 hexadecimal digits, or 12 or more of them",
+            "must be a revision, whole or as short as tables show it, or 12 or more hexadecimal digits of its digest",
         ),
         Missing::Ambiguous => {
             Unnamed::Malformed("several stored revisions begin like that; give more digits")

@@ -203,6 +203,22 @@ pub enum Error {
         source: BoxError,
     },
 
+    /// None of the authorities that the spec names has signed the certificate.
+    #[error(
+        "no secure connection to {host}: its certificate is signed by an authority that key {key} of Secret {secret} does \
+         not hold; put the certificate of that authority there, and let the server send every intermediate certificate"
+    )]
+    UnknownAuthority {
+        /// The host in question.
+        host: String,
+        /// The name of the Secret.
+        secret: String,
+        /// The key with the authorities.
+        key: String,
+        /// What TLS said.
+        source: BoxError,
+    },
+
     /// `spec.timeout` is over.
     #[error("{host} did not deliver everything in {}", crds::duration::format(*timeout))]
     TimedOut {

@@ -133,7 +133,7 @@ impl Pass<'_> {
         let client = self.client(hop).await?;
         match timeout_at(deadline, client.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
-            Ok(Err(error)) => Err(failure::of_request(error, host, proxy)),
+            Ok(Err(error)) => Err(failure::of_request(error, host, self.plan.way(hop.at_home))),
             Ok(Ok(answer)) => refused_by(proxy, &answer).map_or(Ok(answer), Err),
         }
     }

@@ -22,8 +22,12 @@ use crate::{
     Digest, EntryPath, Error,
     generators::{self, Generator, HttpRequest},
 };
-use crds::{ExternalSourceSpec, duration, external_source::Unpack, rules::Valid};
-use rustls_pki_types::CertificateDer;
+use ca_bundle::CaBundle;
+use crds::{
+    ExternalSourceSpec, duration,
+    external_source::{SecretKeyReference, Unpack},
+    rules::Valid,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What one pass will do.
@@ -45,11 +49,21 @@ pub(crate) enum Trust {
     /// Those that the system's authorities signed.
     System,
     /// Those that the system's authorities signed, or these.
-    SystemAnd(Vec<CertificateDer<'static>>),
+    SystemAnd(CaBundle),
     /// Those that these authorities signed, and no others.
-    Bundle(Vec<CertificateDer<'static>>),
+    Bundle(CaBundle),
     /// Everybody's.
     Anybody,
+}
+
+impl Trust {
+    /// Where the authorities stand that the spec names.
+    pub(crate) fn bundle(&self) -> Option<&SecretKeyReference> {
+        match self {
+            Self::SystemAnd(bundle) | Self::Bundle(bundle) => Some(&bundle.stands_in),
+            Self::System | Self::Anybody => None,
+        }
+    }
 }
 
 impl Plan {

@@ -26,7 +26,7 @@ impl Error {
             Self::AddressRefused { .. } => reasons::ADDRESS_REFUSED,
             Self::NameNotResolved { .. } => reasons::NAME_NOT_RESOLVED,
             Self::ConnectionFailed { .. } => reasons::CONNECTION_FAILED,
-            Self::TlsFailed { .. } => reasons::TLS_FAILED,
+            Self::TlsFailed { .. } | Self::UnknownAuthority { .. } => reasons::TLS_FAILED,
             Self::TimedOut { .. } => reasons::TIMED_OUT,
             Self::Answered { status, limited, .. } => answered(*status, *limited),
             Self::UnexpectedContentType { .. } => reasons::UNEXPECTED_CONTENT_TYPE,
@@ -82,6 +82,7 @@ impl Error {
             | Self::ConnectionFailed { .. }
             | Self::ProxyFailed { .. }
             | Self::TlsFailed { .. }
+            | Self::UnknownAuthority { .. }
             | Self::TimedOut { .. }
             | Self::Truncated { .. }
             | Self::Hook { .. }

@@ -72,8 +72,8 @@ fn trusting(builder: ClientBuilder, trust: &Trust) -> Result<ClientBuilder, Erro
     Ok(match trust {
         Trust::System => builder,
         Trust::Anybody => builder.tls_danger_accept_invalid_certs(true),
-        Trust::SystemAnd(authorities) => builder.tls_certs_merge(certificates(authorities)?),
-        Trust::Bundle(authorities) => builder.tls_certs_only(certificates(authorities)?),
+        Trust::SystemAnd(bundle) => builder.tls_certs_merge(certificates(&bundle.certificates)?),
+        Trust::Bundle(bundle) => builder.tls_certs_only(certificates(&bundle.certificates)?),
     })
 }
 

@@ -1,16 +1,17 @@
 //! What a failed request or body means. reqwest wraps causes several deep; the one that matters is searched for.
-use super::resolver::NotResolved;
-use crate::{Error, egress::Refused, error::BoxError, plan::Proxy};
+use super::{Way, resolver::NotResolved};
+use crate::{Error, egress::Refused, error::BoxError};
+use crds::external_source::SecretKeyReference;
 use rustls::{AlertDescription, CertificateError};
 use std::{error::Error as StdError, io};
 
 /// Why there is no answer.
-pub(super) fn of_request(error: reqwest::Error, host: String, proxy: Option<&Proxy>) -> Error {
-    let cause = Cause::of(&error);
-    let Some(proxy) = proxy else { return cause.at(host, anonymous(error)) };
+pub(super) fn of_request(error: reqwest::Error, host: String, way: Way<'_>) -> Error {
+    let (cause, bundle) = (Cause::of(&error), way.trust.bundle());
+    let Some(proxy) = way.proxy else { return cause.at(host, bundle, anonymous(error)) };
     match cause {
         // Only the proxy's name is resolved here, and only its address connected to.
-        Cause::Refused(_) | Cause::NotResolved(_) => cause.at(proxy.host(), anonymous(error)),
+        Cause::Refused(_) | Cause::NotResolved(_) => cause.at(proxy.host(), bundle, anonymous(error)),
         Cause::Connection(problem) if error.is_connect() => match tunnel(&error) {
             Some(Tunnel::WhoAsks) => {
                 Error::ProxyRefused { proxy: proxy.host(), secret: proxy.secret.clone() }
@@ -21,7 +22,7 @@ pub(super) fn of_request(error: reqwest::Error, host: String, proxy: Option<&Pro
             }
             None => Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) },
         },
-        _ => cause.at(host, anonymous(error)),
+        _ => cause.at(host, bundle, anonymous(error)),
     }
 }
 
@@ -51,6 +52,8 @@ fn tunnel(error: &(dyn StdError + 'static)) -> Option<Tunnel> {
 pub(crate) enum Cause {
     Refused(Refused),
     NotResolved(io::Error),
+    /// A certificate that no authority of the trusted ones has signed.
+    NotVouchedFor,
     Tls(&'static str),
     Connection(&'static str),
 }
@@ -63,8 +66,10 @@ impl Cause {
         if let Some(NotResolved(lookup)) = find::<NotResolved>(error) {
             return Self::NotResolved(io::Error::new(lookup.kind(), lookup.to_string()));
         }
-        let refused_late = || find::<io::Error>(error).and_then(late_refusal);
-        if let Some(problem) = find::<rustls::Error>(error).map(tls_problem).or_else(refused_late) {
+        if let Some(tls) = find::<rustls::Error>(error) {
+            return if is_not_vouched_for(tls) { Self::NotVouchedFor } else { Self::Tls(tls_problem(tls)) };
+        }
+        if let Some(problem) = find::<io::Error>(error).and_then(late_refusal) {
             return Self::Tls(problem);
         }
         let io = innermost(error);
@@ -81,9 +86,16 @@ impl Cause {
         })
     }
 
-    /// The error of a pass; `source` is what the log gets beside it.
-    pub(crate) fn at(self, host: String, source: BoxError) -> Error {
+    /// The error of a pass. `bundle` is where the authorities stand that the spec names, `source` what the log gets beside
+    /// the error.
+    pub(crate) fn at(self, host: String, bundle: Option<&SecretKeyReference>, source: BoxError) -> Error {
         match self {
+            Self::NotVouchedFor => match bundle.cloned() {
+                Some(SecretKeyReference { name: secret, key }) => {
+                    Error::UnknownAuthority { host, secret, key, source }
+                }
+                None => Error::TlsFailed { host, problem: UNKNOWN_AUTHORITY, source },
+            },
             Self::Refused(refused) => Error::AddressRefused { host, refused },
             Self::NotResolved(source) => Error::NameNotResolved { host, source },
             Self::Tls(problem) => Error::TlsFailed { host, problem, source },
@@ -139,6 +151,15 @@ fn io_problem(error: &io::Error) -> &'static str {
     }
 }
 
+/// A bad signature is what an authority of the same name but another key leaves.
+fn is_not_vouched_for(error: &rustls::Error) -> bool {
+    use CertificateError::{BadSignature, UnknownIssuer};
+    matches!(error, rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature))
+}
+
+const UNKNOWN_AUTHORITY: &str = "its certificate is signed by an unknown authority; put the certificate of that authority \
+    into a Secret and name it in caBundleSecretRef, and let the server send every intermediate certificate";
+
 fn tls_problem(error: &rustls::Error) -> &'static str {
     match error {
         rustls::Error::InvalidCertificate(problem) => certificate_problem(problem),
@@ -193,11 +214,6 @@ fn certificate_problem(problem: &CertificateError) -> &'static str {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name; use a name of the certificate in url, or give the server a certificate \
              for this one"
-        }
-        // A bad signature is what an authority of the same name but another key leaves.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate is signed by an unknown authority; put the certificate of that authority into a Secret and \
-             name it in caBundleSecretRef, and let the server send every intermediate certificate"
         }
         CertificateError::Revoked => "its certificate is revoked; give the server a new one",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

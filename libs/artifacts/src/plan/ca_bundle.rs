@@ -1,6 +1,7 @@
 //! A key of a Secret as the certificates to believe.
 use super::ReferencedSecret;
 use crate::Error;
+use crds::external_source::SecretKeyReference;
 use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
@@ -9,19 +10,23 @@ const LARGEST: usize = 512 * 1024;
 /// As above; bounds the work of handshakes.
 const MOST: usize = 1000;
 
+/// Certificates to believe, and where they stand.
+#[derive(Clone)]
+pub(crate) struct CaBundle {
+    pub(crate) stands_in: SecretKeyReference,
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+}
+
 /// The certificates under `key`.
 ///
 /// # Errors
 /// The key is missing, or holds something else than PEM certificates.
-pub(crate) fn from_secret(
-    secret: &ReferencedSecret,
-    key: &str,
-) -> Result<Vec<CertificateDer<'static>>, Error> {
-    parse(secret.value(key)?).map_err(|problem| Error::InvalidCaBundle {
-        secret: secret.name.clone(),
-        key: key.to_owned(),
-        problem,
-    })
+pub(crate) fn from_secret(secret: &ReferencedSecret, key: &str) -> Result<CaBundle, Error> {
+    let (name, key) = (secret.name.clone(), key.to_owned());
+    match parse(secret.value(&key)?) {
+        Ok(certificates) => Ok(CaBundle { stands_in: SecretKeyReference { name, key }, certificates }),
+        Err(problem) => Err(Error::InvalidCaBundle { secret: name, key, problem }),
+    }
 }
 
 fn parse(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {

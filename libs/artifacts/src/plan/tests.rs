@@ -116,7 +116,7 @@ fn a_secret_of_very_many_keys_is_refused() {
 fn a_bundle_replaces_the_system_and_wins_over_skipping() {
     let pem = [authority(), authority()].concat();
     let bundled = with_bundle(pem.as_bytes()).expect("good");
-    assert!(matches!(&bundled.request().trust, Trust::Bundle(certificates) if certificates.len() == 2));
+    assert!(matches!(&bundled.request().trust, Trust::Bundle(bundle) if bundle.certificates.len() == 2));
 
     let reference = SecretKeyReference { name: "ca".into(), key: "ca.crt".into() };
     let both = with(|http| {

@@ -92,5 +92,5 @@ async fn authorities_beside_the_certificate_are_trusted_and_a_bundle_wins() {
     World::new().fetched(&case).await;
     let another = Mutual::new();
     let error = World::new().fails(&case.ca_bundle(&another.server.authority_pem)).await;
-    assert!(error.to_string().contains("signed by an unknown authority"), "{error}");
+    assert!(error.to_string().contains("that key ca.crt of Secret ca does not hold"), "{error}");
 }

@@ -10,6 +10,7 @@ use crate::{
     fetch::{Fetcher, Origin, Validators, Way, pause, resolver::check_literal},
 };
 use bytes::Bytes;
+use crds::external_source::SecretKeyReference;
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -38,6 +39,7 @@ pub(super) struct Connection {
     /// What is fetched, in path style.
     address: Url,
     secret: Option<String>,
+    bundle: Option<SecretKeyReference>,
     heard: Heard,
 }
 
@@ -54,7 +56,8 @@ impl Connection {
         let store = builder.with_http_connector(guarded).build();
         let store = store.map_err(|_| Error::NoClient("the client of S3 cannot be set up".into()))?;
         let secret = place.credentials.as_ref().map(|credentials| credentials.secret.clone());
-        Ok(Self { store, host: super::Generator::host(place), address: address(place), secret, heard })
+        let (host, bundle) = (super::Generator::host(place), place.trust.bundle().cloned());
+        Ok(Self { store, host, address: address(place), secret, bundle, heard })
     }
 
     /// Where what is fetched comes from.
@@ -68,7 +71,8 @@ impl Connection {
     }
 
     pub(super) fn failures(&self) -> Failures {
-        Failures { host: self.host.clone(), secret: self.secret.clone(), heard: self.heard.clone() }
+        let (host, secret, bundle) = (self.host.clone(), self.secret.clone(), self.bundle.clone());
+        Failures { host, secret, bundle, heard: self.heard.clone() }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
         pause::Pause,
     },
 };
+use crds::external_source::SecretKeyReference;
 use http::StatusCode;
 use rustls::Error as TlsError;
 use std::{
@@ -51,6 +52,8 @@ pub(super) struct Failures {
     pub(super) host: String,
     /// The Secret that requests are signed with.
     pub(super) secret: Option<String>,
+    /// Where the authorities stand that the source is to be believed by.
+    pub(super) bundle: Option<SecretKeyReference>,
     pub(super) heard: Heard,
 }
 
@@ -64,7 +67,7 @@ impl Failures {
             let problem = "it is no path".to_owned();
             return Error::UnsafeKey { host: self.host.clone(), problem };
         }
-        Cause::of(error).at(self.host.clone(), cause(error).into())
+        Cause::of(error).at(self.host.clone(), self.bundle.as_ref(), cause(error).into())
     }
 
     /// The body broke off.
@@ -124,7 +127,7 @@ mod tests {
     fn failures(secret: Option<&str>, status: u16, body: &str) -> Failures {
         let heard = Heard::default();
         heard.answer(StatusCode::from_u16(status).unwrap(), Pause::default(), body.as_bytes());
-        Failures { host: "minio".into(), secret: secret.map(str::to_owned), heard }
+        Failures { host: "minio".into(), secret: secret.map(str::to_owned), bundle: None, heard }
     }
 
     fn said(secret: Option<&str>, status: u16, code: &str) -> (String, &'static str) {

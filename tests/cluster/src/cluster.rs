@@ -150,9 +150,17 @@ impl Cluster {
     /// # Errors
     /// As for [`S3Gateway::start`]; no port is free.
     pub async fn s3_gateway(&self, name: &str) -> Result<S3Gateway> {
-        let gateway = S3Gateway::new(&self.directory, name)?;
+        let gateway = self.s3_gateway_to_be(name)?;
         gateway.start().await?;
         Ok(gateway)
+    }
+
+    /// The same, not started yet.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn s3_gateway_to_be(&self, name: &str) -> Result<S3Gateway> {
+        S3Gateway::new(&self.directory, name)
     }
 
     /// What runs the hooks of every Postern here.
@@ -333,6 +341,7 @@ impl Cluster {
             endpoints,
             flags: self.record.postern_flags.clone(),
             environment: Vec::new(),
+            names: Vec::new(),
         }
     }
 }

@@ -51,6 +51,12 @@ pub(crate) fn generate(directory: &Directory, network: &Network) -> Result<()> {
     directory.write(&directory.pki("service-accounts.pub"), service_accounts.public_key_pem())
 }
 
+/// Writes `<name>.crt` and `<name>.key`, a certificate for these names and addresses, and `<name>-ca.crt`, the authority that
+/// signed it and nothing else.
+pub(crate) fn generate_for(directory: &Directory, name: &str, names: &[String]) -> Result<()> {
+    Authority::new(directory, &format!("{name}-ca"))?.issue(&Leaf { names, ..Leaf::client(name, name) })
+}
+
 fn api_server_names(network: &Network) -> Vec<String> {
     let first_service = network.services().hosts().next();
     let addresses = [Some(network.loopback()), Some(network.address()), first_service];

@@ -38,6 +38,8 @@ pub struct Postern {
     pub flags: Vec<String>,
     /// What it finds in its environment; of the harness's own it gets next to nothing.
     pub environment: Vec<(&'static str, String)>,
+    /// Names that are addresses of this machine to it, and to nobody else.
+    pub names: Vec<&'static str>,
 }
 
 impl Postern {
@@ -118,8 +120,9 @@ impl Postern {
     fn command(&self) -> Result<Command> {
         let PosternEndpoints { apiserver, webhook, artifacts, controller, admin } = &self.endpoints;
         let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
-        let mut command = Command::new("env");
+        let mut command = self.where_names_resolve()?;
         command
+            .arg("env")
             .args(self.environment.iter().map(|(name, value)| format!("{name}={value}")))
             .arg(program("POSTERN_BIN", "postern")?)
             .arg(self.role)
@@ -144,6 +147,19 @@ impl Postern {
             .arg("--shutdown-delay=0s")
             .args(HookExecutor::of(&self.directory).known_by())
             .args(&self.flags);
+        Ok(command)
+    }
+
+    /// Runs what is appended with a hosts file of its own, where it needs one: a mount that no other process sees.
+    fn where_names_resolve(&self) -> Result<Command> {
+        if self.names.is_empty() {
+            return Ok(Command::new("env"));
+        }
+        let hosts = self.directory.file(&format!("hosts-{}", self.name));
+        self.directory.write(&hosts, format!("127.0.0.1 localhost {}\n", self.names.join(" ")))?;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--", "sh", "-c", r#"mount --bind "$0" /etc/hosts && exec "$@""#]);
+        command.arg(hosts).arg("env");
         Ok(command)
     }
 }

@@ -1,5 +1,5 @@
 //! An S3 of this machine: versitygw over a folder, which enforces signatures, checksums and conditional writes.
-use crate::{directory::Directory, network::free_port, process::Process};
+use crate::{directory::Directory, network::free_port, pki, process::Process};
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -18,6 +18,8 @@ pub struct S3Gateway {
     directory: Directory,
     name: String,
     address: SocketAddrV4,
+    is_secure: bool,
+    domain: Option<&'static str>,
 }
 
 impl S3Gateway {
@@ -26,7 +28,25 @@ impl S3Gateway {
 
     pub(crate) fn new(directory: &Directory, name: &str) -> Result<Self> {
         let address = free_port(Ipv4Addr::LOCALHOST, 19_400)?;
-        Ok(Self { directory: directory.clone(), name: name.to_owned(), address })
+        let (directory, name) = (directory.clone(), name.to_owned());
+        Ok(Self { directory, name, address, is_secure: false, domain: None })
+    }
+
+    /// The same, speaking TLS; its certificate is for its address, its domain and all names below that.
+    ///
+    /// # Errors
+    /// The certificate cannot be written.
+    pub fn secure(self) -> Result<Self> {
+        let below = self.domain.iter().flat_map(|domain| [(*domain).to_owned(), format!("*.{domain}")]);
+        let names: Vec<_> = below.chain([self.address.ip().to_string()]).collect();
+        pki::generate_for(&self.directory, &self.name, &names)?;
+        Ok(Self { is_secure: true, ..self })
+    }
+
+    /// The same, with a domain whose names below it are those of buckets.
+    #[must_use]
+    pub fn with_domain(self, domain: &'static str) -> Self {
+        Self { domain: Some(domain), ..self }
     }
 
     /// Starts it where it was before, with what it held before; returns once it accepts connections.
@@ -57,8 +77,12 @@ impl S3Gateway {
             .arg(program)
             .arg("--port")
             .arg(self.address.to_string())
-            .arg("posix")
-            .arg(self.root());
+            .args(self.domain.iter().map(|domain| format!("--virtual-domain={domain}")));
+        if self.is_secure {
+            let file = |ending: &str| self.directory.pki(&format!("{}.{ending}", self.name));
+            command.arg("--cert").arg(file("crt")).arg("--key").arg(file("key"));
+        }
+        command.arg("posix").arg(self.root());
         self.process().start(&mut command)?;
         let address = self.address.into();
         let accepts = async || {
@@ -83,7 +107,21 @@ impl S3Gateway {
 
     /// Where it is reached, without the bucket.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme(), self.address)
+    }
+
+    /// The same by the name of a host, which whoever asks must know.
+    pub fn endpoint_by_name(&self, host: &str) -> String {
+        format!("{}://{host}:{}", self.scheme(), self.address.port())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.is_secure { "https" } else { "http" }
+    }
+
+    /// The certificate, in PEM, of the authority that signed its own; there if it speaks TLS.
+    pub fn authority(&self) -> PathBuf {
+        self.directory.pki(&format!("{}-ca.crt", self.name))
     }
 
     /// The access key and the secret key that let clients in.

@@ -1,4 +1,7 @@
 //! Sources in S3: what is fetched from a real one, with real signatures, and what is told where it does not let us in.
+mod by_host;
+mod secure;
+
 use crate::{
     archive,
     scene::Scene,
@@ -8,10 +11,10 @@ use crate::{
 use anyhow::{Context, Result, ensure};
 use cluster::{S3Gateway, suite::skip};
 use object_store::{
-    ObjectStoreExt,
+    Certificate, ClientOptions, ObjectStoreExt,
     aws::{AmazonS3, AmazonS3Builder},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, fs};
 
 /// A bucket, and a namespace whose source may read it.
 struct Bucket {
@@ -19,29 +22,43 @@ struct Bucket {
     gateway: S3Gateway,
     environment: HashMap<&'static str, String>,
     objects: AmazonS3,
+    /// Where the source is told to look.
+    endpoint: String,
 }
 
 impl Bucket {
     /// `None` where there is no machine of ours to start an S3 on.
     async fn lend(name: &str, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
         let scene = Scene::without_source(Answer::data("")).await?;
-        let Some(cluster) = scene.suite.own() else {
-            return skip("this cluster is not ours to start an S3 in");
-        };
-        let gateway = cluster.s3_gateway(name).await?;
+        let Some(cluster) = scene.suite.own() else { return not_ours() };
+        let gateway = cluster.s3_gateway_to_be(name)?;
+        Self::of(scene, gateway).await?.during(test).await
+    }
+
+    /// Starts the gateway.
+    async fn of(scene: Scene, gateway: S3Gateway) -> Result<Self> {
+        gateway.start().await?;
         let environment: HashMap<_, _> = gateway.environment().into_iter().collect();
-        let address = gateway.store("");
+        let mut options = ClientOptions::new().with_allow_http(true);
+        if let Ok(authority) = fs::read(gateway.authority()) {
+            options = options.with_root_certificate(Certificate::from_pem(&authority)?);
+        }
         let objects = AmazonS3Builder::new()
-            .with_url(address)
-            .with_endpoint(&environment["AWS_ENDPOINT_URL"])
-            .with_allow_http(true)
+            .with_url(gateway.store(""))
+            .with_endpoint(gateway.endpoint())
+            .with_client_options(options)
             .with_access_key_id(&environment["AWS_ACCESS_KEY_ID"])
             .with_secret_access_key(&environment["AWS_SECRET_ACCESS_KEY"])
             .build()?;
-        let bucket = Self { scene, gateway, environment, objects };
+        let endpoint = gateway.endpoint();
+        let bucket = Self { scene, gateway, environment, objects, endpoint };
         bucket.credentials(&bucket.environment["AWS_SECRET_ACCESS_KEY"]).await?;
-        let outcome = test(&bucket).await;
-        bucket.gateway.kill().await?;
+        Ok(bucket)
+    }
+
+    async fn during(self, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
+        let outcome = test(&self).await;
+        self.gateway.kill().await?;
         outcome
     }
 
@@ -63,7 +80,7 @@ impl Bucket {
 
     /// Applies the source; `what` is a field and its value.
     async fn source(&self, what: &str) -> Result<()> {
-        let endpoint = &self.environment["AWS_ENDPOINT_URL"];
+        let endpoint = &self.endpoint;
         let manifest = format!(
             "apiVersion: source.flux.oddkin.co/v1alpha1
 kind: ExternalSource
@@ -87,6 +104,10 @@ spec:
         let bytes = reqwest::get(self.scene.url().await?).await?.error_for_status()?.bytes().await?;
         archive::files(&bytes)
     }
+}
+
+fn not_ours() -> Result<()> {
+    skip("this cluster is not ours to start an S3 in")
 }
 
 fn file(name: &str, body: &str) -> (String, String) {

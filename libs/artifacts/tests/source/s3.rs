@@ -121,6 +121,59 @@ async fn wrong_credentials_are_told_by_secret_and_key_and_never_by_value() {
 }
 
 #[tokio::test]
+async fn a_session_token_is_sent_with_every_request_and_signed() {
+    const TOKEN: &str = "canary-7f3a/+=";
+    let server = bucket(&[("prod/app.yaml", "a")]).await;
+    for case in [object(&server), folder(&server)] {
+        World::new().fetched(&case.session(TOKEN)).await;
+    }
+    let seen = server.seen();
+    assert_eq!(seen.len(), 3, "an object, a listing, and the object that it names");
+    for seen in seen {
+        assert_eq!(seen.header("x-amz-security-token"), Some(TOKEN));
+        let signed = seen.header("authorization").expect("signed");
+        let (_, headers) = signed.split_once("SignedHeaders=").expect("the names of what is signed");
+        let (headers, _) = headers.split_once(',').expect("before the signature");
+        assert!(headers.split(';').any(|name| name == "x-amz-security-token"), "{signed}");
+        assert!(!seen.target.contains("canary"), "logs of servers show {}", seen.target);
+    }
+    let without = bucket(&[("prod/app.yaml", "a")]).await;
+    World::new().fetched(&object(&without)).await;
+    assert_eq!(without.seen()[0].header("x-amz-security-token"), None);
+}
+
+#[tokio::test]
+async fn a_session_token_that_has_ended_is_told_by_its_key() {
+    for code in ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"] {
+        let server = Server::http(move |_| refusal(400, code)).await;
+        let error = World::new().fails(&object(&server).session("canary-7f3a")).await;
+        assert!(error.to_string().ends_with("does not accept key AWS_SESSION_TOKEN of Secret s3"), "{error}");
+        assert_eq!((error.reason(), error.retry()), ("Unauthorized", Retry::AtInterval));
+        let shown = format!("{error:?} {}", telemetry::Chain(&error));
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_makes_an_address_of_its_endpoint_is_judged_by_that() {
+    let server = Server::http(|_| data("\"1\"", "x")).await;
+    // Together they are 127.0.0.1, each alone something else.
+    let port = server.host().rsplit(':').next().unwrap().to_owned();
+    let case = Case::s3(format!("http://1:{port}"), |s3| {
+        s3.bucket = "127.0.0".into();
+        s3.object = Some("app.yaml".into());
+        s3.path_style = Some(false);
+    });
+    let closed = World::with_policy(EgressPolicy::new(vec![], vec![]));
+    assert_eq!(closed.fails(&case).await.reason(), "AddressRefused");
+    assert_eq!(server.connections(), 0);
+    World::new().fetched(&case).await;
+    let seen = &server.seen()[0];
+    assert_eq!(seen.header("host"), Some(&*server.host()), "the bucket is part of the host");
+    assert_eq!(seen.target, "/app.yaml", "and not of the path");
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_told_as_that() {
     let server = Server::http(|_| refusal(404, "NoSuchKey")).await;
     assert_eq!(World::new().fails(&object(&server)).await.reason(), "NotFound");

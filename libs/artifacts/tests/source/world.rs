@@ -169,6 +169,14 @@ impl Case {
         case
     }
 
+    /// Knows S3 by keys that last for a while, with this token.
+    pub(crate) fn session(mut self, token: &str) -> Self {
+        let keys =
+            [("AWS_ACCESS_KEY_ID", "ASIA"), ("AWS_SECRET_ACCESS_KEY", "key"), ("AWS_SESSION_TOKEN", token)];
+        self.secrets.extend([secret("s3", &keys)]);
+        self
+    }
+
     pub(crate) fn http(mut self, change: impl FnOnce(&mut HttpGenerator)) -> Self {
         change(self.spec.generator.http.as_mut().unwrap());
         self

@@ -130,6 +130,21 @@ async fn the_bucket_is_part_of_the_path_or_of_the_host() {
 }
 
 #[tokio::test]
+async fn the_token_of_a_session_is_sent_to_the_store_and_signed() {
+    let server = Server::start(uploads(200)).await;
+    let store = store(server.client().with_token("of-a-session"));
+    store.stat(&key(b"")).await.unwrap();
+    put(&store, vec![0; 1]).await.expect_err("this server keeps nothing");
+    let seen = server.seen();
+    assert!(seen.iter().any(|(method, ..)| method == Method::PUT), "reads and writes");
+    for (.., headers) in seen {
+        assert_eq!(headers["x-amz-security-token"], "of-a-session");
+        let signed = headers["authorization"].to_str().unwrap();
+        assert!(signed.contains(";x-amz-security-token"), "{signed}");
+    }
+}
+
+#[tokio::test]
 async fn each_object_says_what_it_is_to_be_encrypted_with() {
     let server = Server::start(uploads(403)).await;
     let client = server

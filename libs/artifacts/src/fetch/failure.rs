@@ -9,41 +9,49 @@ use std::{error::Error as StdError, io};
 pub(super) fn of_request(error: reqwest::Error, host: String, way: Way<'_>) -> Error {
     let (cause, bundle) = (Cause::of(&error), way.trust.bundle());
     let Some(proxy) = way.proxy else { return cause.at(host, bundle, anonymous(error)) };
+    let tunnel = tunnel(&error);
+    // Over http, the proxy is all that is connected to.
+    let is_proxys = tunnel.is_some() || error.url().is_some_and(|url| url.scheme() == "http");
     match cause {
         // Only the proxy's name is resolved here, and only its address connected to.
         Cause::Refused(_) | Cause::NotResolved(_) => cause.at(proxy.host(), bundle, anonymous(error)),
-        Cause::Connection(problem) if error.is_connect() => match tunnel(&error) {
-            Some(Tunnel::WhoAsks) => {
-                Error::ProxyRefused { proxy: proxy.host(), secret: proxy.secret.clone() }
-            }
-            Some(Tunnel::Refused) => {
-                let problem = "it does not connect to this host";
-                Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) }
-            }
-            None => Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) },
-        },
+        Cause::NotVouchedFor | Cause::Tls(_) if is_proxys => {
+            cause.at(format!("the proxy {}", proxy.host()), bundle, anonymous(error))
+        }
+        Cause::Connection(problem) if error.is_connect() => {
+            let problem = match tunnel {
+                Some(Tunnel::WhoAsks) => {
+                    return Error::ProxyRefused { proxy: proxy.host(), secret: proxy.secret.clone() };
+                }
+                Some(Tunnel::Refused) => "it does not connect to this host",
+                Some(Tunnel::Broken) | None => problem,
+            };
+            Error::ProxyFailed { host, proxy: proxy.host(), problem, source: anonymous(error) }
+        }
         _ => cause.at(host, bundle, anonymous(error)),
     }
 }
 
-/// How a proxy answers to CONNECT when it does not connect.
+/// What became of a way through a proxy that does not connect.
 enum Tunnel {
+    /// Its answer to CONNECT asks for credentials.
     WhoAsks,
+    /// Its answer is another refusal.
     Refused,
+    /// There is no answer, or none of HTTP.
+    Broken,
 }
 
 /// The client keeps no more of that answer than its own words for it.
 fn tunnel(error: &(dyn StdError + 'static)) -> Option<Tunnel> {
     let mut next = Some(error);
     while let Some(cause) = next {
-        let text = cause.to_string();
-        if text.contains("proxy auth") {
-            return Some(Tunnel::WhoAsks);
+        match cause.to_string().strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => return Some(Tunnel::WhoAsks),
+            Some("unsuccessful") => return Some(Tunnel::Refused),
+            Some(_) => return Some(Tunnel::Broken),
+            None => next = cause.source(),
         }
-        if text.starts_with("tunnel error") {
-            return Some(Tunnel::Refused);
-        }
-        next = cause.source();
     }
     None
 }
@@ -212,8 +220,8 @@ fn certificate_problem(problem: &CertificateError) -> &'static str {
             "its certificate is not valid yet; compare the clocks of the server and of this cluster"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "its certificate is for another name; use a name of the certificate in url, or give the server a certificate \
-             for this one"
+            "its certificate is for another name; use a name of the certificate as its address, or give the server a \
+             certificate for this one"
         }
         CertificateError::Revoked => "its certificate is revoked; give the server a new one",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {

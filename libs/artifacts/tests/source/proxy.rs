@@ -115,6 +115,7 @@ async fn a_proxy_may_speak_tls_itself() {
         let case = Case::new(url).proxy(&keys);
         let error = World::new().fails(&case).await;
         assert_eq!(error.reason(), "TLSFailed", "nobody vouches for the proxy: {error}");
+        names_the_proxy(&error, &proxy.server);
         assert!(proxy.heads.lock().unwrap().is_empty(), "so it is told nothing, credentials least of all");
 
         let world = World::new();
@@ -124,6 +125,52 @@ async fn a_proxy_may_speak_tls_itself() {
         let targets: Vec<_> = source.seen().into_iter().map(|seen| seen.target).collect();
         assert_eq!(targets, ["/data"], "source.invalid has no address: only the proxy can have led there");
     }
+}
+
+/// The error of a handshake with the proxy, which has seen no credentials and shows none.
+fn names_the_proxy(error: &artifacts::Error, proxy: &Server) {
+    let said = format!("no secure connection to the proxy {}: ", proxy.host());
+    assert!(error.to_string().starts_with(&said), "{error}");
+    let shown = format!("{error:?} {}", telemetry::Chain(error));
+    for secret in ["hunter2", CREDENTIALS, "source.invalid"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_told_whether_the_proxys_or_the_sources_certificate_is_not_good() {
+    let [ours, another] = [(); 2].map(|()| Identity::new(&["127.0.0.1", "source.invalid"], |_| {}));
+    let of_another_name = Identity::new(&["example.com"], |_| {});
+    let source = Server::https(&another, |_| answer(200, &[], "data")).await;
+    let through = async |identity| Proxy::secure(identity, source.host()).await;
+    let failure = async |proxy: &Proxy, url: &str, authority: &Identity| {
+        let keys = [("address", &*proxy.address()), ("username", "me"), ("password", "hunter2")];
+        World::new().fails(&Case::new(url).proxy(&keys).ca_bundle(&authority.authority_pem)).await
+    };
+    let plain = Server::raw(|mut stream| async move {
+        let _heard = stream.read_u8().await;
+        let _told = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
+    })
+    .await;
+    let not_held = "an authority that key ca.crt of Secret ca does not hold";
+    for url in ["http://source.invalid/data", "https://source.invalid/data"] {
+        let unknown = through(&another).await;
+        let error = failure(&unknown, url, &ours).await;
+        names_the_proxy(&error, &unknown.server);
+        assert!(error.to_string().contains(not_held), "{error}");
+        let misnamed = through(&of_another_name).await;
+        let error = failure(&misnamed, url, &of_another_name).await;
+        names_the_proxy(&error, &misnamed.server);
+        assert!(error.to_string().contains("for another name"), "{error}");
+        let without_tls = plain.url("").replace("http:", "https:");
+        let error = World::new().fails(&Case::new(url).proxy(&[("address", &without_tls)])).await;
+        names_the_proxy(&error, &plain);
+    }
+    let known = through(&ours).await;
+    let error = failure(&known, "https://source.invalid/data", &ours).await;
+    assert_eq!(known.first_line(), "CONNECT source.invalid:443 HTTP/1.1");
+    assert!(error.to_string().starts_with("no secure connection to source.invalid: "), "{error}");
+    assert!(error.to_string().contains(not_held), "{error}");
 }
 
 #[tokio::test]
@@ -146,13 +193,16 @@ async fn a_proxy_that_does_not_know_us_is_told_by_secret_and_keys() {
 #[tokio::test]
 async fn a_proxy_that_cannot_be_reached_or_reaches_nothing_is_told_as_that() {
     let reaches_nothing = Proxy::to("127.0.0.1:1".into(), false).await;
-    for address in ["http://127.0.0.1:1", &reaches_nothing.address()] {
+    for (address, problem) in [
+        ("http://127.0.0.1:1", "connection refused"),
+        (&*reaches_nothing.address(), "it does not connect to this host"),
+    ] {
         let case = Case::new("https://source.invalid/data").proxy(&[("address", address)]);
         let error = World::new().fails(&case).await;
         assert_eq!((error.reason(), error.retry()), ("ProxyFailed", Retry::Soon), "{error}");
         let proxy = address.strip_prefix("http://").unwrap();
-        let said = format!("cannot fetch from source.invalid through the proxy {proxy}: ");
-        assert!(error.to_string().starts_with(&said), "{error}");
+        let said = format!("cannot fetch from source.invalid through the proxy {proxy}: {problem}");
+        assert_eq!(error.to_string(), said);
     }
 }
 

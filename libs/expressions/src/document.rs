@@ -1,6 +1,6 @@
 //! Data that expressions can be asked about.
 use crate::{
-    Expression,
+    Expression, order,
     told::told,
     value::{decode, encode},
 };
@@ -52,6 +52,7 @@ fn environment() -> Env {
     for extension in [extensions::strings, extensions::lists, extensions::encoders] {
         environment.add_extension(extension).expect("each is added once");
     }
+    order::declare(&mut environment);
     environment
 }
 

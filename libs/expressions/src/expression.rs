@@ -1,5 +1,5 @@
 //! What is an expression. Pure, and bounded in time and in depth: admission asks it about whatever anybody writes.
-use crate::reference;
+use crate::{order, reference};
 use cel::{
     IdedExpr,
     parser::{ParseErrors, PrattParser},
@@ -38,8 +38,9 @@ impl Expression {
         // What would be a bug of the parser is no reason to end whoever asks.
         let parsed = catch_unwind(|| parser().parse(text));
         let parsed = parsed.map_err(|_| Malformed::somewhere("it cannot be read"))?;
-        let tree = parsed.map_err(|errors| Malformed::first(&errors))?;
+        let mut tree = parsed.map_err(|errors| Malformed::first(&errors))?;
         reference::check(&tree).map_err(|problem| Malformed::somewhere(&problem))?;
+        order::put(&mut tree);
         Ok(Self { tree })
     }
 }

@@ -9,6 +9,7 @@ mod evaluation;
 mod evaluator;
 mod expression;
 mod frames;
+mod order;
 mod reference;
 mod told;
 mod value;

@@ -8,7 +8,11 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, SeqAccess, Visitor},
 };
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 /// What data is: the document if it is a JSON object or array, else the text if it is UTF-8, else bytes.
 pub(crate) fn decode(data: Vec<u8>) -> Value {
@@ -50,8 +54,14 @@ fn json(value: &Value) -> Result<serde_json::Value, String> {
         Value::Bytes(bytes) => BASE64_STANDARD.encode(bytes.as_slice()).into(),
         Value::List(list) => list.iter().map(json).collect::<Result<_, _>>()?,
         Value::Map(map) => {
-            let entry = |(key, value): (&Key, &Value)| Ok((key.to_string(), json(value)?));
-            map.map.iter().map(entry).collect::<Result<serde_json::Map<_, _>, String>>()?.into()
+            let mut object = serde_json::Map::new();
+            // In order, so that of several problems the same one is told each time.
+            for (key, value) in map.map.iter().collect::<BTreeMap<&Key, &Value>>() {
+                if object.insert(key.to_string(), json(value)?).is_some() {
+                    return Err("the result holds a map with two keys that are one name in JSON".into());
+                }
+            }
+            object.into()
         }
         other => return Err(format!("the result is or holds a value of type {}", other.type_of())),
     })

@@ -1,6 +1,6 @@
 //! How Postern talks to kube-apiserver.
 use anyhow::Context as _;
-use extension_apiserver::review;
+use extension_apiserver::{client, review};
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
     Client, Config,
@@ -32,7 +32,7 @@ pub(crate) async fn connect(kubeconfig: Option<&Path>) -> anyhow::Result<Cluster
     config.headers.push((USER_AGENT, AGENT));
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(5));
-    let client = |config| Client::try_from(config).context("failed to set up the client of kube-apiserver");
+    let client = |config| client::connect(config).context("failed to set up the client of kube-apiserver");
     Ok(Cluster { client: client(config.clone())?, reviews: client(review::client_config(config))? })
 }
 

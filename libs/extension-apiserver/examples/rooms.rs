@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use extension_apiserver::{
     api::{Call, Connect, ConnectMethod, Exchange, Resource, Subresource},
+    client,
     collection::Collection,
     namespaces::WatchedNamespaces,
     object::{Key, Object},
@@ -165,7 +166,7 @@ async fn main() -> Result<()> {
 
     let lifecycle = Lifecycle::until_signal(LifecycleOptions::default())?;
     let cluster = kube::Config::infer().await.context("failed to find a cluster")?;
-    let (namespaces, watch) = WatchedNamespaces::new(kube::Client::try_from(cluster.clone())?);
+    let (namespaces, watch) = WatchedNamespaces::new(client::connect(cluster.clone())?);
     tokio::spawn(watch);
 
     let rooms = Collection::new().checked(rules);

@@ -7,13 +7,13 @@
 //! which binding is missing, where Go's library ends the program: the binding may come a moment later.
 //!
 //! ```no_run
-//! use extension_apiserver::{authn, authz, review};
+//! use extension_apiserver::{authn, authz, client, review};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let config = kube::Config::infer().await?;
-//! let reviews = kube::Client::try_from(review::client_config(config.clone()))?;
-//! let client = kube::Client::try_from(config)?;
+//! let reviews = client::connect(review::client_config(config.clone()))?;
+//! let client = client::connect(config)?;
 //! let shutdown = CancellationToken::new();
 //!
 //! let who = authn::Authenticator::start(client, reviews.clone(), authn::Options::default(), shutdown);

@@ -159,6 +159,7 @@ pub mod api;
 pub mod audit;
 pub mod authn;
 pub mod authz;
+pub mod client;
 pub mod collection;
 pub mod convert;
 mod decode;

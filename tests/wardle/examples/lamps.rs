@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use extension_apiserver::{
     api::{Call, Get, Patch, Resource, Subresource, Update, WriteOptions},
+    client,
     collection::{Collection, Strategy},
     namespaces::WatchedNamespaces,
     object::{Item, Key, Object},
@@ -107,7 +108,7 @@ async fn main() -> Result<()> {
 
     let lifecycle = Lifecycle::until_signal(LifecycleOptions::default())?;
     let cluster = kube::Config::infer().await.context("failed to find a cluster")?;
-    let (namespaces, follow) = WatchedNamespaces::new(kube::Client::try_from(cluster.clone())?);
+    let (namespaces, follow) = WatchedNamespaces::new(client::connect(cluster.clone())?);
     tokio::spawn(follow);
 
     let lamps = Collection::new().checked(Wanted);

@@ -2,12 +2,13 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use extension_apiserver::{
+    client,
     namespaces::WatchedNamespaces,
     serve::{ClientCertificates, Limits, Tls, serve},
     server::{Lifecycle, LifecycleOptions, Server, VersionInfo},
 };
 use kube::{
-    Client, Config,
+    Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -42,7 +43,7 @@ async fn main() -> Result<()> {
     let lifecycle = Lifecycle::until_signal(LifecycleOptions::default())?;
     let kubeconfig = Kubeconfig::read_from(&flags.kubeconfig).context("failed to read the kubeconfig")?;
     let cluster = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
-    let (namespaces, follow) = WatchedNamespaces::new(Client::try_from(cluster.clone())?);
+    let (namespaces, follow) = WatchedNamespaces::new(client::connect(cluster.clone())?);
     tokio::spawn(follow);
     let builder = Server::delegating(cluster, &lifecycle)?
         .namespaces(namespaces)

@@ -3,9 +3,8 @@ use super::{Builder, Lifecycle, Server};
 use crate::{
     authn::{self, Authenticator},
     authz::{self, Authorizer},
-    review,
+    client, review,
 };
-use kube::Client;
 
 impl Server {
     /// Starts to describe a server that believes kube-apiserver: its front proxy, its client certificates, its word on
@@ -21,8 +20,8 @@ impl Server {
         config: kube::Config,
         lifecycle: &Lifecycle,
     ) -> Result<Builder<Authenticator, Authorizer>, kube::Error> {
-        let client = Client::try_from(config.clone())?;
-        let reviews = Client::try_from(review::client_config(config))?;
+        let client = client::connect(config.clone())?;
+        let reviews = client::connect(review::client_config(config))?;
         let options = authn::Options::default();
         let until = lifecycle.draining().clone();
         let authenticator = Authenticator::start(client, reviews.clone(), options, until);

@@ -36,10 +36,13 @@ impl Hop {
         }
     }
 
-    /// The host as messages name it, with its port if that is not the usual one.
+    /// The host as messages name it, and who sent us there, if somebody else did: the spec names only the first.
     pub(super) fn host(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        let host = shown(&self.url);
+        match self.visited.last().map(|(_, url)| shown(url)) {
+            Some(from) if from != host => format!("{host} (redirected from {from})"),
+            _ => host,
+        }
     }
 
     /// The request that `location` asks for.
@@ -86,6 +89,12 @@ impl Hop {
         url.set_fragment(None);
         Ok(url)
     }
+}
+
+/// With its port if that is not the usual one.
+fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Whether an answer sends a client elsewhere. 300 offers a choice that a program cannot make; 304 and 305 are no

@@ -130,6 +130,7 @@ async fn the_metadata_service_is_not_reached_by_a_redirect() {
             "{sentence}"
         );
         assert!(sentence.contains("--allow-egress 169.254.169.254/32"), "{sentence}");
+        assert!(sentence.contains(&format!("(redirected from {})", source.host())), "{sentence}");
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn acceptable(headers: &HeaderMap, name: &str, ours: &[&str]) -> Resu
     Err(Status::new(StatusCode::NOT_ACCEPTABLE, "NotAcceptable", message))
 }
 
-/// Seconds after which a store that could not be read, or a blob that was missing, may be there again.
+/// Seconds after which a store that could not be read may be there again.
 pub(super) const RETRY_AFTER: u32 = 5;
 
 /// The revision that `?revision=` names, or the one that is published now.

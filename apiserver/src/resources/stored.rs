@@ -5,6 +5,10 @@ use artifacts::{Blob, BlobKey, SourceKey, StoreError};
 use extension_apiserver::{api::Call, object::Key, status::Status};
 use http::StatusCode;
 
+/// Seconds after which a blob is there again, if its source answers. kubectl asks ten times at this pace before it says what is
+/// wrong, so that a source that is down does not keep people waiting.
+const REFETCHED_AFTER: u32 = 1;
+
 /// What is asked for.
 pub(super) struct Stored<'a> {
     pub(super) call: &'a Call,
@@ -45,7 +49,7 @@ impl<'a> Stored<'a> {
     pub(super) fn absent(&self) -> Status {
         if self.is_current {
             let message = "the stored artifact is missing or damaged; unless the source is suspended, it is fetched again now";
-            return Status::unavailable(message, revision::RETRY_AFTER);
+            return Status::unavailable(message, REFETCHED_AFTER);
         }
         let message = "the stored blob of this revision is missing or damaged, and only the published one can be \
                        fetched again";

@@ -111,6 +111,8 @@ pub const INTERNAL_ERROR: &str = "InternalError";
 
 /// Event: a stored revision that is kept is damaged or missing, as the verification after a start has found. The newest is fetched again.
 pub const STORED_REVISION_DAMAGED: &str = "StoredRevisionDamaged";
+/// Event: the stored bytes of what is published were damaged or missing, and have been fetched again.
+pub const ARTIFACT_RESTORED: &str = "ArtifactRestored";
 /// Event: a new revision is stored and published.
 pub const NEW_ARTIFACT: &str = "NewArtifact";
 /// Event: a new revision is stored, and waits while `spec.pin` keeps another one published.

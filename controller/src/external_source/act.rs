@@ -148,6 +148,12 @@ async fn fetch(
             attest(sources, work, order, &fetched).await?;
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
+            if order.lost {
+                let message = format!(
+                    "the stored artifact was missing or damaged, and has been fetched again from {host}"
+                );
+                work.notes.push(Note::normal(reasons::ARTIFACT_RESTORED, message));
+            }
             fetched.pause
         }
         Err(error) => {

@@ -55,6 +55,8 @@ async fn a_damaged_blob_is_never_served_and_its_reader_heals_it() -> Result<()> 
     let served = served.await.context("it did not heal")??;
     assert_eq!((served.status(), archive::digest(served.body())), (StatusCode::OK, artifact.digest));
     assert_eq!(scene.upstream.downloads(), 2, "once at first, and once to heal");
+    let told = crate::events::until(&scene.suite, scene.namespace.name(), "ArtifactRestored").await?;
+    assert!(told.starts_with("the stored artifact was missing or damaged"), "{told}");
     Ok(())
 }
 

@@ -146,7 +146,10 @@ pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
 
 /// The same, with copies of small blobs that take `cache_limit` bytes at most. What is in memory anyway is not copied.
 pub fn open_cached(url: &Url, cache_limit: u64) -> Result<Arc<dyn Store>, StoreError> {
-    let refuse = |why| StoreError::Unsupported { address: format!("{}://{}", url.scheme(), url.path()), why };
+    let refuse = |why| StoreError::Unsupported {
+        address: format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
+        why,
+    };
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("a store's address has no query and no fragment"));
     }

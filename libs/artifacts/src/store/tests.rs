@@ -261,6 +261,8 @@ fn only_known_addresses_are_opened() {
     ] {
         let refused = open(&Url::parse(address).unwrap()).unwrap_err().to_string();
         assert!(refused.ends_with(why) && !refused.contains("secret"), "{refused}");
+        let host = Url::parse(address).unwrap().host_str().unwrap_or_default().to_owned();
+        assert!(refused.contains(&host), "{refused}");
     }
 }
 

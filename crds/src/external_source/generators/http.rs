@@ -9,7 +9,7 @@ use crate::{
     rules::{FieldError, Rules, Violations},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use url::{Position, Url};
 
@@ -26,8 +26,8 @@ pub struct HttpGenerator {
     #[schemars(extend("format" = "uri"))]
     pub url: String,
 
-    /// The HTTP method. Unset means `GET`.
-    #[serde(default = "default_method")]
+    /// The HTTP method. Unset or empty means `GET`.
+    #[serde(default = "default_method", deserialize_with = "method_or_default")]
     pub method: String,
 
     /// The request body, sent as it is. Set its `Content-Type` through `headersSecretRef`.
@@ -106,6 +106,12 @@ pub struct ExpectedValue {
 
 fn default_method() -> String {
     "GET".into()
+}
+
+/// What is written by hand may be empty, which Go's client takes for GET.
+fn method_or_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let method = String::deserialize(deserializer)?;
+    Ok(if method.is_empty() { default_method() } else { method })
 }
 
 impl Settings for HttpGenerator {

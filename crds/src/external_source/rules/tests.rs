@@ -101,6 +101,21 @@ fn a_password_is_not_repeated_whatever_else_is_wrong_with_the_url() {
 }
 
 #[test]
+fn spaces_within_a_url_are_for_the_client_to_encode() {
+    assert_eq!(wrong(&with_http(|http| http.url = "https://example.dev/a b?c=d e".into())), [""; 0]);
+    for bad in [" https://example.dev/", "https://example.dev/ ", "https://example.dev/\ta"] {
+        assert_eq!(wrong(&with_http(|http| http.url = bad.into())), ["spec.generator.http.url"], "{bad:?}");
+    }
+}
+
+#[test]
+fn an_empty_method_is_none() {
+    let read: HttpGenerator =
+        serde_json::from_value(json!({ "url": "https://example.dev/", "method": "" })).unwrap();
+    assert_eq!(read.method, "GET");
+}
+
+#[test]
 fn the_method_must_be_a_token() {
     for bad in ["", "GET ", "PO ST", "GET\r\n"] {
         assert_eq!(

@@ -112,6 +112,7 @@ impl Reconciler {
         let (policy, store, limits) = (self.policy, self.store, self.limits);
         let pipeline = Pipeline::new(policy, store, limits);
         let pipeline = pipeline.context("failed to set up the client of sources")?;
+        let pipeline = pipeline.counting_evaluations(self.metrics.evaluations.clone());
         let pipeline = match self.executor {
             Some(executor) => pipeline.with_hooks(executor),
             None => pipeline,

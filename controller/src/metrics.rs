@@ -12,6 +12,8 @@ pub struct Metrics {
     pub(crate) alerts: Sent,
     pub(crate) external_sources: external_source::Metrics,
     pub(crate) previews: questions::Metrics,
+    /// Of the expressions that sources have: for the pipeline that evaluates them.
+    pub evaluations: expressions::Metrics,
 }
 
 impl Metrics {
@@ -22,6 +24,7 @@ impl Metrics {
             alerts: Sent::register(registry),
             external_sources: external_source::Metrics::register(registry),
             previews: questions::Metrics::register(registry),
+            evaluations: expressions::Metrics::register(registry),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use aws_lc_rs::digest;
-use cluster::suite::Suite;
+use cluster::suite::{Suite, skip};
 use http::header;
 use serde_json::{Value, json};
 
@@ -149,6 +149,33 @@ async fn an_expression_over_its_budget_leaves_the_last_artifact() -> Result<()> 
     let told = scene.failed("ExpressionFailed").await?;
     assert!(told.starts_with("spec.layout[0].cel: ") && !told.contains("canary"), "{told}");
     assert_eq!(scene.laid_out().await?, files);
+    let Some(urls) = scene.suite.urls() else { return skip("the admin port is out of reach") };
+    let metrics = reqwest::get(format!("{}/metrics", urls.admin)).await?.error_for_status()?.text().await?;
+    for outcome in ["Succeeded", "OverBudget", "Failed"] {
+        let none = format!("postern_expression_evaluations_total{{outcome=\"{outcome}\"}} 0\n");
+        assert!(
+            !metrics.contains(&none) && metrics.contains(none.trim_end_matches("0\n")),
+            "{outcome} is not counted"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_goes_over_a_map_makes_the_same_artifact_of_the_same_data() -> Result<()> {
+    let settings: serde_json::Map<String, Value> =
+        (0..20).map(|n| (format!("KEY_{n:02}"), n.into())).collect();
+    let answer = Answer::data(Value::from(settings).to_string()).without(header::ETAG);
+    let scene = Scene::with_expressions(answer).await?;
+    let lines = r"body.map(key, key + '=' + string(body[key])).join('\n')";
+    scene.apply_changed(|spec| spec["transform"] = json!({ "cel": lines })).await?;
+    let first = revision(&scene.ready().await?);
+    let [(_, made)] = &scene.laid_out().await?[..] else { panic!("one file") };
+    assert!(made.starts_with("KEY_00=0\nKEY_01=1\n") && made.ends_with("\nKEY_19=19"), "{made}");
+    for token in ["again", "and-again"] {
+        assert_eq!(revision(&scene.request(token).await?), first);
+    }
+    assert_eq!(scene.upstream.downloads(), 3, "each pass has evaluated anew");
     Ok(())
 }
 

@@ -128,15 +128,20 @@ impl Pipeline {
     pub fn new(policy: EgressPolicy, store: Arc<dyn Store>, limits: Limits) -> Result<Self, Error> {
         let fetcher = Arc::new(Fetcher::new(policy, limits.max_artifact_size)?);
         let turns = Arc::new(Semaphore::new(thread::available_parallelism().map_or(1, NonZero::get)));
-        let transformer = Arc::new(Transformer::new(None, limits.max_artifact_size));
+        let transformer = Arc::new(Transformer::new(limits.max_artifact_size));
         Ok(Self { fetcher, store, limits, transformer, turns })
     }
 
     /// The same, with hooks run by that executor.
     #[must_use]
     pub fn with_hooks(self, executor: hooks::Client) -> Self {
-        let transformer = Transformer::new(Some(executor), self.limits.max_artifact_size);
-        Self { transformer: Arc::new(transformer), ..self }
+        Self { transformer: Arc::new(self.transformer.with_client(executor)), ..self }
+    }
+
+    /// The same, with evaluations of expressions counted there.
+    #[must_use]
+    pub fn counting_evaluations(self, metrics: expressions::Metrics) -> Self {
+        Self { transformer: Arc::new(self.transformer.counting(metrics)), ..self }
     }
 
     /// The same in all else, guard and connections included, writing into another store.

@@ -23,14 +23,14 @@ use crds::external_source::RetryPolicy;
 use expressions::Evaluator;
 use futures::Stream;
 use hooks::Client;
-use std::io;
+use std::{io, sync::Arc};
 use tokio::io::AsyncWrite;
 
 /// Runs the hooks and evaluates the expressions of passes.
 pub(crate) struct Transformer {
     /// `None` where hooks are not enabled.
     client: Option<Client>,
-    evaluator: Evaluator,
+    evaluator: Arc<Evaluator>,
     /// The most that a hook may write.
     largest: u64,
 }
@@ -45,8 +45,20 @@ pub(crate) struct Prepared {
 }
 
 impl Transformer {
-    pub(crate) fn new(client: Option<Client>, largest: u64) -> Self {
-        Self { client, evaluator: Evaluator::of_this_program(), largest }
+    /// Without hooks.
+    pub(crate) fn new(largest: u64) -> Self {
+        Self { client: None, evaluator: Arc::new(Evaluator::of_this_program()), largest }
+    }
+
+    /// The same, with hooks.
+    pub(crate) fn with_client(&self, client: Client) -> Self {
+        Self { client: Some(client), evaluator: Arc::clone(&self.evaluator), largest: self.largest }
+    }
+
+    /// The same, with evaluations counted there.
+    pub(crate) fn counting(&self, metrics: expressions::Metrics) -> Self {
+        let evaluator = Evaluator::of_this_program().counted_by(metrics);
+        Self { client: self.client.clone(), evaluator: Arc::new(evaluator), largest: self.largest }
     }
 
     async fn run(

@@ -1,6 +1,6 @@
 //! Has expressions evaluated, in a process for each pass that has any.
 use crate::{
-    LARGEST_BODY, LARGEST_RESULT, SUBCOMMAND,
+    LARGEST_BODY, LARGEST_RESULT, Metrics, SUBCOMMAND,
     frames::{self, Answer, Asked, HEAD},
 };
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use std::{
     path::PathBuf,
     pin::pin,
     process::{ExitStatus, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
@@ -96,17 +96,24 @@ pub enum Error {
 pub struct Evaluator {
     program: PathBuf,
     turns: Semaphore,
+    metrics: Metrics,
 }
 
 impl Evaluator {
     /// With that program.
     pub fn new(program: PathBuf) -> Self {
-        Self { program, turns: Semaphore::new(AT_ONCE) }
+        Self { program, turns: Semaphore::new(AT_ONCE), metrics: Metrics::default() }
     }
 
     /// With the program that runs here, even if its file was replaced meanwhile.
     pub fn of_this_program() -> Self {
         Self::new("/proc/self/exe".into())
+    }
+
+    /// The same, counted there.
+    #[must_use]
+    pub fn counted_by(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The results of all expressions but of a transformation that others follow, in their order. `data` is read only once it is
@@ -124,6 +131,17 @@ impl Evaluator {
             return Err(Error::TooLarge);
         }
         let _turn = self.turns.acquire().await.expect("nobody closes the turns");
+        let began = Instant::now();
+        let result = self.evaluate(input, data).await;
+        self.metrics.evaluated(&result, began.elapsed());
+        result
+    }
+
+    async fn evaluate(
+        &self,
+        input: &Input,
+        data: impl Stream<Item = io::Result<Bytes>>,
+    ) -> Result<Vec<Vec<u8>>, Error> {
         let unavailable = |source| Error::Unavailable { field: input.field(0), source };
         let child = self.start().map_err(unavailable)?;
         match timeout(PATIENCE, converse(child, input, data)).await {

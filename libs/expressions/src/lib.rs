@@ -9,6 +9,7 @@ mod evaluation;
 mod evaluator;
 mod expression;
 mod frames;
+mod metrics;
 mod order;
 mod reference;
 mod told;
@@ -17,6 +18,7 @@ mod value;
 pub use evaluation::serve;
 pub use evaluator::{Error, Evaluator, Input, Named};
 pub use expression::{Expression, Language, Malformed};
+pub use metrics::Metrics;
 
 use std::time::Duration;
 

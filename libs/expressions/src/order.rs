@@ -7,7 +7,6 @@ use cel::{
         types::{CelList, CelMap, CelMapKey, DYN_TYPE},
         value::{CowVal, Val},
     },
-    objects::Key,
 };
 use std::mem;
 
@@ -54,9 +53,9 @@ pub(crate) fn declare(environment: &mut Env) {
 fn in_order<'b, 'v>(mut args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let range = args.pop().ok_or(ExecutionError::InvalidArgumentCount { expected: 1, actual: 0 })?;
     let Some(map) = range.downcast_ref::<CelMap<'_>>() else { return Ok(range) };
-    let mut keys: Vec<CelMapKey<'_>> = map.inner().keys().cloned().collect();
-    keys.sort_by_cached_key(|key| Key::from(key.clone()));
-    let keys: Vec<Box<dyn Val + '_>> = keys.iter().map(|key| key.inner().clone_as_boxed()).collect();
+    let mut keys: Vec<&CelMapKey<'_>> = map.inner().keys().collect();
+    keys.sort_unstable();
+    let keys: Vec<Box<dyn Val + '_>> = keys.into_iter().map(|key| key.inner().clone_as_boxed()).collect();
     Ok(CowVal::owned(CelList::from(keys)))
 }
 

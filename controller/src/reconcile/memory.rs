@@ -40,7 +40,8 @@ pub(crate) enum Next {
 pub(super) struct Entry<M, S> {
     pub uid: String,
     pub memory: Memory<M>,
-    pub draft: Option<S>,
+    /// Boxed, since it is large and most have none.
+    pub draft: Option<Box<S>>,
 }
 
 impl<M: Default, S> Entry<M, S> {

@@ -64,7 +64,7 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) ->
     };
     let mut entry = shared.memories.take(&key(object.meta()), &object.uid().unwrap_or_default());
     let unsaved = entry.draft.take();
-    let mut draft = unsaved.clone().or_else(|| object.status().cloned()).unwrap_or_default();
+    let mut draft = unsaved.as_deref().or_else(|| object.status()).cloned().unwrap_or_default();
 
     let Some(ended) = attempt::run(shared, &object, &mut draft, &mut entry.memory).await else {
         debug!("given up, since the object has changed");
@@ -126,11 +126,11 @@ async fn settle<K: Kind>(
             }
             Err(error) => {
                 wake = unwritten(&error);
-                entry.draft = Some(draft);
+                entry.draft = Some(Box::new(draft));
             }
         }
     } else {
-        entry.draft = Some(draft).filter(|draft| *draft != before);
+        entry.draft = (draft != before).then(|| Box::new(draft));
     }
     shared.memories.put(key(object.meta()), entry);
     let related = shared.kind.related(&object);

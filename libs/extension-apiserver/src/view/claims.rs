@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Claims<T> {
     /// Every claim to each object.
     by_object: BTreeMap<Key, Vec<Claim<T>>>,
-    /// The keys of the objects of each backing object.
-    by_backing: BTreeMap<Key, BTreeSet<Key>>,
+    /// The keys of the objects of each backing object, in order. There is one most often, for which a tree is large.
+    by_backing: BTreeMap<Key, Box<[Key]>>,
 }
 
 struct Claim<T> {
@@ -37,14 +37,14 @@ impl<T: Object> Claims<T> {
         backing: &Key,
         items: BTreeMap<Key, Item<T>>,
     ) -> BTreeSet<Key> {
-        let given: BTreeSet<Key> = items.keys().cloned().collect();
-        let mut touched = self.by_backing.remove(backing).unwrap_or_default();
+        let given: Box<[Key]> = items.keys().cloned().collect();
+        let mut touched = BTreeSet::from_iter(self.by_backing.remove(backing).unwrap_or_default());
         for key in &touched {
             self.withdraw(backing, key);
         }
         for (key, item) in items {
             let claim = Claim { backing: backing.clone(), written: version, item };
-            self.by_object.entry(key).or_default().push(claim);
+            self.by_object.entry(key).or_insert_with(|| Vec::with_capacity(1)).push(claim);
         }
         touched.extend(given.iter().cloned());
         if !given.is_empty() {

@@ -101,7 +101,9 @@ async fn assert_environment(directory: &Directory) -> Result<()> {
     assert!(folder.is_absolute());
     assert!(env["PATH"].starts_with(&format!("{}:", folder.join("bin").display())), "{}", env["PATH"]);
     assert_eq!(Path::new(env["KUBECONFIG"]), folder.join("kubeconfig"));
-    assert!(folder.join("bin/kubectl").exists());
+    for program in ["bin/kubectl", "bin/http-source"] {
+        assert!(folder.join(program).exists(), "{program} is missing");
+    }
     for file in ["kubeconfig", "pki/ca.crt", "pki/front-proxy-client.crt", "pki/front-proxy-client.key"] {
         assert!(folder.join(file).is_file(), "{file} is missing");
     }

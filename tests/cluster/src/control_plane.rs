@@ -98,11 +98,7 @@ impl ControlPlane<'_> {
         self.place(KUBE_APISERVER, &programs.kube_apiserver)?;
         self.place(CONTROLLER_MANAGER, &programs.kube_controller_manager)?;
         self.place("kubectl", &programs.kubectl)?;
-        let kubectl = self.directory.file("bin").join("kubectl");
-        if privilege::is_inside() {
-            return privilege::write_entrance(self.directory, &programs.kubectl, &kubectl);
-        }
-        symlink(&programs.kubectl, &kubectl).context("failed to link kubectl")
+        offer(self.directory, "kubectl", &programs.kubectl)
     }
 
     /// Makes a program one of this cluster's.
@@ -110,6 +106,15 @@ impl ControlPlane<'_> {
         let link = self.directory.file("programs").join(name);
         symlink(program, &link).with_context(|| format!("failed to link {}", link.display()))
     }
+}
+
+/// Puts a program where the cluster's PATH leads.
+pub(crate) fn offer(directory: &Directory, name: &str, program: &Path) -> Result<()> {
+    let entrance = directory.file("bin").join(name);
+    if privilege::is_inside() {
+        return privilege::write_entrance(directory, program, &entrance);
+    }
+    symlink(program, &entrance).with_context(|| format!("failed to link {}", entrance.display()))
 }
 
 /// Ends the control plane that a folder records. Whoever watches must go first: kube-apiserver waits up to a minute for

@@ -4,7 +4,7 @@ mod narrator;
 
 use crate::{
     cluster::{Cluster, Options},
-    dev,
+    control_plane, dev,
     directory::Directory,
     process::Process,
 };
@@ -79,6 +79,7 @@ impl Story {
             .step("A small HTTP source serves the manifests of examples/podinfo as one tar, with an ETag");
         let data = self.shown(&self.data);
         let listen = format!("127.0.0.1:{}", self.port);
+        control_plane::offer(&self.directory, SOURCE, &example_program()?)?;
         self.narrator.typed(&format!("http-source --dir {data} --listen {listen} &"));
         self.start_source().await?;
         self.narrator.run(&format!("ls {data}")).await

@@ -24,14 +24,14 @@ const GIVE_UP: Duration = Duration::from_secs(45);
 
 /// Like `Client::try_from(config)`, whose limits and credentials it keeps. Nothing is connected to yet.
 ///
-/// Configurations with a proxy, or with certificates from an exec plugin, are left to kube: it has parts for them that
-/// nobody else can use.
+/// Nothing stands between a server in the cluster and kube-apiserver; who develops behind a proxy gives the server kube's
+/// own client.
 ///
 /// # Errors
-/// The configuration holds an address, certificate or header that makes no sense.
+/// The configuration holds an address, certificate or header that makes no sense, or a proxy.
 pub fn connect(config: Config) -> Result<Client, kube::Error> {
-    if config.proxy_url.is_some() || config.auth_info.exec.is_some() {
-        return Client::try_from(config);
+    if let Some(proxy) = config.proxy_url {
+        return Err(kube::Error::ProxyProtocolUnsupported { proxy_url: Box::new(proxy) });
     }
     let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(sockets())?);
     connector.set_connect_timeout(config.connect_timeout);

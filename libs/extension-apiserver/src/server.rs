@@ -35,7 +35,7 @@ use crate::{
     status::Status,
 };
 use bytes::Bytes;
-use fairness::{Fairness, claimant, is_read, too_many};
+use fairness::{Fairness, is_read, too_many};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version,
     header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderName},
@@ -190,11 +190,11 @@ impl Inner {
         deadline: Instant,
         record: &mut Record,
     ) -> Result<Response<Body>, Status> {
-        let claimant = claimant(&parts.extensions, &parts.headers);
+        let claimant = self.fairness.claimant(parts);
         let identify = self.authenticator.authenticate(parts);
-        let identified = self.fairness.on_arrival(&claimant, identify).await;
-        record.authenticated(identified.as_ref().ok());
-        let user = identified?;
+        let identified = self.fairness.on_arrival(claimant, identify).await;
+        record.authenticated(identified.as_ref().ok().map(|(user, _)| user));
+        let (user, turns) = identified?;
         parts.extensions.insert(user.clone());
         let request = std::mem::replace(&mut arrival.request, Err(OddPath));
         let request = request.map_err(|_| Status::page_not_found())?;
@@ -213,7 +213,7 @@ impl Inner {
             large_bodies: self.fairness.large_bodies(),
         };
         let run = self.run(call, incoming, record).instrument(arrival.span.clone());
-        self.fairness.in_turn(&user, run).await
+        self.fairness.in_turn(&turns, run).await
     }
 
     fn call(

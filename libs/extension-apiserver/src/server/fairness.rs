@@ -7,25 +7,27 @@
 //!
 //! This is less than the API Priority and Fairness of kube-apiserver on purpose: it needs no configuration objects, no
 //! cost estimates and no watch on the cluster, and keeps the one promise that matters for a server of a few resources.
-//! Who asks must be found out first. The time for that is shared out by who a request seems to be from: [`claimant`].
+//! Who asks must be found out first. The time for that is shared out by who a request seems to be from: [`Claimant`].
 //!
 //! Large bodies have places of their own, since each costs megabytes: [`bodies`].
 //!
 //! Requests that stay open (watches) are exempt, and `system:masters` never waits.
 mod bodies;
 mod claimant;
+mod key;
 mod lane;
 mod rounds;
 
 use super::health::plain;
 use crate::{access::UserInfo, request::RequestInfo, serve::Body};
-use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER};
+use claimant::Claimant;
+use http::{HeaderValue, Response, StatusCode, header::RETRY_AFTER, request::Parts};
+use key::{Key, Keys};
 use lane::{Lane, Seat};
-use rounds::Rounds;
+use rounds::{Rounds, Turns};
 use std::{future::Future, sync::Arc, time::Duration};
 
 pub(super) use bodies::{LargeBodies, Place};
-pub(super) use claimant::claimant;
 
 /// Members are served whatever else is going on: administrators, and kube-apiserver's own probes.
 pub(super) const MASTERS: &str = "system:masters";
@@ -53,6 +55,7 @@ pub(super) struct Fairness {
     reads: Arc<Lane>,
     writes: Arc<Lane>,
     max_wait: Duration,
+    keys: Keys,
     /// Of those of whom it is not known yet who they are, by what they claim.
     arrivals: Rounds,
     rounds: Rounds,
@@ -76,6 +79,7 @@ impl Fairness {
             reads: Lane::new(reads),
             writes: Lane::new(writes),
             max_wait,
+            keys: Keys::default(),
             arrivals: Rounds::default(),
             rounds: Rounds::default(),
             large_bodies: LargeBodies::new(),
@@ -99,22 +103,27 @@ impl Fairness {
         self.large_bodies.clone()
     }
 
-    /// Finds out who asks, whenever it is the claimant's turn. What that took counts as the user's.
+    /// Whose turn it is to be identified.
+    pub(super) fn claimant(&self, parts: &Parts) -> Key {
+        self.keys.of(Claimant::of(&parts.extensions, &parts.headers))
+    }
+
+    /// Finds out who asks, whenever it is the claimant's turn. What that took counts as the user's, whose turns come with it.
     pub(super) async fn on_arrival<E>(
         &self,
-        claimant: &str,
+        claimant: Key,
         identify: impl Future<Output = Result<UserInfo, E>>,
-    ) -> Result<UserInfo, E> {
-        let (identified, took) = self.arrivals.run(claimant, identify).await;
-        if let Ok(user) = &identified {
-            self.rounds.charge(&user.name, took);
-        }
-        identified
+    ) -> Result<(UserInfo, Arc<Turns>), E> {
+        let (identified, took) = self.arrivals.run(&self.arrivals.turns(claimant), identify).await;
+        let user = identified?;
+        let turns = self.rounds.turns(self.keys.of(&user.name));
+        self.rounds.charge(&turns, took);
+        Ok((user, turns))
     }
 
     /// Lets an admitted request compute whenever it is its user's turn.
-    pub(super) async fn in_turn<T>(&self, user: &UserInfo, work: impl Future<Output = T>) -> T {
-        self.rounds.run(&user.name, work).await.0
+    pub(super) async fn in_turn<T>(&self, turns: &Turns, work: impl Future<Output = T>) -> T {
+        self.rounds.run(turns, work).await.0
     }
 }
 

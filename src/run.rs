@@ -16,7 +16,7 @@ use crate::{
     tls::Certificate,
 };
 use anyhow::bail;
-use artifacts::Store;
+use artifacts::{Store, store::without_credentials};
 use controller::Toolkit;
 use extension_apiserver::{metrics::Metrics, serve::ClientCertificates, server::Lifecycle};
 use previews::Local;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use telemetry::{admin::Admin, metrics, ready::Readiness};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use url::{Position, Url};
+use url::Url;
 use webhook::Webhook;
 
 /// Runs a role until it is told to stop.
@@ -54,11 +54,6 @@ fn announce(role: Role, flags: &Flags, store: Option<&Url>) {
     if store.is_some_and(|url| url.scheme() == "memory") {
         warn!("artifacts are kept in memory and go with this process, give a --store=file:///… to keep them");
     }
-}
-
-/// An address as a log may show it, also one that is refused later for what it carries.
-fn without_credentials(url: &Url) -> String {
-    url[..Position::BeforeUsername].to_owned() + &url[Position::BeforeHost..Position::AfterPath]
 }
 
 /// What a role is made of, built and not yet running.
@@ -167,22 +162,5 @@ impl Parts {
         stopped.cancel();
         admin.await??;
         ended
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_shown_without_what_proves_who_asks() {
-        for (given, shown) in [
-            ("s3://user:word@bucket/prefix?key=word#word", "s3://bucket/prefix"),
-            ("file:///var/lib/postern", "file:///var/lib/postern"),
-            ("memory://", "memory://"),
-            ("http://postern.svc:8080", "http://postern.svc:8080/"),
-        ] {
-            assert_eq!(without_credentials(&given.parse().expect("an address")), shown);
-        }
     }
 }

@@ -38,7 +38,7 @@ use futures::{future::BoxFuture, stream::BoxStream};
 use jiff::Timestamp;
 use objects::Objects;
 use std::{fmt, io, ops::Range, sync::Arc};
-use url::Url;
+use url::{Position, Url};
 
 /// What `memory://` may hold, uploads included: beyond it the store is full, and the process lives on.
 const MEMORY_LIMIT: u64 = 512 * 1024 * 1024;
@@ -146,10 +146,7 @@ pub fn open(url: &Url) -> Result<Arc<dyn Store>, StoreError> {
 
 /// The same, with copies of small blobs that take `cache_limit` bytes at most. What is in memory anyway is not copied.
 pub fn open_cached(url: &Url, cache_limit: u64) -> Result<Arc<dyn Store>, StoreError> {
-    let refuse = |why| StoreError::Unsupported {
-        address: format!("{}://{}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path()),
-        why,
-    };
+    let refuse = |why| StoreError::Unsupported { address: without_credentials(url), why };
     if url.query().is_some() || url.fragment().is_some() {
         return Err(refuse("a store's address has no query and no fragment"));
     }
@@ -165,6 +162,11 @@ pub fn open_cached(url: &Url, cache_limit: u64) -> Result<Arc<dyn Store>, StoreE
         "s3" => Ok(Arc::new(Objects::new(Backend::s3(url)?.with_cache(cache_limit)))),
         _ => Err(refuse("known are memory://, file:///absolute/path and s3://bucket/prefix")),
     }
+}
+
+/// An address as logs and errors may show it: without user, password, query and fragment.
+pub fn without_credentials(url: &Url) -> String {
+    url[..Position::BeforeUsername].to_owned() + &url[Position::BeforeHost..Position::AfterPath]
 }
 
 /// Whether several processes may use the store at `url` at once. Memory and directories belong to one process.

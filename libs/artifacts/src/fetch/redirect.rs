@@ -2,7 +2,7 @@
 use crate::generators::HttpRequest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use url::Url;
+use url::{Position, Url};
 
 /// As many as `followRedirects` promises to follow.
 const MOST: usize = 5;
@@ -38,10 +38,10 @@ impl Hop {
 
     /// The host as messages name it, and who sent us there, if somebody else did: the spec names only the first.
     pub(super) fn host(&self) -> String {
-        let host = shown(&self.url);
-        match self.visited.last().map(|(_, url)| shown(url)) {
+        let host = authority(&self.url);
+        match self.visited.last().map(|(_, url)| authority(url)) {
             Some(from) if from != host => format!("{host} (redirected from {from})"),
-            _ => host,
+            _ => host.to_owned(),
         }
     }
 
@@ -91,10 +91,9 @@ impl Hop {
     }
 }
 
-/// With its port if that is not the usual one.
-fn shown(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+/// The host, with its port if that is not the usual one.
+fn authority(url: &Url) -> &str {
+    &url[Position::BeforeHost..Position::AfterPort]
 }
 
 /// Whether an answer sends a client elsewhere. 300 offers a choice that a program cannot make; 304 and 305 are no

@@ -267,6 +267,18 @@ fn only_known_addresses_are_opened() {
 }
 
 #[test]
+fn an_address_is_shown_without_what_proves_who_asks() {
+    for (given, shown) in [
+        ("s3://user:word@bucket/prefix?key=word#word", "s3://bucket/prefix"),
+        ("file:///var/lib/postern", "file:///var/lib/postern"),
+        ("memory://", "memory://"),
+        ("http://postern.svc:8080", "http://postern.svc:8080/"),
+    ] {
+        assert_eq!(without_credentials(&given.parse().expect("an address")), shown);
+    }
+}
+
+#[test]
 fn memory_and_directories_are_not_shared() {
     for (address, shared) in [("memory://", false), ("file:///path", false), ("s3://bucket", true)] {
         assert_eq!(shareable(&Url::parse(address).unwrap()), shared, "{address}");

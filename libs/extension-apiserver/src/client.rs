@@ -20,6 +20,7 @@ use tower::{BoxError, ServiceBuilder, retry::RetryLayer};
 const SILENCE: Duration = Duration::from_secs(15);
 /// What stays without any acknowledgement for this long is broken. A watch would otherwise wait for ever on a network
 /// that has lost its peer; this is how long client-go waits too (30 s until a ping, 15 s for its answer).
+#[cfg(target_os = "linux")]
 const GIVE_UP: Duration = Duration::from_secs(45);
 
 /// Like `Client::try_from(config)`, whose limits and credentials it keeps. Nothing is connected to yet.

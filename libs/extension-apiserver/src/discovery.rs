@@ -18,7 +18,6 @@ use http::{
     HeaderValue, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
 };
-use serde::Serialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -40,12 +39,12 @@ struct Document {
 
 impl Documents {
     pub(crate) fn new(resources: &[Described]) -> Self {
-        let aggregated = aggregated::group_list(resources);
+        let aggregated = Document::new(aggregated::group_list(resources));
         let legacy = legacy::documents(resources).into_iter();
         Self {
             legacy: legacy.map(|(path, value)| (path, Document::new(value))).collect(),
-            etag: etag(&aggregated),
-            aggregated: Document::new(aggregated),
+            etag: etag(&aggregated.json),
+            aggregated,
         }
     }
 
@@ -107,12 +106,11 @@ impl Document {
     }
 }
 
-/// A strong validator of a document: its digest, as k8s.io/apiserver writes it.
-pub(crate) fn etag<V: Serialize>(document: &V) -> HeaderValue {
-    let json = serde_json::to_vec(document).unwrap_or_default();
+/// A strong validator of a document in JSON: its digest, as k8s.io/apiserver writes it.
+pub(crate) fn etag(json: &[u8]) -> HeaderValue {
     let mut hex = String::with_capacity(130);
     hex.push('"');
-    for byte in digest(&SHA512, &json).as_ref() {
+    for byte in digest(&SHA512, json).as_ref() {
         // Writing to a String cannot fail.
         let _ = write!(hex, "{byte:02X}");
     }

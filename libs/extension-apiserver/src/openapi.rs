@@ -24,7 +24,8 @@ use http::{
     header::{CACHE_CONTROL, EXPIRES},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Value, json, value::RawValue};
 use std::collections::BTreeMap;
 
 pub(crate) use schemas::{schema_of, structural};
@@ -47,11 +48,12 @@ impl OpenApi {
             let path = format!("apis/{}/{}", resource.kind.group, resource.kind.version);
             by_version.entry(path).or_default().push(resource);
         }
-        let v3: BTreeMap<String, Value> =
-            by_version.into_iter().map(|(path, resources)| (path, v3(&resources))).collect();
-        let v2 = Document::new(&v2::document(v3.values()));
-        let documents: BTreeMap<String, Document> =
-            v3.into_iter().map(|(path, document)| (path, Document::new(&document))).collect();
+        let mut v2 = v2::Version2::default();
+        let mut documents = BTreeMap::new();
+        for (path, resources) in by_version {
+            documents.insert(path, Document::new(&v3(&resources, &mut v2)));
+        }
+        let v2 = Document::new(&v2);
         let entries: serde_json::Map<String, Value> =
             documents.iter().map(|(path, document)| (path.clone(), entry(path, document))).collect();
         Self { index: json!({"paths": entries}), documents, v2 }
@@ -62,7 +64,7 @@ impl OpenApi {
         let is_acceptable = || negotiate::json(&call.headers);
         match path {
             "v2" => Some(is_acceptable().map(|()| self.v2.answer(call))),
-            "v3" | "v3/" => Some(is_acceptable().and_then(|()| written(&self.index, call))),
+            "v3" | "v3/" => Some(is_acceptable().and_then(|()| index(&self.index, call))),
             path => {
                 let document = self.documents.get(path.strip_prefix("v3/")?)?;
                 Some(is_acceptable().map(|()| versioned(document, call)))
@@ -71,13 +73,43 @@ impl OpenApi {
     }
 }
 
-fn v3(resources: &[&Described]) -> Value {
-    json!({
-        "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "unversioned"},
-        "paths": paths::paths(resources),
-        "components": {"schemas": schemas::components(resources)},
-    })
+/// What is said of each path, or of each name, as JSON: trees of values take twenty times as much memory as their text does.
+type Written = BTreeMap<String, Box<RawValue>>;
+
+#[derive(Serialize)]
+struct Version3 {
+    components: Components,
+    info: Value,
+    openapi: &'static str,
+    paths: Written,
+}
+
+#[derive(Serialize)]
+struct Components {
+    schemas: Written,
+}
+
+/// The document of one version; the other one learns the same.
+fn v3(resources: &[&Described], v2: &mut v2::Version2) -> Version3 {
+    let mut paths = Written::new();
+    paths::each(resources, |path, item| {
+        paths.insert(path.clone(), written(&item));
+        v2.path(path, item);
+    });
+    let mut schemas = Written::new();
+    for (name, schema) in schemas::components(resources) {
+        schemas.insert(name.clone(), written(&schema));
+        v2.definition(name, &schema);
+    }
+    Version3 { components: Components { schemas }, info: info(), openapi: "3.0.0", paths }
+}
+
+fn info() -> Value {
+    json!({"title": "Kubernetes", "version": "unversioned"})
+}
+
+fn written(part: &Value) -> Box<RawValue> {
+    serde_json::value::to_raw_value(part).expect("a value is JSON")
 }
 
 fn entry(path: &str, document: &Document) -> Value {
@@ -95,7 +127,7 @@ fn versioned(document: &Document, call: &Call) -> Response<Body> {
     response
 }
 
-fn written(document: &Value, call: &Call) -> Result<Response<Body>, Status> {
+fn index(document: &Value, call: &Call) -> Result<Response<Body>, Status> {
     let bytes = encode::write(Syntax::Json, document)?;
     Ok(encode::response(Syntax::Json, bytes, negotiate::takes_gzip(&call.headers)))
 }

@@ -5,7 +5,7 @@ use http::{
     HeaderMap, HeaderValue, Response,
     header::{CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
 };
-use serde_json::Value;
+use serde::Serialize;
 
 /// Documents above this size are compressed for clients that take gzip, as kube-openapi does.
 const GZIP_FROM: usize = 1_400;
@@ -18,10 +18,10 @@ pub(super) struct Document {
 }
 
 impl Document {
-    pub(super) fn new(document: &Value) -> Self {
-        let json = document.to_string().into_bytes();
+    pub(super) fn new(document: &impl Serialize) -> Self {
+        let json = serde_json::to_vec(document).expect("parts that are JSON make JSON");
         let gzip = if json.len() > GZIP_FROM { encode::compressed(&[&json], json.len()) } else { None };
-        Self { etag: etag(document), json: json.into(), gzip: gzip.map(Bytes::from) }
+        Self { etag: etag(&json), json: json.into(), gzip: gzip.map(Bytes::from) }
     }
 
     pub(super) fn hash(&self) -> &str {

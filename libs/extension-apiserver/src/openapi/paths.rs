@@ -10,9 +10,10 @@ use serde_json::{Map, Value, json};
 const OK: &[&str] = &["200"];
 const CREATED: &[&str] = &["200", "201", "202"];
 
-/// All paths of these resources.
-pub(super) fn paths(resources: &[&Described]) -> Map<String, Value> {
-    let mut paths = Map::new();
+/// Tells all paths of these resources, and what there is at each.
+pub(super) fn each(resources: &[&Described], mut tell: impl FnMut(String, Value)) {
+    let mut tell_of =
+        |item: Option<(String, Value)>| item.into_iter().for_each(|(path, item)| tell(path, item));
     for resource in resources {
         let Kind { group, version, .. } = &resource.kind;
         let (root, plural) = (format!("/apis/{group}/{version}"), &resource.plural);
@@ -21,25 +22,24 @@ pub(super) fn paths(resources: &[&Described]) -> Map<String, Value> {
             false => format!("{root}/{plural}"),
         };
         if resource.is_namespaced {
-            paths.extend(item(format!("{root}/{plural}"), &resource.verbs, None, false, |verb| {
+            tell_of(item(format!("{root}/{plural}"), &resource.verbs, None, false, |verb| {
                 (verb == "list").then(|| list(resource, false))
             }));
         }
-        paths.extend(item(place.clone(), &resource.verbs, None, resource.is_namespaced, |verb| {
+        tell_of(item(place.clone(), &resource.verbs, None, resource.is_namespaced, |verb| {
             collection(resource, verb)
         }));
         let kind = Some(resource.kind.kind.as_str());
         let single = format!("{place}/{{name}}");
-        paths.extend(item(single.clone(), &resource.verbs, kind, resource.is_namespaced, |verb| {
+        tell_of(item(single.clone(), &resource.verbs, kind, resource.is_namespaced, |verb| {
             one(resource, verb)
         }));
         for below in &resource.subresources {
             let path = format!("{single}/{}", below.name);
             let operation = |verb: &str| subresource(resource, below, verb);
-            paths.extend(item(path, &below.verbs, kind, resource.is_namespaced, operation));
+            tell_of(item(path, &below.verbs, kind, resource.is_namespaced, operation));
         }
     }
-    paths
 }
 
 /// A path with the operations that there are for these verbs; nothing if there are none.

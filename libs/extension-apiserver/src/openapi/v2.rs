@@ -2,6 +2,8 @@
 //!
 //! Made from the v3 documents, so that both always say the same: references point elsewhere, parameters carry their type
 //! themselves, a body is a parameter, and media types stand beside the schema. What v2 cannot say is left out.
+use super::{Written, info, written};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Keywords that v2 does not have.
@@ -9,24 +11,34 @@ const ONLY_V3: [&str; 5] = ["anyOf", "oneOf", "not", "nullable", "default"];
 
 const METHODS: [&str; 7] = ["get", "put", "post", "delete", "options", "head", "patch"];
 
-/// The document that says what these v3 documents say.
-pub(super) fn document<'a>(v3: impl Iterator<Item = &'a Value>) -> Value {
-    let (mut paths, mut definitions) = (Map::new(), Map::new());
-    for document in v3 {
-        paths.extend(entries(&document["paths"]).map(|(path, item)| (path.clone(), path_item(item))));
-        let schemas = entries(&document["components"]["schemas"]);
-        definitions.extend(schemas.map(|(name, schema)| (name.clone(), converted(schema))));
-    }
-    json!({
-        "swagger": "2.0",
-        "info": {"title": "Kubernetes", "version": "unversioned"},
-        "paths": paths,
-        "definitions": definitions,
-    })
+/// The document that says what the v3 documents say.
+#[derive(Serialize)]
+pub(super) struct Version2 {
+    definitions: Written,
+    info: Value,
+    paths: Written,
+    swagger: &'static str,
 }
 
-fn path_item(item: &Value) -> Value {
-    let mut item = item.clone();
+impl Default for Version2 {
+    fn default() -> Self {
+        Self { definitions: Written::new(), info: info(), paths: Written::new(), swagger: "2.0" }
+    }
+}
+
+impl Version2 {
+    /// Learns of a path what a v3 document says.
+    pub(super) fn path(&mut self, path: String, item: Value) {
+        self.paths.insert(path, written(&path_item(item)));
+    }
+
+    /// Learns of a schema what a v3 document says.
+    pub(super) fn definition(&mut self, name: String, schema: &Value) {
+        self.definitions.insert(name, written(&converted(schema)));
+    }
+}
+
+fn path_item(mut item: Value) -> Value {
     for method in METHODS {
         if let Some(described) = item.get_mut(method) {
             *described = operation(described);
@@ -143,21 +155,18 @@ mod tests {
     #[test]
     fn a_body_becomes_a_parameter_and_media_types_stand_beside_it() {
         let schema = json!({"$ref": "#/components/schemas/dev.Lamp"});
-        let v3 = json!({
-            "paths": {"/lamps": {"post": {
-                "operationId": "createLamp",
-                "parameters": [{"name": "dryRun", "in": "query", "schema": {"type": "string", "uniqueItems": true}}],
-                "requestBody": {"required": true, "content": {"*/*": {"schema": schema}}},
-                "responses": {
-                    "201": {"description": "Created", "content": {"application/json": {"schema": schema}}},
-                    "401": {"description": "Unauthorized"},
-                },
-            }}},
-            "components": {"schemas": {}},
-        });
+        let lamps = json!({"post": {
+            "operationId": "createLamp",
+            "parameters": [{"name": "dryRun", "in": "query", "schema": {"type": "string", "uniqueItems": true}}],
+            "requestBody": {"required": true, "content": {"*/*": {"schema": schema}}},
+            "responses": {
+                "201": {"description": "Created", "content": {"application/json": {"schema": schema}}},
+                "401": {"description": "Unauthorized"},
+            },
+        }});
         let referred = json!({"$ref": "#/definitions/dev.Lamp"});
         assert_eq!(
-            document([&v3].into_iter())["paths"]["/lamps"]["post"],
+            path_item(lamps)["post"],
             json!({
                 "operationId": "createLamp",
                 "consumes": ["*/*"],
@@ -180,18 +189,16 @@ mod tests {
         let meta = json!({"allOf": [{"$ref": "#/components/schemas/m.ObjectMeta"}], "default": {}, "description": "x"});
         let port =
             json!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]});
-        let v3 = json!({
-            "components": {"schemas": {"dev.Lamp": {
-                "type": "object",
-                "properties": {
-                    "metadata": meta,
-                    "default": {"type": "string", "nullable": true},
-                    "ports": {"type": "array", "items": port},
-                },
-            }}},
+        let lamp = json!({
+            "type": "object",
+            "properties": {
+                "metadata": meta,
+                "default": {"type": "string", "nullable": true},
+                "ports": {"type": "array", "items": port},
+            },
         });
         assert_eq!(
-            document([&v3].into_iter())["definitions"]["dev.Lamp"],
+            converted(&lamp),
             json!({
                 "type": "object",
                 "properties": {

@@ -1,4 +1,4 @@
-//! Tells the linker to keep the program small.
+//! Tells the linker to keep the program small: `postern`, and `tests/wardle`, in which the library is measured.
 use std::env;
 
 /// What LLD knows, which is what rustc links with on this target. Functions with equal machine code become one, as do constants with
@@ -8,7 +8,8 @@ const SMALL: [&str; 3] =
     ["-Wl,--icf=all", "-Wl,--ignore-data-address-equality", "-Wl,-z,pack-relative-relocs"];
 
 fn main() {
-    println!("cargo:rerun-if-changed=build.rs");
+    // What every package has. A script that changed runs in any case.
+    println!("cargo:rerun-if-changed=Cargo.toml");
     if env::var("TARGET").is_ok_and(|target| target == "x86_64-unknown-linux-gnu") {
         SMALL.iter().for_each(|flag| println!("cargo:rustc-link-arg-bins={flag}"));
     }

@@ -76,6 +76,34 @@ fn library() -> Value {
     packages.map(Value::take).find(|package| package["name"] == LIBRARY).expect("it is in this tree")
 }
 
+/// The README's first server, word for word in a crate of its own, which has nothing but what the README says to write down.
+#[test]
+fn the_first_server_of_the_readme_compiles_with_the_dependencies_that_it_lists() {
+    let library = tree::root().join("libs").join(LIBRARY);
+    let readme = fs::read_to_string(library.join("README.md")).expect("the README");
+    let block = |language: &str| {
+        let (_, rest) = readme.split_once(&format!("```{language}\n")).expect(language);
+        rest.split("```").next().expect("split gives one at least").to_owned()
+    };
+    let published = format!("{LIBRARY} = \"0.1\"");
+    let dependencies = block("toml");
+    assert!(dependencies.contains(&published), "{dependencies}");
+    let here = format!("{LIBRARY} = {{ path = {library:?} }}");
+    let package = "[package]\nname = \"lights\"\nedition = \"2024\"\n[workspace]\n";
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-server");
+    fs::create_dir_all(folder.join("src")).expect("a folder");
+    let manifest = format!("{package}{}", dependencies.replace(&published, &here));
+    fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
+    fs::write(folder.join("src/main.rs"), block("rust,no_run")).expect("a program");
+    fs::copy(tree::root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("the same versions");
+    let out = Command::new(env!("CARGO"))
+        .args(["check", "--quiet", "--offline", "--target-dir", "target"])
+        .current_dir(&folder)
+        .output()
+        .expect("cargo runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
 /// Its files, relative to its folder.
 fn packaged() -> Vec<String> {
     let out = Command::new(env!("CARGO"))

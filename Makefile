@@ -38,6 +38,7 @@ test: test-unit programs ## Run every test, on a real control plane of its own (
 
 test-unit: ## Run the tests that need no control plane
 	cargo test --quiet --workspace
+	cargo test --quiet --package extension-apiserver --lib --no-default-features --features v1_37
 
 fuzz: ## Run every property test on many random cases, an hour or two, and the fuzz targets (CASES=100000, FUZZ_SECONDS=60 each)
 	@PROPTEST_CASES=$(CASES) cargo test --profile fuzz --workspace --lib --bins --no-fail-fast -- ::any_ 2>&1 | tee /dev/stderr | awk ' \

@@ -3,7 +3,7 @@
 use crate::promises;
 
 /// How many rules each part of the contract has.
-const RULES: [(&str, usize); 8] = [
+const RULES: [(&str, usize); 9] = [
     ("AUTHN", 21),
     ("AUTHZ", 10),
     ("DISC", 16),
@@ -12,6 +12,7 @@ const RULES: [(&str, usize); 8] = [
     ("LW", 13),
     ("REQ", 14),
     ("SHUT", 1),
+    ("DEP", 9),
 ];
 
 /// How many things the contract has every server tested for.

@@ -135,6 +135,11 @@
 //! - A token in a WebSocket subprotocol is no proof (authentication has three, not four): a browser sends it to
 //!   kube-apiserver, which takes it and speaks for the user. It is never taken for a subprotocol.
 //! - The UID in a client certificate, behind a feature gate of kube-apiserver, is not read (AUTHN-14).
+//! - Of selectors of more than 10,000 bytes the authorizer is told nothing (AUTHZ-5), as if everything were asked for: a question of
+//!   any size could not be kept. A user whose right depends on such a selector is refused.
+//! - A watch ends when its connection is no longer trusted or its time is over, not at once when its user loses the right to it: so
+//!   it is with k8s.io/apiserver, whose clients expect it.
+//! - Of the features `v1_36` and `v1_37` exactly one is on, as k8s-openapi demands.
 //! - Who asks for impersonation directly is refused (403, REQ-8). Through kube-apiserver it works.
 //! - There is no API Priority and Fairness, and so none of its headers: users share the seats evenly (REQ-9). Of bodies of more
 //!   than 128 KiB only two of one user, and eight of all, are taken in at once; one that has arrived for five seconds is refused

@@ -27,13 +27,18 @@ pub enum NotADuration {
 /// The text does not match [`PATTERN`], or stands for more than 292 years.
 pub fn parse(text: &str) -> Result<Duration, NotADuration> {
     let mut rest = text;
-    let mut total: u64 = 0;
+    let mut total = Some(0_u64);
     while !rest.is_empty() {
-        let (part, tail) = term(rest)?;
-        total = total.checked_add(part).filter(|sum| *sum <= LONGEST_MS).ok_or(NotADuration::TooLong)?;
+        let (part, tail) = term(rest).ok_or(NotADuration::Malformed)?;
+        // What does not fit is read on: it may be no duration at all, which is the more helpful thing to say.
+        total =
+            total.zip(part).and_then(|(sum, part)| sum.checked_add(part)).filter(|sum| *sum <= LONGEST_MS);
         rest = tail;
     }
-    if text.is_empty() { Err(NotADuration::Malformed) } else { Ok(Duration::from_millis(total)) }
+    if text.is_empty() {
+        return Err(NotADuration::Malformed);
+    }
+    total.map(Duration::from_millis).ok_or(NotADuration::TooLong)
 }
 
 /// Writes a duration the way Go does: `1h30m0s`, `90s` as `1m30s`, `250ms`.
@@ -50,17 +55,16 @@ pub fn format(duration: Duration) -> String {
     }
 }
 
-/// One number with its unit, in milliseconds, and what follows it.
-fn term(text: &str) -> Result<(u64, &str), NotADuration> {
-    let (whole, rest) = digits(text).ok_or(NotADuration::Malformed)?;
+/// One number with its unit, in milliseconds if they fit, and what follows it.
+fn term(text: &str) -> Option<(Option<u64>, &str)> {
+    let (whole, rest) = digits(text)?;
     let (fraction, rest) = match rest.strip_prefix('.') {
-        Some(tail) => digits(tail).ok_or(NotADuration::Malformed)?,
+        Some(tail) => digits(tail)?,
         None => ("", rest),
     };
-    let (unit_ms, rest) = unit(rest).ok_or(NotADuration::Malformed)?;
-    let whole: u64 = whole.parse().map_err(|_| NotADuration::TooLong)?;
-    let ms = whole.checked_mul(unit_ms).ok_or(NotADuration::TooLong)?;
-    Ok((ms.checked_add(fraction_of(fraction, unit_ms)).ok_or(NotADuration::TooLong)?, rest))
+    let (unit_ms, rest) = unit(rest)?;
+    let ms = whole.parse().ok().and_then(|whole: u64| whole.checked_mul(unit_ms));
+    Some((ms.and_then(|ms| ms.checked_add(fraction_of(fraction, unit_ms))), rest))
 }
 
 fn digits(text: &str) -> Option<(&str, &str)> {
@@ -97,9 +101,24 @@ mod tests {
 
     #[test]
     fn refuses_what_the_pattern_refuses() {
-        for text in
-            ["", "abc", "-1s", "1", "1m1", "1d", "1e99h", "1.h", ".5h", " 1m", "1m ", "+1m", "1us", "١s"]
-        {
+        for text in [
+            "",
+            "abc",
+            "-1s",
+            "1",
+            "1m1",
+            "1d",
+            "1e99h",
+            "1.h",
+            ".5h",
+            " 1m",
+            "1m ",
+            "+1m",
+            "1us",
+            "١s",
+            "2562048h1",
+            "99999999999999999999h1d",
+        ] {
             assert_eq!(parse(text), Err(NotADuration::Malformed), "{text:?}");
         }
     }

@@ -4,11 +4,14 @@ use crate::{generators::HttpRequest, plan::headers as header};
 use bytes::Bytes;
 use crds::{external_source::HttpGenerator, rules::Rules};
 use http::{HeaderMap, Method};
-use json_patch::Patch;
+use json_patch::{Patch, PatchOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice};
 use url::Url;
+
+/// How many bytes a patch may copy, as JSON: no request is as large.
+const MOST_COPIED: usize = 1 << 20;
 
 /// The request.
 #[derive(Deserialize, Serialize)]
@@ -34,13 +37,28 @@ pub(super) fn applied(before: &HttpRequest, output: &[u8]) -> Result<HttpRequest
     let document = if output.is_array() {
         let patch: Patch = serde_json::from_value(output).map_err(|_| HookFailure::NoRequest)?;
         let mut document = serde_json::to_value(Document::of(before)).expect("texts serialize");
-        json_patch::patch(&mut document, &patch).map_err(|_| HookFailure::Patch)?;
+        patched(&mut document, &patch)?;
         document
     } else {
         output
     };
     let document: Document = serde_json::from_value(document).map_err(|_| HookFailure::NoRequest)?;
     document.request(before)
+}
+
+/// Applies a patch. What it copies is counted: each copy of all headers into one of them doubles them, so forty would fill any memory.
+fn patched(document: &mut Value, patch: &Patch) -> Result<(), HookFailure> {
+    let mut copied = 0;
+    for operation in &patch.0 {
+        if let PatchOperation::Copy(copy) = operation {
+            copied += document.pointer(copy.from.as_str()).map_or(0, |part| part.to_string().len());
+            if copied > MOST_COPIED {
+                return Err(HookFailure::Patch);
+            }
+        }
+        json_patch::patch(document, slice::from_ref(operation)).map_err(|_| HookFailure::Patch)?;
+    }
+    Ok(())
 }
 
 impl Document {

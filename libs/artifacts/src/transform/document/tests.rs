@@ -97,3 +97,10 @@ fn what_is_no_request_is_refused_in_words_without_it() {
         assert!(said.contains(why) && !said.contains(CANARY), "{output}: {said}");
     }
 }
+
+#[test]
+fn a_patch_cannot_copy_the_request_into_itself_until_memory_ends() {
+    let doubled = |n: u8| format!(r#"{{"op":"copy","from":"/headers","path":"/headers/x{n}"}}"#);
+    let said = refused(&format!("[{}]", (0..40).map(doubled).collect::<Vec<_>>().join(",")));
+    assert_eq!(said, "its JSON patch does not fit the request");
+}

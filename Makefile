@@ -11,12 +11,14 @@ test soak tools: export TOOLS = all
 # How many cases `make fuzz` gives to each property test, and how long it runs each fuzz target.
 CASES ?= 100000
 FUZZ_SECONDS ?= 60
-FUZZ = libs/extension-apiserver/fuzz
-FUZZ_TARGETS = $(notdir $(wildcard $(FUZZ)/corpus/*))
+# Each target has a folder of seeds in one of two crates: the library, which others build alone, has its own.
+FUZZ_TARGETS = $(wildcard fuzz/corpus/* libs/extension-apiserver/fuzz/corpus/*)
+FUZZER = $(CACHE)/cargo-fuzz-0.13.2
 # What is measured. One selection, so that dependencies are compiled once.
 RELEASED = --package postern --package bench --package wardle
-# Lint needs one program that Rust does not bring along.
-DENY = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern/cargo-deny-0.20.2
+# Lint and fuzzing need a program each that Rust does not bring along.
+CACHE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern
+DENY = $(CACHE)/cargo-deny-0.20.2
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,13 +47,20 @@ fuzz: ## Run every property test on many random cases, an hour or two, and the f
 		/^test .*::any_.* ok$$/ { passed++ } \
 		/^test .* FAILED$$|^error/ { failed++ } \
 		END { printf "%d property tests passed, $(CASES) cases each\n", passed; exit failed || !passed }'
-	@if cargo +nightly fuzz --version > /dev/null 2>&1; then $(MAKE) --no-print-directory $(addprefix fuzz-,$(FUZZ_TARGETS)); \
-	else echo "The fuzz targets were not run: they need nightly Rust and cargo-fuzz (cargo install cargo-fuzz)."; fi
+	@# Each of its cases starts two processes.
+	PROPTEST_CASES=$$(($(CASES) / 20)) cargo test --profile fuzz --package expressions --test evaluation
+	@if RUSTUP_AUTO_INSTALL=0 cargo +nightly --version > /dev/null 2>&1; then $(MAKE) --no-print-directory $(addprefix fuzz-,$(notdir $(FUZZ_TARGETS))); \
+	else echo "The fuzz targets were not run: they need nightly Rust (rustup toolchain install nightly)."; fi
 
-# What is found on the way stays out of the seeds, which are committed.
+# The versions of dependencies are those of the workspace. What is found on the way stays out of the seeds, which are committed.
+fuzz-%: FUZZED = $(dir $(TARGET))cargo-fuzz
+fuzz-%: CRATE = $(patsubst %/corpus/$*,%,$(filter %/corpus/$*,$(FUZZ_TARGETS)))
 fuzz-%:
-	@mkdir -p $(FUZZ)/target/found/$*
-	@cd $(FUZZ) && cargo +nightly fuzz run --fuzz-dir . $* target/found/$* corpus/$* -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
+	@test -x $(FUZZER)/bin/cargo-fuzz || cargo install --quiet --locked cargo-fuzz --version 0.13.2 --root $(FUZZER)
+	@cp Cargo.lock $(CRATE)/Cargo.lock
+	@mkdir -p $(FUZZED)/found/$*
+	@PATH="$(FUZZER)/bin:$$PATH" cargo +nightly fuzz run --fuzz-dir $(CRATE) --target-dir $(FUZZED) $* \
+		$(FUZZED)/found/$* $(CRATE)/corpus/$* -- -max_total_time=$(FUZZ_SECONDS) -max_len=4096
 
 soak: export WARDLE_BIN = $(dir $(TARGET))release/wardle
 soak: programs ## Put two hundred sources through every misfortune, into docs/soak.md (SOAK_MINUTES=10)

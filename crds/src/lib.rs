@@ -12,6 +12,8 @@ pub mod duration;
 pub mod entry_path;
 pub mod external_artifact;
 pub mod external_source;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod installation;
 pub mod manifests;
 pub mod names;

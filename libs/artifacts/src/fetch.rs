@@ -7,6 +7,8 @@ mod answer;
 mod body;
 mod client;
 pub(crate) mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod origin;
 pub(crate) mod pause;
 mod redirect;

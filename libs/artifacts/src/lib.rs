@@ -15,6 +15,8 @@ pub mod egress;
 pub mod error;
 pub mod failpoint;
 mod fetch;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod generators;
 pub mod pack;
 pub mod pipeline;

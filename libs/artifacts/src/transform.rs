@@ -5,7 +5,7 @@
 //! better is run anew as a whole, with the pauses of the loop. An executor that fails is no failure of a hook: no policy
 //! speaks of it, since ignoring it would publish data that was never transformed.
 mod aside;
-mod document;
+pub(crate) mod document;
 mod failure;
 mod post_request;
 mod pre_request;

@@ -4,6 +4,8 @@
 //! only when all of them are known to be harmless is the first file packed. Memory is bounded by the number of
 //! entries, time and disk by the limit of the installation.
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod index;
 pub(crate) mod pax;
 mod spool;

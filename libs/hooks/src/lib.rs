@@ -6,6 +6,8 @@
 //! [`client::Client::run`].
 pub mod client;
 pub mod command;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod protocol;
 pub mod whitelist;
 

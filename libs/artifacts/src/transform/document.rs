@@ -107,5 +107,7 @@ fn headers(asked: BTreeMap<String, Option<String>>, before: &HeaderMap) -> Resul
     Ok(headers)
 }
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -1,34 +1,8 @@
 //! What a preRequest hook may make of a request.
-use super::*;
-use crate::plan::{Plan, ReferencedSecret};
-use crds::{
-    ExternalSourceSpec,
-    external_source::{Generator, SecretReference},
-    rules::check,
+use super::{
+    fuzz::{CANARY, pre_request, request},
+    *,
 };
-use secrecy::SecretSlice;
-
-const CANARY: &str = "canary-7f3a";
-
-fn request() -> HttpRequest {
-    let http = HttpGenerator {
-        url: "https://example.com/data".into(),
-        method: "GET".into(),
-        headers_secret_ref: Some(SecretReference { name: "token".into() }),
-        ..HttpGenerator::default()
-    };
-    let spec = ExternalSourceSpec {
-        interval: "1m".into(),
-        timeout: "30s".into(),
-        generator: Generator { http: Some(http), ..Generator::default() },
-        ..ExternalSourceSpec::default()
-    };
-    let data = [("Authorization".to_owned(), SecretSlice::from(CANARY.as_bytes().to_vec()))].into();
-    let secret = ReferencedSecret { name: "token".into(), version: "1".into(), data };
-    let secrets = [secret].into_iter().collect();
-    let plan = Plan::new(check(&spec).expect("a good spec"), &secrets).expect("a plan");
-    plan.request().clone()
-}
 
 fn refused(output: &str) -> String {
     match applied(&request(), output.as_bytes()) {
@@ -103,4 +77,13 @@ fn a_patch_cannot_copy_the_request_into_itself_until_memory_ends() {
     let doubled = |n: u8| format!(r#"{{"op":"copy","from":"/headers","path":"/headers/x{n}"}}"#);
     let said = refused(&format!("[{}]", (0..40).map(doubled).collect::<Vec<_>>().join(",")));
     assert_eq!(said, "its JSON patch does not fit the request");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_patch_leaves_a_request_within_the_rules(
+        operations in proptest::collection::vec(r#"\{"op":"(add|copy|move|remove|replace|test)","from":"(/url|/headers(/authorization|/a)?|/body)?","path":"(/url|/method|/headers(/[a-c]|/authorization)?|/body)?","value":(null|"[ -!#-\[\]-~]{0,12}"|\{\})\}"#, 0..5)
+    ) {
+        pre_request(format!("[{}]", operations.join(",")).as_bytes());
+    }
 }

@@ -12,6 +12,7 @@ mod limits;
 mod paced;
 mod peer;
 mod tls;
+mod unread;
 mod upgrade;
 
 use connection::Connections;
@@ -32,6 +33,7 @@ pub use limits::Limits;
 pub(crate) use peer::Fingerprint;
 pub use peer::{Chain, Peer};
 pub use tls::{ClientCertificates, Tls, TlsError};
+pub(crate) use unread::kept;
 pub(crate) use upgrade::Successor;
 pub use upgrade::{Upgrade, Upgraded};
 

@@ -31,7 +31,7 @@ use crate::{
     negotiate,
     query::Query,
     request::{OddPath, RequestInfo},
-    serve::{self, Body, BoxError, CloseConnection, Upgrade, empty},
+    serve::{self, Body, BoxError, CloseConnection, Upgrade, empty, kept},
     status::Status,
 };
 use bytes::Bytes;
@@ -42,7 +42,6 @@ use http::{
     request::Parts,
 };
 use http_body::Body as _;
-use http_body_util::BodyExt;
 use record::{Observers, Record};
 use routes::Incoming;
 use std::sync::Arc;
@@ -121,7 +120,7 @@ impl Server {
     {
         let upgrade = Upgrade::offered(&mut request);
         let (mut parts, body) = request.into_parts();
-        let mut arrival = Arrival::new(&parts, body.map_err(Into::into).boxed_unsync(), upgrade);
+        let mut arrival = Arrival::new(&parts, kept(body, parts.version), upgrade);
         parts.extensions.insert(arrival.warnings.clone());
         let mut record = Record::new(&self.0.observers, arrival.started);
         let answered = self.0.answer(&mut parts, &mut arrival, &mut record).await;

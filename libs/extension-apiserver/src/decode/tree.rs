@@ -1,5 +1,6 @@
 //! Reading a document once: its value, and on the way whatever the schema does not know, is there twice or of another type.
 use super::{Syntax, breath::Breath};
+use jiff::Timestamp;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::{cell::RefCell, fmt};
@@ -20,7 +21,7 @@ pub(crate) struct Tree {
     pub(crate) value: Value,
     /// Unknown and repeated fields in the order of the document, in the words of Go.
     pub(crate) findings: Vec<String>,
-    /// The first value that is of another type than the schema says.
+    /// Where the first value stands that is another than the schema says.
     pub(crate) misfit: Option<String>,
 }
 
@@ -142,10 +143,27 @@ impl<'a> Node<'a> {
     fn expect(&self, types: &[&str]) {
         let wanted = self.schema.and_then(|schema| schema.get("type")).and_then(Value::as_str);
         if wanted.is_some_and(|wanted| !types.contains(&wanted)) {
-            self.note(|notes| {
-                notes.misfit.get_or_insert_with(|| self.path.to_string());
-            });
+            self.misfit();
         }
+    }
+
+    /// Notes where a text stands that is no moment, or none of those that may stand there.
+    fn expect_meant(&self, text: &str) {
+        let said = |word| self.schema.and_then(|schema| schema.get(word));
+        let is_moment =
+            said("format").is_none_or(|format| format != "date-time") || text.parse::<Timestamp>().is_ok();
+        let is_choice =
+            said("enum").and_then(Value::as_array).is_none_or(|all| all.iter().any(|one| one == text));
+        if !(is_moment && is_choice) {
+            self.misfit();
+        }
+    }
+
+    /// Of all places that do not fit the first is told.
+    fn misfit(&self) {
+        self.note(|notes| {
+            notes.misfit.get_or_insert_with(|| self.path.to_string());
+        });
     }
 }
 
@@ -187,6 +205,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
         self.expect(&["string"]);
+        self.expect_meant(value);
         Ok(value.into())
     }
 

@@ -146,6 +146,7 @@ async fn bodies_that_are_no_object_are_refused_in_the_words_of_go() {
         ("", JSON, r#"{"kind":"Pod","apiVersion":"v1"}"#, 400, r#"Pod in version "v1" cannot be handled as a Lamp: no kind "Pod" is registered for version "v1""#),
         ("", JSON, r#"{"kind":"Lamp","apiVersion":"lights.example.com/v9"}"#, 400, "the API version in the data (lights.example.com/v9) does not match the expected API version (lights.example.com/v1)"),
         ("", JSON, r#"{"spec":{"lumens":"bright"}}"#, 400, r#"Lamp in version "v1" cannot be handled as a Lamp: spec.lumens: invalid type: string "bright", expected i64"#),
+        ("", JSON, r#"{"metadata":{"creationTimestamp":"noon"},"spec":{"lumens":1}}"#, 400, r#"Lamp in version "v1" cannot be handled as a Lamp: metadata.creationTimestamp: failed to parse four digit integer as year: invalid digit, expected 0-9 but got n"#),
     ])
     .await;
 }

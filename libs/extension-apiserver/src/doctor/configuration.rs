@@ -19,8 +19,10 @@ fn judge(found: Option<ConfigMap>) -> Vec<Finding> {
     let flags = "start kube-apiserver with --requestheader-client-ca-file, --requestheader-allowed-names, \
                  --proxy-client-cert-file and --proxy-client-key-file; it writes the ConfigMap by itself";
     let finding = |problem: String| {
-        let problem =
-            format!("ConfigMap {NAMESPACE}/{NAME}: {problem}, so the server believes no front proxy");
+        let problem = format!(
+            "ConfigMap {NAMESPACE}/{NAME}: {problem}, so a server that starts now believes no front proxy; one that \
+             runs goes on with what it read before"
+        );
         Finding::new(Check::Configuration, problem, flags)
     };
     let Some(found) = found else { return vec![finding("does not exist".to_owned())] };

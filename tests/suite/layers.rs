@@ -1,6 +1,6 @@
 //! The dependency arrows of the workspace, written down once and checked.
-use crate::tree;
-use std::{collections::BTreeMap, process::Command};
+use crate::tree::{self, cargo};
+use std::collections::BTreeMap;
 
 /// Who may import whom, as in the layer table of ARCHITECTURE.md.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -83,12 +83,10 @@ fn crates_only_look_down() {
 #[test]
 fn no_published_program_can_be_ended_at_a_step() {
     for selection in [&["postern"][..], &["postern", "bench", "wardle"]] {
-        let mut tree = Command::new(env!("CARGO"));
-        tree.args(["tree", "--offline", "--locked", "--prefix=none", "--edges=normal,build"]);
-        tree.args(selection.iter().flat_map(|package| ["--package", package])).current_dir(tree::root());
-        let out = tree.output().expect("cargo tree runs");
-        let crates = String::from_utf8(out.stdout).expect("UTF-8");
-        assert!(crates.contains("artifacts v"), "{}", String::from_utf8_lossy(&out.stderr));
+        let mut args = vec!["tree", "--offline", "--locked", "--prefix=none", "--edges=normal,build"];
+        args.extend(selection.iter().flat_map(|package| ["--package", package]));
+        let crates = cargo(&tree::root(), &args);
+        assert!(crates.contains("artifacts v"), "{crates}");
         assert!(!crates.lines().any(|line| line.starts_with("fail v")), "{selection:?}");
     }
 }
@@ -118,10 +116,6 @@ fn everything_may_be_used_under_either_licence() {
 
 /// What cargo says of the crates of this tree.
 pub(crate) fn metadata() -> serde_json::Value {
-    let out = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
-        .current_dir(tree::root())
-        .output()
-        .expect("cargo metadata runs");
-    serde_json::from_slice(&out.stdout).expect("json")
+    let said = cargo(&tree::root(), &["metadata", "--format-version=1", "--no-deps", "--offline"]);
+    serde_json::from_str(&said).expect("json")
 }

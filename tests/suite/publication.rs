@@ -1,8 +1,11 @@
 //! `libs/extension-apiserver` as crates.io would get it. What `cargo publish --dry-run` checks without the registry is held here:
 //! what the package holds, what is said of it, and that nothing it needs lies only in this tree.
-use crate::{layers::metadata, tree};
+use crate::{
+    layers::metadata,
+    tree::{self, cargo},
+};
 use serde_json::Value;
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path};
 
 const LIBRARY: &str = "extension-apiserver";
 /// What a package has beside its code.
@@ -96,22 +99,12 @@ fn the_first_server_of_the_readme_compiles_with_the_dependencies_that_it_lists()
     fs::write(folder.join("Cargo.toml"), manifest).expect("a manifest");
     fs::write(folder.join("src/main.rs"), block("rust,no_run")).expect("a program");
     fs::copy(tree::root().join("Cargo.lock"), folder.join("Cargo.lock")).expect("the same versions");
-    let out = Command::new(env!("CARGO"))
-        .args(["check", "--quiet", "--offline", "--target-dir", "target"])
-        .current_dir(&folder)
-        .output()
-        .expect("cargo runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    cargo(&folder, &["check", "--quiet", "--offline", "--target-dir", "target"]);
 }
 
 /// Its files, relative to its folder.
 fn packaged() -> Vec<String> {
-    let out = Command::new(env!("CARGO"))
-        .args(["package", "--list", "--offline", "--allow-dirty", "--package", LIBRARY])
-        .current_dir(tree::root())
-        .output()
-        .expect("cargo package runs");
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    let files = String::from_utf8(out.stdout).expect("UTF-8");
+    let files =
+        cargo(&tree::root(), &["package", "--list", "--offline", "--allow-dirty", "--package", LIBRARY]);
     files.lines().map(|file| file.replace('\\', "/")).collect()
 }

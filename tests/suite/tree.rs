@@ -2,6 +2,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The root of the workspace.
@@ -29,6 +30,13 @@ pub(crate) fn rust_files() -> Vec<(PathBuf, String)> {
     found.sort();
     assert!(found.len() > 50, "the scan lost its way: {} files below {}", found.len(), root.display());
     found
+}
+
+/// What cargo writes, in this folder; it must succeed.
+pub(crate) fn cargo(folder: &Path, args: &[&str]) -> String {
+    let out = Command::new(env!("CARGO")).args(args).current_dir(folder).output().expect("cargo runs");
+    assert!(out.status.success(), "cargo {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).expect("UTF-8")
 }
 
 #[test]

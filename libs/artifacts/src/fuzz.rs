@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn every_seed_is_judged() {
-        seeds::replay(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus"), &TARGETS);
+        seeds::replay(&TARGETS);
     }
 
     proptest! {

@@ -2,19 +2,22 @@
 //! It imports nothing, and only tests of our own crates import it: `extension-apiserver`, which others build alone, has its own.
 use std::{fs, path::Path};
 
+/// The seeds of the crate `fuzz` at the root: a folder a target.
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus");
+
 /// Fewer show no promise from both sides, kept and refused.
 const FEWEST: usize = 3;
 
 /// The name of a fuzz target, and its function: it panics where a promise is broken.
 pub type Target<'a> = (&'a str, fn(&[u8]));
 
-/// Gives every seed in `corpus/<target>` to the function of that target.
+/// Gives every seed of `fuzz/corpus/<target>` to the function of that target.
 ///
 /// # Panics
 /// A function does, or a target has fewer than three seeds.
-pub fn replay(corpus: impl AsRef<Path>, targets: &[Target<'_>]) {
+pub fn replay(targets: &[Target<'_>]) {
     for (target, judge) in targets {
-        let folder = corpus.as_ref().join(target);
+        let folder = Path::new(CORPUS).join(target);
         let seeds = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let seeds: Vec<_> = seeds.map(|seed| seed.expect("a seed").path()).collect();
         assert!(seeds.len() >= FEWEST, "{target} has {} seeds", seeds.len());

@@ -13,6 +13,7 @@ use super::{
 use crate::failpoint::{Step, reached};
 use aws_lc_rs::rand;
 use futures::TryStreamExt;
+use jiff::Timestamp;
 use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
 use std::{
     fmt, io,
@@ -206,12 +207,18 @@ impl Backend {
     pub(super) async fn collect(&self, blob: &BlobInfo) -> Result<bool, StoreError> {
         let _turn = self.turns.take(&blob.key).await;
         let found = self.content(&blob.key).await?;
-        let is_unchanged = found.is_some_and(|content| content.stored_at == blob.stored_at);
+        let is_unchanged = found.is_some_and(|content| self.is_same_time(content.stored_at, blob.stored_at));
         if is_unchanged {
             reached(Step::Doomed);
             self.remove(&blob.key).await?;
         }
         Ok(is_unchanged)
+    }
+
+    /// Whether an object is as old as it was when it was listed. S3 tells the age of an object in whole seconds, and that of
+    /// those in a list in milliseconds, where a server has them.
+    pub(super) fn is_same_time(&self, found: Timestamp, listed: Timestamp) -> bool {
+        if self.is_remote() { found.as_second() == listed.as_second() } else { found == listed }
     }
 
     /// Whether something of that source may lie there. Symlinks, pipes and whatever else somebody planted do not count.

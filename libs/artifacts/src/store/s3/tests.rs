@@ -2,13 +2,14 @@
 use super::*;
 use crate::{
     Digest, SourceKey, Store,
-    store::{BlobKey, backend::Backend, objects::Objects},
+    store::{BlobInfo, BlobKey, backend::Backend, objects::Objects},
 };
 use bytes::Bytes;
 use crds::reasons;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use jiff::Timestamp;
 use std::{convert::Infallible, io::Write, sync::Arc};
 use tokio::{net::TcpListener, sync::watch};
 
@@ -175,6 +176,19 @@ async fn the_parts_of_an_upload_that_fails_or_is_dropped_are_removed() {
     silent.sees(|(method, ..)| method == Method::PUT).await;
     pass.abort();
     silent.sees(is_abort).await;
+}
+
+#[tokio::test]
+async fn a_list_may_tell_the_age_of_a_blob_in_milliseconds() {
+    // Without the header an object is of the first second of all.
+    let server =
+        Server::start(|(method, ..)| if *method == Method::DELETE { (204, "") } else { (200, "blob") }).await;
+    let store = store(server.client());
+    for (listed, is_removed) in [(1_123, false), (123, true)] {
+        let stored_at = Timestamp::from_millisecond(listed).unwrap();
+        let blob = BlobInfo { key: key(b""), size: 4, stored_at };
+        assert_eq!(store.collect(&blob).await.unwrap(), is_removed, "{listed}");
+    }
 }
 
 #[tokio::test]

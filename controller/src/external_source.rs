@@ -17,15 +17,16 @@ mod preview;
 mod publish;
 mod secrets;
 mod status;
+mod sweep;
 mod verify;
 
 pub(crate) use admitted::follow_whitelist;
-pub(crate) use collect::sweep;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;
 pub(crate) use metrics::Metrics;
 pub(crate) use preview::Previewing;
 pub(crate) use secrets::SecretWatches;
+pub(crate) use sweep::sweep;
 pub(crate) use verify::{Damages, Verification};
 
 use crate::{

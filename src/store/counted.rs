@@ -1,7 +1,7 @@
 //! A store whose operations are counted by how they ended. `artifacts` itself knows no metrics.
 use artifacts::{
     Blob, BlobInfo, BlobKey, Digest, SourceKey, Store, StoreError, Upload,
-    store::{Cache, Losses},
+    store::{Cache, Losses, StagedKey, Stored},
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use hyper::body::Bytes;
@@ -148,6 +148,14 @@ impl Store for Counted {
 
     fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.operations.done(Operation::Remove, self.store.collect(blob))
+    }
+
+    fn staged(&self) -> BoxFuture<'_, Result<Vec<Stored<StagedKey>>, StoreError>> {
+        self.operations.done(Operation::List, self.store.staged())
+    }
+
+    fn unstage<'a>(&'a self, left: &'a Stored<StagedKey>) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.operations.done(Operation::Remove, self.store.unstage(left))
     }
 
     fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {

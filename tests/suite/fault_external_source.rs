@@ -6,6 +6,7 @@ mod peer;
 mod retired;
 mod s3;
 mod unruly;
+mod uploads;
 
 use crate::{
     scene::Scene,

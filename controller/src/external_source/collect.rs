@@ -1,26 +1,18 @@
-//! Puts away blobs that nobody keeps: what fell out of a source's history, and what sources that are gone left behind. Both
-//! are marked by one look and go by a later one, as [`Marks`] says.
-use super::{ExternalSources, Metrics, failure, key, metrics::Why};
-use crate::reconcile::{Failure, Guarded, Note, Work};
+//! Puts away blobs of a source that nobody keeps: what fell out of its history, and what passes that were cut off left behind.
+//! They are marked by one look and go by a later one, as [`Marks`](artifacts::store::collect::Marks) says.
+use super::{ExternalSources, failure, key, metrics::Why};
+use crate::reconcile::{Failure, Note, Work};
 use artifacts::{
-    BlobInfo, BlobKey, SourceKey, Store, StoreError,
+    BlobKey, SourceKey,
     failpoint::grace,
-    store::collect::{Look, Marks},
+    store::collect::{GRACE, Look},
 };
 use crds::{ExternalSource, ExternalSourceStatus, reasons};
-use jiff::Timestamp;
-use kube::runtime::reflector::{self, ObjectRef};
-use std::{collections::HashSet, time::Duration};
-use tokio::time::sleep;
-use tracing::{info, warn};
+use std::collections::HashSet;
+use tracing::warn;
 
-/// How long a reader who was told of a blob may still fetch it, and a pass publish what it stored. Far above the age at
-/// which a store in S3 takes a blob for new and does not store it again.
-const GRACE: Duration = Duration::from_secs(60);
-/// So much more of it, since it must be over, not just reached.
-const MOMENT: u32 = 60;
-/// How often blobs of sources that are gone are looked for.
-const SWEEP: Duration = Duration::from_secs(600);
+/// So much more of a grace, since it must be over, not just reached.
+pub(super) const MOMENT: u32 = 60;
 
 /// Something may have fallen out of the history: its readers' time begins now.
 pub(super) fn plan_for(work: &mut Work<'_, ExternalSources>) {
@@ -79,63 +71,6 @@ pub(super) async fn collect(
         work.notes.push(Note::normal(reasons::GARBAGE_COLLECTED, message));
     }
     Ok(())
-}
-
-/// Removes blobs of sources that are gone, now and then. Never returns.
-pub(crate) async fn sweep(
-    store: &dyn Store,
-    sources: &reflector::Store<Guarded<ExternalSources>>,
-    metrics: &Metrics,
-) {
-    if sources.wait_until_ready().await.is_err() {
-        return;
-    }
-    let mut marks = Marks::default();
-    loop {
-        let pause = match sweep_once(store, sources, (&mut marks, metrics)).await {
-            Ok(None) => SWEEP,
-            Ok(Some(_)) => GRACE + GRACE / MOMENT,
-            Err(error) => {
-                warn!(error = %telemetry::Chain(&error), "could not look for blobs of sources that are gone");
-                SWEEP
-            }
-        };
-        sleep(pause).await;
-    }
-}
-
-/// When to look again for what is marked now, if anything is.
-async fn sweep_once(
-    store: &dyn Store,
-    sources: &reflector::Store<Guarded<ExternalSources>>,
-    (marks, metrics): (&mut Marks, &Metrics),
-) -> Result<Option<Timestamp>, StoreError> {
-    let now = Timestamp::now();
-    let exists = |source: &SourceKey| {
-        let reference = ObjectRef::new(&source.name).within(&source.namespace);
-        sources.get(&reference).is_some()
-    };
-    let orphans: Vec<_> =
-        store.list(None).await?.into_iter().filter(|blob| !exists(&blob.key.source)).collect();
-    let Look { gone, again } = marks.look(&orphans, &HashSet::new(), GRACE, now);
-    for blob in gone {
-        let BlobInfo { key: BlobKey { source, .. }, .. } = &blob;
-        // The source may have come back in the meantime.
-        if exists(source) {
-            continue;
-        }
-        // Before the blob, by which the source is found.
-        store.forget(source).await?;
-        if store.collect(&blob).await? {
-            metrics.collected(Why::Orphaned);
-            info!(
-                namespace = source.namespace,
-                name = source.name,
-                "removed a blob of a source that is gone"
-            );
-        }
-    }
-    Ok(again)
 }
 
 fn revisions(count: usize) -> String {

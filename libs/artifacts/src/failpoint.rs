@@ -11,8 +11,12 @@ pub enum Step {
     Answered,
     /// All bytes are staged, in memory or in a file.
     Staged,
-    /// The staged file is whole and on the disk, under a name that nobody reads.
+    /// The staged file is whole and on the disk of a directory's store, under a name that nobody reads.
     Synced,
+    /// A part of the blob is in S3, where nobody sees it.
+    Sent,
+    /// S3 has put the parts together, and what says that they are being sent is still there.
+    Completed,
     /// The blob can be read under its own name.
     Stored,
     /// Beside it lies where it came from.
@@ -35,10 +39,12 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Answered,
         Self::Staged,
         Self::Synced,
+        Self::Sent,
+        Self::Completed,
         Self::Stored,
         Self::Recorded,
         Self::Retired,
@@ -56,7 +62,7 @@ impl Step {
 #[inline(always)]
 pub fn reached(_: Step) {}
 
-/// How long collectors spare a blob, where they usually do so for that long.
+/// How long collectors wait, where they usually do so for that long.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub fn grace(usual: Duration) -> Duration {
@@ -92,7 +98,7 @@ mod armed {
         fail::fail_point!(&format!("{step:?}"));
     }
 
-    /// How long collectors spare a blob, where they usually do so for that long: a test need not wait for minutes.
+    /// How long collectors wait, where they usually do so for that long: a test need not wait for minutes.
     pub fn grace(usual: Duration) -> Duration {
         let given = env::var("POSTERN_FAILPOINT_GRACE_MS").ok();
         given.and_then(|given| given.parse().ok()).map_or(usual, Duration::from_millis)

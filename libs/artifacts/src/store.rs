@@ -2,7 +2,8 @@
 //!
 //! A store holds blobs by the digest of their bytes. A blob is visible whole or not at all, and is verified before its
 //! first byte is handed out. `store/` holds what that takes beyond object_store: `objects` answers the trait, `upload`
-//! writes (through `spool` and `remote` where the objects lie elsewhere), `s3` sets up its client, `content` reads,
+//! writes (through `spool`, `remote` and `parts` where the objects lie elsewhere), `staged` lets others know what a killed
+//! process leaves there, `s3` sets up its client, `content` reads,
 //! `verdicts` remembers what was verified, `attached` keeps a record beside a blob, `losses` tells what readers missed,
 //! `cache` has copies for when the store fails, `retired` remembers what was published once, `directory` guards a local
 //! directory, [`scratch`] keeps what nobody stores, [`collect`] decides what may go, and `turns` keeps that from what is published.
@@ -17,11 +18,13 @@ mod error;
 mod key;
 mod losses;
 mod objects;
+mod parts;
 mod remote;
 mod retired;
 mod s3;
 pub mod scratch;
 mod spool;
+mod staged;
 mod turns;
 mod upload;
 mod verdicts;
@@ -30,6 +33,7 @@ pub use cache::Cache;
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
 pub use losses::Losses;
+pub use staged::StagedKey;
 
 use crate::Digest;
 use backend::Backend;
@@ -43,16 +47,19 @@ use url::{Position, Url};
 /// What `memory://` may hold, uploads included: beyond it the store is full, and the process lives on.
 const MEMORY_LIMIT: u64 = 512 * 1024 * 1024;
 
-/// What a store knows of a blob.
+/// What a store knows of something that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlobInfo {
+pub struct Stored<K> {
     /// Its name.
-    pub key: BlobKey,
+    pub key: K,
     /// Its size in bytes.
     pub size: u64,
     /// When it was stored, or stored again.
     pub stored_at: Timestamp,
 }
+
+/// What a store knows of a blob.
+pub type BlobInfo = Stored<BlobKey>;
 
 /// A blob, or a range of it, on its way to a reader.
 pub struct Blob {
@@ -101,6 +108,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Removes a blob that was listed, unless it was stored again since; whoever publishes it in this process waits
     /// meanwhile. Whether it was removed.
     fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>>;
+
+    /// What lies where uploads wait, if other processes use the store, too. What is at work there stores it again within
+    /// every [`collect::GRACE`]; the rest was left by a process that was killed. A directory is swept when it is opened.
+    fn staged(&self) -> BoxFuture<'_, Result<Vec<Stored<StagedKey>>, StoreError>>;
+
+    /// Removes what was listed by [`Store::staged`], with all that was sent of its upload, unless it was stored again since.
+    /// Whether it was removed.
+    fn unstage<'a>(&'a self, left: &'a Stored<StagedKey>) -> BoxFuture<'a, Result<bool, StoreError>>;
 
     /// Notes that a revision which was published is kept no longer. The newest hundred of each source are remembered,
     /// across restarts.

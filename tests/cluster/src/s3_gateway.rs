@@ -3,7 +3,7 @@ use crate::{directory::Directory, network::free_port, pki, process::Process};
 use anyhow::{Context, Result};
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddrV4, TcpStream},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
     path::PathBuf,
     process::Command,
     time::Duration,
@@ -84,7 +84,7 @@ impl S3Gateway {
         }
         command.arg("posix").arg(self.root());
         self.process().start(&mut command)?;
-        let address = self.address.into();
+        let address = self.address();
         let accepts = async || {
             let connecting = move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
             tokio::task::spawn_blocking(connecting).await.unwrap_or(false)
@@ -103,6 +103,11 @@ impl S3Gateway {
     /// The address of a store in it, whose objects all lie below `prefix`.
     pub fn store(&self, prefix: &str) -> String {
         format!("s3://{}/{prefix}", Self::BUCKET)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address.into()
     }
 
     /// Where it is reached, without the bucket.
@@ -142,6 +147,11 @@ impl S3Gateway {
     /// The folder of the bucket: each object is a file below it, by its name.
     pub fn bucket(&self) -> PathBuf {
         self.root().join(Self::BUCKET)
+    }
+
+    /// The folder of the parts of uploads that are neither complete nor aborted, each a file below it.
+    pub fn parts(&self) -> PathBuf {
+        self.bucket().join(".sgwtmp/multipart")
     }
 
     fn root(&self) -> PathBuf {

@@ -23,17 +23,17 @@ const MOMENT: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Larger than one part of an upload, and not to be compressed.
-const LARGE: usize = 20 << 20;
+pub(super) const LARGE: usize = 20 << 20;
 
 /// A Postern of the cluster with its store in S3, for as long as one test needs it.
-struct Bucket<'a> {
-    cluster: &'a Cluster,
-    gateway: S3Gateway,
+pub(super) struct Bucket<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) gateway: S3Gateway,
 }
 
 impl Bucket<'_> {
     /// Runs `test`; afterwards Postern is as it was.
-    async fn lend(
+    pub(super) async fn lend(
         scene: &Scene,
         name: &str,
         test: impl AsyncFnOnce(&Bucket<'_>) -> Result<()>,
@@ -52,7 +52,7 @@ impl Bucket<'_> {
         outcome
     }
 
-    fn uses(&self, postern: Postern) -> Postern {
+    pub(super) fn uses(&self, postern: Postern) -> Postern {
         let mut postern = postern;
         postern.flags.push(format!("--store={}", self.gateway.store("a/prefix")));
         postern.environment = self.gateway.environment();
@@ -60,12 +60,17 @@ impl Bucket<'_> {
     }
 
     fn file(&self, artifact: &Artifact) -> PathBuf {
-        self.gateway.bucket().join("a/prefix").join(&artifact.path)
+        self.folder().join(&artifact.path)
+    }
+
+    /// The folder of the store.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.gateway.bucket().join("a/prefix")
     }
 }
 
 impl Scene {
-    async fn artifact(&self) -> Result<Artifact> {
+    pub(super) async fn artifact(&self) -> Result<Artifact> {
         let source = self.sources.get("one").await?;
         source.status.and_then(|status| status.artifact).context("artifact")
     }
@@ -79,7 +84,7 @@ impl Scene {
 }
 
 /// Bytes that no compression makes fewer.
-fn noise(length: usize) -> Vec<u8> {
+pub(super) fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;
@@ -90,7 +95,7 @@ fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-async fn is_served(url: &str, artifact: &Artifact) -> Result<()> {
+pub(super) async fn is_served(url: &str, artifact: &Artifact) -> Result<()> {
     let bytes = reqwest::get(url).await?.error_for_status()?.bytes().await?;
     ensure!(archive::digest(&bytes) == artifact.digest, "other bytes than were published");
     Ok(())
@@ -256,7 +261,7 @@ async fn an_object_that_was_changed_in_s3_is_never_served() -> Result<()> {
 }
 
 impl Scene {
-    async fn annotate(&self, token: &str) -> Result<()> {
+    pub(super) async fn annotate(&self, token: &str) -> Result<()> {
         let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
         self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
         Ok(())

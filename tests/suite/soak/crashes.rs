@@ -3,9 +3,8 @@ use super::{
     luck::Luck,
     report::{self, Table},
 };
-use crate::fault_crashes::{Crashes, End, Recovery};
+use crate::fault_crashes::{Crashes, End, Recovery, steps};
 use anyhow::Result;
-use artifacts::failpoint::Step;
 use std::time::Duration;
 
 /// How often at each step.
@@ -21,7 +20,7 @@ const BETWEEN: usize = 10;
 async fn no_crash_leaves_anything_half() -> Result<()> {
     Crashes::lend(async |crashes| {
         let mut luck = Luck::today();
-        for step in Step::ALL {
+        for step in steps() {
             let times = vec![End::At(step); AT_EACH];
             measure(crashes, &format!("{step:?}"), &times).await?;
         }

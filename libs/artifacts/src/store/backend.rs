@@ -14,7 +14,10 @@ use crate::failpoint::{Step, reached};
 use aws_lc_rs::rand;
 use futures::TryStreamExt;
 use jiff::Timestamp;
-use object_store::{ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, path::Path};
+use object_store::{
+    ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, multipart::MultipartStore,
+    path::Path,
+};
 use std::{
     fmt, io,
     path::Path as FilePath,
@@ -44,8 +47,8 @@ pub(super) enum Location {
     Memory,
     /// In a local directory that is this process's own.
     Directory(Arc<Directory>),
-    /// Elsewhere, where other processes use them too.
-    Remote,
+    /// Elsewhere, where other processes use them too; large ones get there in parts.
+    Remote(Arc<dyn MultipartStore>),
 }
 
 /// Says where the objects lie; those in memory would otherwise show their bytes.
@@ -58,7 +61,7 @@ impl fmt::Debug for Backend {
 impl Backend {
     /// Objects in memory, `limit` bytes at most.
     pub(super) fn memory(limit: u64) -> Self {
-        Self::new(InMemory::new(), Location::Memory, Budget::new(Some(limit)))
+        Self::new(Arc::new(InMemory::new()), Location::Memory, Budget::new(Some(limit)))
     }
 
     /// Objects in a local directory, which this process owns from now on.
@@ -67,7 +70,7 @@ impl Backend {
         let objects = LocalFileSystem::new_with_prefix(directory.root());
         let objects = objects.map_err(|error| StoreError::read("opening its directory", error))?;
         let objects = objects.with_fsync(true).with_automatic_cleanup(true);
-        Ok(Self::new(objects, Location::Directory(Arc::new(directory)), Budget::new(None)))
+        Ok(Self::new(Arc::new(objects), Location::Directory(Arc::new(directory)), Budget::new(None)))
     }
 
     /// Objects in S3.
@@ -76,13 +79,14 @@ impl Backend {
     }
 
     /// Objects that other processes use too.
-    pub(super) fn remote(objects: impl ObjectStore) -> Self {
-        Self::new(objects, Location::Remote, Budget::new(None))
+    pub(super) fn remote(objects: impl ObjectStore + MultipartStore) -> Self {
+        let objects = Arc::new(objects);
+        Self::new(Arc::clone(&objects) as Arc<dyn ObjectStore>, Location::Remote(objects), Budget::new(None))
     }
 
-    fn new(objects: impl ObjectStore, location: Location, budget: Budget) -> Self {
+    fn new(objects: Arc<dyn ObjectStore>, location: Location, budget: Budget) -> Self {
         Self {
-            objects: Arc::new(objects),
+            objects,
             location,
             budget,
             losses: Losses::default(),
@@ -101,7 +105,7 @@ impl Backend {
 
     /// Whether other processes use the objects too.
     pub(super) fn is_remote(&self) -> bool {
-        matches!(self.location, Location::Remote)
+        matches!(self.location, Location::Remote(_))
     }
 
     /// A name in the staging place that nobody else uses, ready to be written.
@@ -181,7 +185,7 @@ impl Backend {
         };
         match self.location {
             Location::Directory(_) => self.files(below).await,
-            Location::Memory | Location::Remote => self.all_objects(&Path::from(below)).await,
+            Location::Memory | Location::Remote(_) => self.all_objects(&Path::from(below)).await,
         }
     }
 
@@ -234,7 +238,7 @@ impl Backend {
         files.map_err(|error| StoreError::read("listing blobs", error))
     }
 
-    async fn all_objects(&self, below: &Path) -> Result<Vec<FileEntry>, StoreError> {
+    pub(super) async fn all_objects(&self, below: &Path) -> Result<Vec<FileEntry>, StoreError> {
         let objects = self.objects.list(Some(below)).map_ok(|object| FileEntry {
             path: object.location.to_string(),
             size: object.size,

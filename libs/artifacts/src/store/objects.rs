@@ -1,7 +1,7 @@
 //! The one store that there is: answers [`Store`] from a backend of object_store.
 use super::{
-    Blob, BlobInfo, BlobKey, Cache, Losses, SourceKey, Store, StoreError, Upload, backend::Backend, existing,
-    upload::Staged,
+    Blob, BlobInfo, BlobKey, Cache, Losses, SourceKey, StagedKey, Store, StoreError, Stored, Upload,
+    backend::Backend, existing, upload::Staged,
 };
 use crate::Digest;
 use bytes::Bytes;
@@ -99,6 +99,14 @@ impl Store for Objects {
 
     fn collect<'a>(&'a self, blob: &'a BlobInfo) -> BoxFuture<'a, Result<bool, StoreError>> {
         self.0.collect(blob).boxed()
+    }
+
+    fn staged(&self) -> BoxFuture<'_, Result<Vec<Stored<StagedKey>>, StoreError>> {
+        self.0.staged().boxed()
+    }
+
+    fn unstage<'a>(&'a self, left: &'a Stored<StagedKey>) -> BoxFuture<'a, Result<bool, StoreError>> {
+        self.0.unstage(left).boxed()
     }
 
     fn retire<'a>(&'a self, key: &'a BlobKey) -> BoxFuture<'a, Result<(), StoreError>> {

@@ -7,6 +7,7 @@ use credentials::Credentials;
 use object_store::{
     BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig,
     aws::{AmazonS3Builder, AmazonS3ConfigKey},
+    multipart::MultipartStore,
     path::Path,
     prefix::PrefixStore,
 };
@@ -34,11 +35,14 @@ const LONGEST: &str = "2h";
 ///
 /// # Errors
 /// The address, or what the environment says, cannot be used.
-pub(super) fn open(url: &Url) -> Result<PrefixStore<impl ObjectStore + use<>>, StoreError> {
+pub(super) fn open(url: &Url) -> Result<PrefixStore<impl ObjectStore + MultipartStore + use<>>, StoreError> {
     connect(url, AmazonS3Builder::from_env())
 }
 
-fn connect(url: &Url, given: AmazonS3Builder) -> Result<PrefixStore<impl ObjectStore + use<>>, StoreError> {
+fn connect(
+    url: &Url,
+    given: AmazonS3Builder,
+) -> Result<PrefixStore<impl ObjectStore + MultipartStore + use<>>, StoreError> {
     let refuse = |why| StoreError::Unsupported { address: address(url), why };
     if !url.username().is_empty() || url.password().is_some() || url.port().is_some() {
         return Err(refuse(

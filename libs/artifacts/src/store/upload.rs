@@ -13,7 +13,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
-use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, multipart::MultipartStore, path::Path};
 use std::sync::Arc;
 
 /// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes, and for
@@ -35,7 +35,8 @@ pub(super) struct Staged {
 enum Place {
     Memory(Vec<Bytes>),
     File(StagedFile, Box<dyn MultipartUpload>),
-    Spool(Spool),
+    /// And where its parts go.
+    Spool(Spool, Arc<dyn MultipartStore>),
 }
 
 /// The name of a staged file; the file goes with it.
@@ -75,7 +76,7 @@ impl Staged {
                 let (hasher, ()) = tokio::try_join!(hashing, put(file, chunk.into()))?;
                 self.hasher = hasher;
             }
-            Place::Spool(spool) => {
+            Place::Spool(spool, _) => {
                 let hashing = hash(std::mem::take(&mut self.hasher), chunk.clone());
                 let (hasher, ()) = tokio::try_join!(hashing, spooled(spool, chunk))?;
                 self.hasher = hasher;
@@ -91,14 +92,14 @@ impl Staged {
     /// Moves what waits in memory to a file, unless memory is where it will stay.
     async fn spill(&mut self) -> Result<(), StoreError> {
         let Place::Memory(chunks) = &mut self.place else { return Ok(()) };
-        self.place = match self.store.location {
+        self.place = match &self.store.location {
             Location::Memory => return Ok(()),
-            Location::Remote => {
+            Location::Remote(parts) => {
                 let mut spool = Spool::new().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
                 for chunk in std::mem::take(chunks) {
                     spooled(&mut spool, chunk).await?;
                 }
-                Place::Spool(spool)
+                Place::Spool(spool, Arc::clone(parts))
             }
             Location::Directory(_) => {
                 let path = self.store.stage().await?;
@@ -132,7 +133,7 @@ impl Staged {
             Place::Memory(chunks) if store.is_remote() => {
                 store.put_remote(&key, Ready::Memory(chunks)).await?;
             }
-            Place::Spool(spool) => store.put_remote(&key, Ready::File(spool)).await?,
+            Place::Spool(spool, parts) => store.put_remote(&key, Ready::File(spool, parts)).await?,
             Place::Memory(chunks) => {
                 let payload = PutPayload::from_iter(chunks);
                 store

@@ -5,7 +5,10 @@
 //! publishes `B` once more. Beside them: the collector of the pass, one of a leader that was replaced and knows old
 //! statuses only, the one that sweeps up after deleted sources, and a reader. The collectors' decisions are the real ones.
 use super::*;
-use crate::{Digest, store::SourceKey};
+use crate::{
+    Digest,
+    store::{BlobInfo, SourceKey},
+};
 use std::{collections::BTreeMap, sync::LazyLock};
 
 const GRACE: u64 = 60;

@@ -1,6 +1,9 @@
 //! Single looks, one after the other.
 use super::*;
-use crate::{Digest, store::SourceKey};
+use crate::{
+    Digest,
+    store::{BlobInfo, SourceKey, Stored},
+};
 use jiff::SignedDuration;
 
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
@@ -58,6 +61,28 @@ fn a_young_blob_stays_for_its_publisher() {
     let look = marks.look(std::slice::from_ref(&young), &HashSet::new(), GRACE, after(10));
     assert_eq!(look, Look { gone: vec![], again: Some(after(60)) });
     assert_eq!(marks, Marks::default(), "it may yet be published");
+}
+
+#[test]
+fn an_upload_that_is_noted_again_within_its_grace_stays_and_a_silent_one_goes() {
+    // The clock of the store is an hour behind, or ahead, of ours.
+    for ahead in [-3600, 0, 30] {
+        let mut marks = Marks::default();
+        let noted = |seconds: i64| Stored { key: "7", size: 1, stored_at: after(ahead + seconds) };
+        let mut gone = |noted, seconds| {
+            marks.look(std::slice::from_ref(&noted), &HashSet::new(), GRACE, after(seconds)).gone
+        };
+        for seconds in (0..1000).step_by(20) {
+            let last = seconds - seconds % 55;
+            assert_eq!(gone(noted(last), seconds), [], "{ahead} {seconds}");
+        }
+        let last = noted(1000);
+        for seconds in [1010, 1065] {
+            assert_eq!(gone(last.clone(), seconds), [], "{ahead} {seconds}");
+        }
+        gone(last.clone(), 1100);
+        assert_eq!(gone(last.clone(), 1161), [last], "{ahead}");
+    }
 }
 
 #[test]

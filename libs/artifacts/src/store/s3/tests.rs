@@ -9,7 +9,7 @@ use crds::reasons;
 use http_body_util::Full;
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::{convert::Infallible, io::Write, sync::Arc};
 use tokio::{net::TcpListener, sync::watch};
 
@@ -77,21 +77,53 @@ impl Server {
         self.seen.borrow().clone()
     }
 
+    /// The targets of requests to delete something.
+    fn deleted(&self) -> Vec<String> {
+        let deleted = self.seen().into_iter().filter(|(method, ..)| method == Method::DELETE);
+        deleted.map(|(_, target, _)| target).collect()
+    }
+
     /// Waits for a request that is like this.
     async fn sees(&self, like: impl Fn(&Seen) -> bool) {
         self.seen.clone().wait_for(|seen| seen.iter().any(&like)).await.unwrap();
     }
 }
 
-/// Begins and aborts uploads, and answers their parts and whole objects by that status.
+/// Whether that is a part of an upload.
+fn is_part((method, target, _): &Seen) -> bool {
+    method == Method::PUT && target.contains("partNumber=")
+}
+
+/// Whether that is at the staging place.
+fn is_staged((_, target, _): &Seen) -> bool {
+    target.starts_with("/bucket/a/prefix/.staging/")
+}
+
+/// Begins and aborts uploads, takes what is staged, and answers parts and whole objects by that status.
 fn uploads(put: u16) -> impl Fn(&Seen) -> (u16, &'static str) + Copy {
     const BEGUN: &str =
         "<InitiateMultipartUploadResult><UploadId>one</UploadId></InitiateMultipartUploadResult>";
-    move |(method, ..)| match *method {
+    move |seen| match seen.0 {
         Method::POST => (200, BEGUN),
+        Method::PUT if is_staged(seen) => (200, ""),
         Method::PUT => (put, ""),
         Method::DELETE => (204, ""),
         _ => (404, ""),
+    }
+}
+
+/// What a process writes down that is at an upload.
+const MARKER: &str = r#"{"path":"externalsource/apps/podinfo/1.tar.gz","uploadId":"one"}"#;
+
+/// Has one thing staged, which says `text` and is listed with milliseconds, and every blob; answers who aborts an upload so.
+fn staging(text: &'static str, abort: (u16, &'static str)) -> impl Fn(&Seen) -> (u16, &'static str) + Copy {
+    const LIST: &str = "<ListBucketResult><Contents><Key>a/prefix/.staging/7</Key><Size>44</Size>\
+        <LastModified>1970-01-01T00:00:00.123Z</LastModified></Contents></ListBucketResult>";
+    move |(method, target, _)| match *method {
+        Method::GET if target.contains("list-type=2") => (200, LIST),
+        Method::DELETE if target.contains("?uploadId=") => abort,
+        Method::DELETE => (204, ""),
+        _ => (200, text),
     }
 }
 
@@ -173,9 +205,23 @@ async fn the_parts_of_an_upload_that_fails_or_is_dropped_are_removed() {
     let silent = Server::start(uploads(NEVER)).await;
     let store = store(silent.client());
     let pass = tokio::spawn(async move { put(&store, vec![0; PARTS]).await });
-    silent.sees(|(method, ..)| method == Method::PUT).await;
+    silent.sees(is_part).await;
     pass.abort();
     silent.sees(is_abort).await;
+}
+
+#[tokio::test]
+async fn who_is_at_an_upload_is_noted_before_its_first_part() {
+    let server = Server::start(uploads(403)).await;
+    put(&store(server.client()), vec![0; PARTS]).await.unwrap_err();
+    let seen = server.seen();
+    let place = |like: fn(&Seen) -> bool| seen.iter().position(like).unwrap();
+    let [begun, noted, sent] = [|(method, ..): &Seen| method == Method::POST, is_staged, is_part].map(place);
+    assert!(begun < noted && noted < sent, "{seen:?}");
+    assert!(
+        !seen.iter().any(|seen| is_staged(seen) && seen.0 == Method::DELETE),
+        "what was sent may still arrive"
+    );
 }
 
 #[tokio::test]
@@ -189,6 +235,35 @@ async fn a_list_may_tell_the_age_of_a_blob_in_milliseconds() {
         let blob = BlobInfo { key: key(b""), size: 4, stored_at };
         assert_eq!(store.collect(&blob).await.unwrap(), is_removed, "{listed}");
     }
+}
+
+#[tokio::test]
+async fn what_is_left_of_an_upload_goes_parts_first() {
+    const UPLOAD: &str = "/bucket/a/prefix/externalsource/apps/podinfo/1.tar.gz?uploadId=one";
+    const STAGED: &str = "/bucket/a/prefix/.staging/7";
+    for (text, abort, removed, gone) in [
+        (MARKER, (204, ""), true, &[UPLOAD, STAGED][..]),
+        (MARKER, (404, "<Error><Code>NoSuchUpload</Code></Error>"), true, &[UPLOAD, STAGED]),
+        (MARKER, (403, "<Error><Code>AccessDenied</Code></Error>"), false, &[UPLOAD]),
+        ("postern", (500, ""), true, &[STAGED]),
+    ] {
+        let server = Server::start(staging(text, abort)).await;
+        let store = store(server.client());
+        let [left] = &store.staged().await.unwrap()[..] else { panic!("one is listed") };
+        assert_eq!(store.unstage(left).await.is_ok_and(|removed| removed), removed, "{text} {abort:?}");
+        assert_eq!(server.deleted(), gone, "{text} {abort:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_again_since_it_was_listed_stays() {
+    let server = Server::start(staging(MARKER, (204, ""))).await;
+    let store = store(server.client());
+    let mut staged = store.staged().await.unwrap();
+    // The list is of another second than the answer to whoever asks for it.
+    staged[0].stored_at += SignedDuration::from_secs(1);
+    assert!(!store.unstage(&staged[0]).await.unwrap());
+    assert_eq!(server.deleted(), [""; 0]);
 }
 
 #[tokio::test]

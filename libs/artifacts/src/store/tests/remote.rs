@@ -1,8 +1,11 @@
 //! What a store promises that several processes share: here over object_store's own memory, by the same conditional writes,
 //! parts and conditional reads; over a real S3 the suite shows it.
 use super::*;
-use crate::store::backend::Backend;
-use object_store::{ObjectStoreExt, memory::InMemory, path::Path};
+use crate::store::{
+    backend::{Backend, Location},
+    parts::Parts,
+};
+use object_store::{ObjectStoreExt, memory::InMemory, multipart::MultipartStore, path::Path};
 
 /// More than one part.
 const PARTS: usize = (17 << 20) + 5;
@@ -27,6 +30,46 @@ async fn blobs_of_any_number_of_parts_come_back_whole() {
             (middle.clone(), bytes[middle.start as usize..middle.end as usize].to_vec())
         );
     }
+}
+
+/// Where the parts of uploads go.
+fn parts(stored: &Objects) -> Arc<dyn MultipartStore> {
+    let Location::Remote(parts) = &stored.0.location else { panic!("it lies elsewhere") };
+    Arc::clone(parts)
+}
+
+#[tokio::test]
+async fn the_parts_of_a_process_that_was_killed_go_by_its_marker() {
+    let stored = elsewhere();
+    let (parts, path) = (parts(&stored), Path::from(key(b"").path()));
+    let upload = Parts::begin(&parts, path.clone()).await.unwrap();
+    let id = upload.marker().upload_id;
+    stored.0.mark(upload.marker()).await.unwrap();
+    parts.put_part(&path, &id, 0, Bytes::from_static(b"part").into()).await.unwrap();
+    // What is killed does nothing any more.
+    std::mem::forget(upload);
+    let staged = stored.staged().await.unwrap();
+    assert_eq!(stored.list(None).await.unwrap(), [], "nobody sees it");
+    assert!(stored.unstage(&staged[0]).await.unwrap());
+    assert_eq!((staged.len(), stored.staged().await.unwrap().len()), (1, 0));
+    parts.put_part(&path, &id, 1, Bytes::new().into()).await.expect_err("there is no such upload");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_an_upload_that_is_complete() {
+    let stored = elsewhere();
+    store(&stored, &bytes(PARTS)).await;
+    stored.check().await.unwrap();
+    assert_eq!(stored.staged().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_waits_in_a_directory_is_not_for_others_to_remove() {
+    let directory = tempfile::tempdir().unwrap();
+    let stored = Objects::new(Backend::directory(directory.path()).unwrap());
+    let _waits = staged(&stored, &bytes(LARGE)).await;
+    assert!(std::fs::read_dir(directory.path().join(".staging")).unwrap().next().is_some());
+    assert_eq!(stored.staged().await.unwrap(), []);
 }
 
 #[tokio::test]

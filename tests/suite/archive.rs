@@ -1,4 +1,4 @@
-//! What is in a published archive, read independently of the code that packs it.
+//! What a source serves that becomes an archive, and what is in a published one, read independently of the code that packs it.
 use anyhow::{Context, Result, ensure};
 use aws_lc_rs::digest::{SHA256, digest as sha256};
 use flate2::read::GzDecoder;
@@ -53,4 +53,16 @@ pub(crate) fn tar(files: &[(&str, &str)]) -> Vec<u8> {
         archive.append_data(&mut header, name, text.as_bytes()).expect("a plain name");
     }
     archive.into_inner().expect("memory does not fail")
+}
+
+/// Bytes that no compression makes fewer, another sequence for each seed.
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[3]
+    };
+    (0..length).map(|_| next()).collect()
 }

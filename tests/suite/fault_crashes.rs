@@ -6,6 +6,7 @@ mod shelf;
 pub(crate) use shelf::files;
 
 use crate::{
+    archive::noise,
     scene::Scene,
     sources::{PATIENCE, ready, until_in},
     upstream::{Answer, Upstream},
@@ -299,16 +300,4 @@ impl Crashes {
     fn artifacts(&self) -> Api<ExternalArtifact> {
         Api::namespaced(self.scene.suite.client().clone(), self.scene.namespace.name())
     }
-}
-
-/// Bytes that no compression makes fewer, another sequence for each seed.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[3]
-    };
-    (0..length).map(|_| next()).collect()
 }

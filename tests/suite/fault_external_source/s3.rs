@@ -1,7 +1,8 @@
 //! A store in S3: any number of replicas serve what one has published, and what S3 does or does not do is told and healed.
 use super::{RECOVERY, damage::spoil};
 use crate::{
-    archive, events,
+    archive::{self, noise},
+    events,
     scene::Scene,
     sources::{ready, until_in},
     upstream::Answer,
@@ -83,18 +84,6 @@ impl Scene {
     }
 }
 
-/// Bytes that no compression makes fewer.
-pub(super) fn noise(length: usize) -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()[0]
-    };
-    (0..length).map(|_| next()).collect()
-}
-
 pub(super) async fn is_served(url: &str, artifact: &Artifact) -> Result<()> {
     let bytes = reqwest::get(url).await?.error_for_status()?.bytes().await?;
     ensure!(archive::digest(&bytes) == artifact.digest, "other bytes than were published");
@@ -108,7 +97,7 @@ async fn what_one_replica_puts_into_s3_every_replica_serves() -> Result<()> {
         let second = bucket.uses(bucket.cluster.another_postern("s3-second")?);
         second.start().await?;
         let served = async {
-            for (token, body) in [("small", b"2".to_vec()), ("large", noise(LARGE))] {
+            for (token, body) in [("small", b"2".to_vec()), ("large", noise(0, LARGE))] {
                 let artifact = scene.publish(token, body).await?;
                 ensure!(bucket.file(&artifact).is_file(), "it lies in the bucket, by its digest");
                 for postern in [&bucket.cluster.postern(), &second] {
@@ -141,7 +130,7 @@ async fn two_replicas_that_store_the_same_at_once_agree_on_one_blob() -> Result<
         let raced = async {
             scene.ready().await?;
             let before = scene.upstream.downloads();
-            scene.upstream.answer(Answer::data(noise(LARGE)).behind(&gate));
+            scene.upstream.answer(Answer::data(noise(0, LARGE)).behind(&gate));
             scene.annotate("race").await?;
             let both_ask = timeout(RECOVERY, async {
                 while scene.upstream.downloads() < before + 2 {

@@ -1,9 +1,9 @@
 //! Parts of uploads to S3: those of a process that was killed go, and those that are on their way stay.
 use super::{
     RECOVERY,
-    s3::{Bucket, LARGE, is_served, noise},
+    s3::{Bucket, LARGE, is_served},
 };
-use crate::{fault_crashes::files, scene::Scene, upstream::Answer};
+use crate::{archive::noise, fault_crashes::files, scene::Scene, upstream::Answer};
 use anyhow::{Context, Result, ensure};
 use artifacts::failpoint::Step;
 use cluster::Postern;
@@ -105,7 +105,7 @@ async fn parts_of_a_process_that_was_killed_are_removed() -> Result<()> {
         postern.environment.push(("POSTERN_FAILPOINT", armed.display().to_string()));
         postern.restart().await?;
         fs::write(&armed, format!("{:?}", Step::Sent))?;
-        scene.upstream.answer(Answer::data(noise(LARGE)));
+        scene.upstream.answer(Answer::data(noise(0, LARGE)));
         scene.annotate("killed").await?;
         let dead = timeout(RECOVERY, async {
             while postern.pid().is_some() {
@@ -142,7 +142,7 @@ async fn an_upload_that_takes_long_is_not_taken_for_one_that_was_left() -> Resul
         postern.environment.push(("AWS_ENDPOINT_URL", format!("http://{}", gate.address)));
         postern.restart().await?;
         let (before, downloads) = (scene.artifact().await?, scene.upstream.downloads());
-        scene.upstream.answer(Answer::data(noise(LARGE)));
+        scene.upstream.answer(Answer::data(noise(0, LARGE)));
         scene.annotate("slow").await?;
         let begun = timeout(RECOVERY, async {
             while bucket.staged()?.is_empty() {

@@ -1,6 +1,7 @@
 //! What kubectl and programs see of artifacts through the aggregated API, on a real kube-apiserver.
 mod access;
 mod diff;
+mod downloads;
 mod preview;
 mod provenance;
 mod refresh;

@@ -9,7 +9,10 @@ mod rules;
 
 pub use generators::*;
 
-use crate::duration;
+use crate::{
+    duration,
+    schedule::{Calendar, Schedule},
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::CustomResource;
 use schemars::JsonSchema;
@@ -45,6 +48,11 @@ pub struct ExternalSourceSpec {
     /// by up to 5 % so that many sources do not fetch at once.
     #[schemars(extend("pattern" = duration::PATTERN, "minLength" = 2))]
     pub interval: String,
+
+    /// When the source may be fetched without being asked for, at most 16 entries: at each moment, or at `interval` while a window is open.
+    /// A changed spec, a changed Secret and a request count at once. Unset, it is fetched at `interval` all the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<Schedule>,
 
     /// Stops all fetching while true. The last artifact stays published, and Ready keeps its value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +99,13 @@ pub struct ExternalSourceSpec {
     /// long. The source is still looked at, and what is newer waits. `rollback` sets this. Unset, the newest is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pin: Option<String>,
+}
+
+impl ExternalSourceSpec {
+    /// When the source may be fetched without being asked for; `None` where that is at any time, or what is said of it is wrong.
+    pub fn calendar(&self) -> Option<Calendar> {
+        Calendar::of(&self.schedule, duration::parse(&self.timeout).ok()?)
+    }
 }
 
 /// Whether a body is unpacked.

@@ -19,6 +19,7 @@ pub mod manifests;
 pub mod names;
 pub mod reasons;
 pub mod rules;
+pub mod schedule;
 pub mod structure;
 
 pub use decoded::Decoded;

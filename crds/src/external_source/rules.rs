@@ -9,6 +9,7 @@ use crate::{
     installation::{Allowed, Installation},
     names,
     rules::{FieldError, Rules, Violations},
+    schedule::rules::schedules,
 };
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ impl Rules for ExternalSourceSpec {
     fn violations(&self) -> Vec<FieldError> {
         let mut found = Violations::default();
         at_least(&mut found, "spec.interval", &self.interval, MINUTE);
+        // A timeout that is none is named itself.
+        let timeout = duration::parse(&self.timeout).unwrap_or_default().min(10 * MINUTE);
+        schedules(&mut found, "spec.schedule", &self.schedule, timeout);
         if let Some(path) = &self.destination_path {
             destination_path(&mut found, path);
         }

@@ -7,6 +7,7 @@ use crate::{
         ExpectedValue, Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference,
     },
     rules::check,
+    schedule::Schedule,
 };
 use serde_json::json;
 
@@ -155,6 +156,18 @@ fn the_destination_path_stays_inside() {
         let spec = ExternalSourceSpec { destination_path: Some(good.into()), ..spec() };
         assert_eq!(wrong(&spec), [""; 0], "{good:?}");
     }
+}
+
+#[test]
+fn a_window_is_measured_by_the_timeout() {
+    let scheduled = |timeout: &str| ExternalSourceSpec {
+        schedule: vec![Schedule { cron: "@hourly".into(), time_zone: "UTC".into(), window: "10m".into() }],
+        timeout: timeout.into(),
+        ..spec()
+    };
+    assert_eq!(wrong(&scheduled("5m")), [""; 0]);
+    assert_eq!(wrong(&scheduled("301s")), ["spec.schedule[0].window"]);
+    assert_eq!(wrong(&scheduled("forever")), ["spec.timeout"]);
 }
 
 #[test]

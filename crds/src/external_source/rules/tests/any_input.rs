@@ -19,9 +19,12 @@ fn specs() -> impl Strategy<Value = ExternalSourceSpec> {
         ..HttpGenerator::default()
     });
     let rest = (text(), text(), option::of(text()), any::<i64>(), any::<i64>(), option::of(text()));
-    (http, rest, option::of(text())).prop_map(
-        |(http, (interval, timeout, path, retries, limit, age), pin)| ExternalSourceSpec {
+    let schedule = (text(), text(), text());
+    let schedule = schedule.prop_map(|(cron, time_zone, window)| vec![Schedule { cron, time_zone, window }]);
+    (http, rest, option::of(text()), schedule).prop_map(
+        |(http, (interval, timeout, path, retries, limit, age), pin, schedule)| ExternalSourceSpec {
             interval,
+            schedule,
             timeout,
             destination_path: path,
             max_retries: retries,

@@ -34,7 +34,7 @@ use crate::{
     reconcile::{Done, Failure, Kind, Memory, Related, Work},
 };
 use artifacts::{Digest, SourceKey, pipeline::Pipeline, store::collect::Marks};
-use crds::{ExternalSource, duration, external_source::FINALIZER};
+use crds::{ExternalSource, duration, external_source::FINALIZER, schedule::Calendar};
 use decide::Decision;
 use hooks::whitelist::Live;
 use jiff::Timestamp;
@@ -68,6 +68,8 @@ pub(crate) struct ExternalSources {
 pub(crate) struct Remembered {
     /// The digest of what the last fetch was made from.
     inputs: Option<Digest>,
+    /// The last fetch of this process.
+    fetch: Option<LastFetch>,
     /// The request that an event has already called ignored.
     ignored_request: Option<String>,
     /// How many tries the hooks of this source have taken since its last good pass.
@@ -76,6 +78,16 @@ pub(crate) struct Remembered {
     tidied: bool,
     /// The blobs that nobody keeps and that have their grace.
     marks: Marks,
+}
+
+/// What the last fetch was.
+#[derive(Clone, Copy, Debug)]
+struct LastFetch {
+    /// When it began.
+    at: Timestamp,
+    failed: bool,
+    /// It was to bring back bytes that the store has lost.
+    restores: bool,
 }
 
 impl Kind for ExternalSources {
@@ -89,6 +101,18 @@ impl Kind for ExternalSources {
 
     fn interval(&self, source: &ExternalSource) -> Duration {
         duration::parse(&source.spec.interval).unwrap_or(SHORTEST_INTERVAL).max(SHORTEST_INTERVAL)
+    }
+
+    /// What is tried again without asking the source may be tried at any time, and so may what brings lost bytes back.
+    fn calendar(
+        &self,
+        source: &ExternalSource,
+        memory: &Memory<Remembered>,
+        failed: bool,
+    ) -> Option<Calendar> {
+        let restores = memory.own.fetch.is_some_and(|fetch| fetch.restores);
+        let counts = !failed || !restores && decide::has_fetch_failed(source.status.as_ref(), memory);
+        source.spec.calendar().filter(|_| counts)
     }
 
     async fn observe(&self, source: &ExternalSource, _: &Memory<Remembered>) -> Result<Seen, Failure> {

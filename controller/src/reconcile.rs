@@ -33,6 +33,7 @@ pub use toolkit::Toolkit;
 pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
 
 use crate::moment::Moment;
+use crds::schedule::Calendar;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -95,6 +96,14 @@ pub(crate) trait Kind: Send + Sync + 'static {
 
     /// How often there is something to do.
     fn interval(&self, object: &Self::Object) -> Duration;
+
+    /// When that may be done, if not at any time. `failed`: a pass just did.
+    fn calendar(
+        &self,
+        object: &Self::Object,
+        memory: &Memory<Self::Memory>,
+        failed: bool,
+    ) -> Option<Calendar>;
 
     /// Reads. Never writes.
     fn observe(

@@ -38,6 +38,8 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
     let suite = Suite::attach().await?;
     let all_wrong = with(|spec| {
         spec["interval"] = json!("59s");
+        spec["schedule"] =
+            json!([{ "cron": "0 8 * *" }, { "cron": "@daily", "timeZone": "Berlin", "window": "1s" }]);
         spec["timeout"] = json!("1h");
         spec["destinationPath"] = json!("../../etc/passwd");
         spec["maxRetries"] = json!(-1);
@@ -57,6 +59,9 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
     let said = refusal(&suite, &all_wrong).await?;
     for field in [
         "spec.interval",
+        "spec.schedule[0].cron",
+        "spec.schedule[1].timeZone",
+        "spec.schedule[1].window",
         "spec.timeout",
         "spec.destinationPath",
         "spec.maxRetries",
@@ -87,6 +92,10 @@ async fn each_row_of_the_table_is_refused_by_its_field() -> Result<()> {
         ("spec.interval", spec("interval", json!("59s"))),
         ("spec.interval", spec("interval", json!("abc"))),
         ("spec.interval", spec("interval", json!("-1s"))),
+        ("spec.schedule[0].cron", spec("schedule", json!([{ "cron": "0 24 * * *" }]))),
+        ("spec.schedule[0].timeZone", spec("schedule", json!([{ "cron": "@daily", "timeZone": "CETI" }]))),
+        ("spec.schedule[0].window", spec("schedule", json!([{ "cron": "@daily", "window": "-1h" }]))),
+        ("spec.schedule", spec("schedule", json!(vec![json!({ "cron": "@daily" }); 17]))),
         ("spec.generator.http.url", http("url", json!("https://"))),
         ("spec.generator.http.url", http("url", json!("http:///path"))),
         ("spec.generator.http.url", http("url", json!("https://me:hunter2@source.example/"))),
@@ -134,6 +143,7 @@ async fn defaults_are_filled_in_and_warnings_are_shown() -> Result<()> {
     let unwise = with(|spec| {
         spec["maxRetries"] = json!(0);
         spec["destinationPath"] = json!("/conf/app.yaml");
+        spec["schedule"] = json!([{ "cron": "0 8 * * 1-5" }]);
         spec["suspend"] = json!(true);
         spec["generator"]["http"]["insecureSkipVerify"] = json!(true);
     });
@@ -147,6 +157,8 @@ async fn defaults_are_filled_in_and_warnings_are_shown() -> Result<()> {
     assert_eq!(stored.spec.max_retries, 3);
     assert_eq!(stored.spec.destination_path.as_deref(), Some("conf/app.yaml"));
     assert_eq!(stored.spec.timeout, "30s");
+    let schedule = &stored.spec.schedule[0];
+    assert_eq!((&*schedule.time_zone, &*schedule.window), ("UTC", "0s"));
     assert_eq!(stored.spec.generator.http.expect("http").method, "GET");
     Ok(())
 }

@@ -3,6 +3,7 @@ mod flux;
 mod inputs;
 mod namespaces;
 mod s3;
+mod schedule;
 mod secrets;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Does what was decided: fetches, publishes, and puts away what nobody keeps.
 use super::{
-    ExternalSources, artifact, collect,
+    ExternalSources, LastFetch, artifact, collect,
     decide::{Decision, Order, Step},
     failure, history,
     history::{Current, Keep},
@@ -27,7 +27,7 @@ use kube::{
     api::{DeleteParams, Preconditions},
     core::ObjectMeta,
 };
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::warn;
 use url::Url;
 
@@ -55,6 +55,10 @@ pub(super) async fn act(
             Err(failure)
         }
         Step::Obey(pin) => obey(sources, &mut work, pin.as_ref()).await,
+        Step::Recover { inputs, pin } => {
+            work.memory.own.inputs = Some(inputs);
+            tell_pin(&mut work, pin.as_ref(), false).map(|()| stored(&work, None))
+        }
         Step::Fetch(order) => {
             let outcome = fetch(sources, &mut work, &order).await;
             let looked = outcome.is_ok();
@@ -140,6 +144,8 @@ async fn fetch(
     let started = Instant::now();
     let result = sources.pipeline.run(request).await;
     sources.metrics.fetched(&result, started.elapsed());
+    let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
+    work.memory.own.fetch = Some(LastFetch { at, failed, restores });
     work.progress.leave();
     hook_tries::tell(work, &result);
     let pause = match result {
@@ -162,10 +168,15 @@ async fn fetch(
         }
     };
     keep_history(sources, work).await?;
+    Ok(stored(work, pause))
+}
+
+fn stored(work: &Work<'_, ExternalSources>, pause: Option<Duration>) -> Done {
+    let host = work.object.spec.generator.host();
     let revision = pin::newest(work.status).map_or("", |artifact| &artifact.short_revision);
     let waits =
         if work.status.waiting_artifact.is_some() { ", which waits: spec.pin names another" } else { "" };
-    Ok(Done::Ready { message: format!("stored revision {revision} from {host}{waits}"), pause })
+    Done::Ready { message: format!("stored revision {revision} from {host}{waits}"), pause }
 }
 
 /// Records where what was fetched came from, before anybody hears of it. The same from the same inputs was recorded before.

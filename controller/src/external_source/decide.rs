@@ -22,6 +22,7 @@ use crds::{
     installation::{Commands, Installation, allowed},
     reasons,
     rules::{Invalid, Valid, Violation, check},
+    schedule::Calendar,
 };
 use expressions::Language;
 use jiff::Timestamp;
@@ -29,6 +30,15 @@ use std::time::Duration;
 
 /// After a restart, sources that are well are looked at within this time, or within their interval if that is shorter.
 const SPREAD: Duration = Duration::from_secs(300);
+
+/// Reasons of failures that are none of the source.
+const NOT_OF_THE_SOURCE: &[&str] = &[
+    reasons::KUBERNETES_ERROR,
+    reasons::STORAGE_OPERATION_FAILED,
+    reasons::STORE_ACCESS_DENIED,
+    reasons::STORE_FULL,
+    reasons::STORE_READ_ONLY,
+];
 
 /// What `act` must do, and what it must remember.
 #[derive(Debug)]
@@ -60,6 +70,13 @@ pub(crate) enum Step {
     Obey(Option<Pin>),
     /// Fetch.
     Fetch(Box<Order>),
+    /// Say that all is well again: what went wrong lay not with the source, which is not to be asked now.
+    Recover {
+        /// What the last fetch was made from.
+        inputs: Digest,
+        /// What must stay published.
+        pin: Option<Pin>,
+    },
 }
 
 /// What to fetch, and against what to compare it.
@@ -108,10 +125,12 @@ fn step(
     let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
         .map_err(|error| failure::from_pipeline(&error))?;
     let inputs = plan.inputs_digest();
-    let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some() };
+    let calendar = source.spec.calendar();
+    let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some(), calendar };
     Ok(match case.due(moment) {
         Due::Now => Step::Fetch(Box::new(case.order(plan))),
         Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
+        Due::At(_) if case.recovers() => Step::Recover { inputs, pin: seen.pin.clone() },
         Due::At(time) => Step::Rest { until: Some(time), inputs },
         Due::OnChange => Step::Rest { until: None, inputs },
     })
@@ -146,6 +165,15 @@ fn request_through_flux<'a>(seen: &'a Seen, status: &ExternalSourceStatus) -> Op
     (status.last_handled_artifact_reconcile_at.as_ref() != Some(value)).then_some(value)
 }
 
+/// Whether the last pass that failed did so in its fetch. After a restart only what is told of it says so.
+pub(super) fn has_fetch_failed(status: Option<&ExternalSourceStatus>, memory: &Memory<Remembered>) -> bool {
+    let told = || {
+        let ready = status.and_then(|status| conditions::find(&status.conditions, READY));
+        ready.is_some_and(|ready| ready.status != "True" && !NOT_OF_THE_SOURCE.contains(&&*ready.reason))
+    };
+    memory.own.fetch.map_or_else(told, |fetch| fetch.failed)
+}
+
 /// All that bears on whether a fetch is due.
 struct Case<'a> {
     source: &'a ExternalSource,
@@ -154,6 +182,7 @@ struct Case<'a> {
     memory: &'a Memory<Remembered>,
     inputs: Digest,
     asked: bool,
+    calendar: Option<Calendar>,
 }
 
 enum Due {
@@ -170,7 +199,7 @@ impl Case<'_> {
             _ if self.memory.generation != self.source.metadata.generation => Due::Now,
             _ if self.memory.own.inputs != Some(self.inputs) => Due::Now,
             _ if (self.lost() || self.lacks_pinned()) && !self.memory.failed => Due::Now,
-            Next::At(time) => Due::At(time),
+            Next::At(time) => Due::At(self.admitted(time, moment)),
             Next::OnChange => Due::OnChange,
         }
     }
@@ -181,15 +210,51 @@ impl Case<'_> {
         let announced =
             self.status.next_fetch_time.as_ref().map(|time| time.0).filter(|time| *time > moment.now);
         let well = self.is_well();
+        let lacks_something = self.lost() || self.lacks_pinned() || self.have_inputs_changed();
+        if let Some(calendar) = self.calendar.as_ref().filter(|_| !generation_is_new && !lacks_something) {
+            return Due::At(self.turn_by_calendar(calendar, moment));
+        }
         match announced {
             _ if generation_is_new => Due::Now,
             // A back-off outlives the process, and so does a pause that the server asked for.
             Some(time) if !well => Due::At(time),
-            _ if !well || self.lost() || self.lacks_pinned() || self.have_inputs_changed() => Due::Now,
+            _ if !well || lacks_something => Due::Now,
             Some(time) if self.is_special(time, moment) => Due::At(time),
             Some(time) => Due::At(time.min(self.turn())),
             None => Due::At(self.turn()),
         }
+    }
+
+    /// When a fetch may be made by itself that is due then. Bytes that are lost are fetched again at any time.
+    fn admitted(&self, due: Timestamp, moment: Moment) -> Timestamp {
+        let Some(calendar) = self.calendar.as_ref().filter(|_| !self.lost()) else { return due };
+        let has_fetch_failed = has_fetch_failed(Some(self.status), self.memory);
+        // A pass that ended before its fetch has not kept the moment that it was for.
+        let due = match self.memory.failed && !has_fetch_failed {
+            true => due.min(calendar.next(self.memory.own.fetch.map_or(self.seen.since, |fetch| fetch.at))),
+            false => due,
+        };
+        calendar.admitted(due, moment.now, has_fetch_failed)
+    }
+
+    /// When it is this source's turn after a restart, if the calendar says so. What was due meanwhile is made up for where it still
+    /// admits that.
+    fn turn_by_calendar(&self, calendar: &Calendar, moment: Moment) -> Timestamp {
+        let due = self.status.next_fetch_time.as_ref().map_or(moment.now, |time| time.0);
+        let admitted = calendar.admitted(due, moment.now, has_fetch_failed(Some(self.status), self.memory));
+        let may_wait = self.is_well() && calendar.is_open(moment.now);
+        if admitted <= moment.now && may_wait { self.turn() } else { admitted }
+    }
+
+    /// Whether the last pass failed for something that is over, and that was not the source.
+    fn recovers(&self) -> bool {
+        let failed =
+            conditions::find(&self.status.conditions, READY).is_some_and(|ready| ready.status != "True");
+        self.calendar.is_some()
+            && failed
+            && !self.lost()
+            && pin::newest(self.status).is_some()
+            && !has_fetch_failed(Some(self.status), self.memory)
     }
 
     /// Whether the last pass of the process before this one ended well.

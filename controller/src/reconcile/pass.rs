@@ -6,6 +6,7 @@ use super::{
     poisoned,
     queue::{Guarded, Shared},
     report::{Report, Subject, report},
+    schedule::Rhythm,
     toolkit::State,
     write,
 };
@@ -106,7 +107,9 @@ async fn settle<K: Kind>(
     let Ended { object, outcome, mut notes, told } = ended;
     let interval = shared.kind.interval(&object);
     let requested = object.annotations().get(REQUESTED_AT).map(String::as_str);
-    let subject = Subject { generation: object.meta().generation, requested, interval };
+    let calendar = shared.kind.calendar(&object, &entry.memory, outcome.is_err());
+    let rhythm = Rhythm { interval, calendar: calendar.as_ref() };
+    let subject = Subject { generation: object.meta().generation, requested, rhythm };
     let Report { insist, note } = report(&outcome, subject, (&mut draft, &mut entry.memory), Moment::now());
     // That it works again goes without saying where the kind tells more.
     notes.extend(note.filter(|note| note.warning || notes.is_empty()));

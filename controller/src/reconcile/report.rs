@@ -1,5 +1,8 @@
 //! From the outcome of a pass to what the status and the events say. Pure.
-use super::{Common, Done, Failure, Memory, Next, Note, Retry, Status, schedule};
+use super::{
+    Common, Done, Failure, Memory, Next, Note, Retry, Status,
+    schedule::{self, Rhythm},
+};
 use crate::moment::Moment;
 use crds::{
     conditions::{self, READY, RECONCILING, STALLED, Said, whole_seconds},
@@ -7,7 +10,6 @@ use crds::{
 };
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use std::time::Duration;
 
 /// What is said while a failure is waited out. The same words each time: nothing is written to say it again.
 const RETRYING: &str = "the last pass failed; it will be tried again";
@@ -19,8 +21,8 @@ pub(crate) struct Subject<'a> {
     pub generation: Option<i64>,
     /// The value of `requestedAt` at its start.
     pub requested: Option<&'a str>,
-    /// How often there is something to do.
-    pub interval: Duration,
+    /// How often there is something to do, and when.
+    pub rhythm: Rhythm<'a>,
 }
 
 /// What follows from a pass, besides the status.
@@ -48,22 +50,27 @@ pub(crate) fn report<S: Status, M>(
         Ok(Done::Suspended) => return suspended(subject, &mut status.common(), memory, moment),
         Ok(Done::Ready { message, pause }) => {
             succeed(subject, &mut status.common(), message, moment);
-            memory.next = Next::At(schedule::after_success(subject.interval, *pause, moment));
+            memory.next = Next::At(schedule::after_success(subject.rhythm, *pause, moment));
             (memory.failed, memory.failures) = (false, 0);
-            let insist = schedule::is_special(*pause, subject.interval);
+            let insist = schedule::is_special(*pause, subject.rhythm.interval);
             Report { insist, note: recovery(before.as_ref(), message) }
         }
         Err(failure) => {
             fail(subject, &mut status.common(), failure, moment);
-            count(memory, failure, subject.interval, moment);
-            let asked = schedule::is_special(failure.retry_after, subject.interval);
+            count(memory, failure, subject.rhythm, moment);
+            let asked = schedule::is_special(failure.retry_after, subject.rhythm.interval);
             let backing_off = failure.retry == Retry::Soon && memory.failures <= schedule::ATTEMPTS;
             Report { insist: asked || backing_off, note: alarm(before.as_ref(), failure) }
         }
     };
     memory.generation = subject.generation;
     note_attempt(&mut status.common(), subject, memory);
-    report
+    Report { insist: report.insist || waits_for_a_moment(subject.rhythm, memory.next, moment), ..report }
+}
+
+/// Whether the next pass is due at a moment of the calendar: people look forward to that.
+fn waits_for_a_moment(rhythm: Rhythm<'_>, next: Next, moment: Moment) -> bool {
+    rhythm.calendar.is_some_and(|calendar| next == Next::At(calendar.next(moment.now)))
 }
 
 /// What the process before this one has left in the status.
@@ -125,7 +132,7 @@ fn fail(subject: Subject<'_>, common: &mut Common<'_>, failure: &Failure, moment
     }
 }
 
-fn count<M>(memory: &mut Memory<M>, failure: &Failure, interval: Duration, moment: Moment) {
+fn count<M>(memory: &mut Memory<M>, failure: &Failure, rhythm: Rhythm<'_>, moment: Moment) {
     memory.failed = true;
     memory.failures = match failure.retry {
         // Nothing is tried again here, it is only looked at again.
@@ -133,7 +140,7 @@ fn count<M>(memory: &mut Memory<M>, failure: &Failure, interval: Duration, momen
         Retry::Soon | Retry::AtInterval => memory.failures.saturating_add(1),
     };
     memory.next =
-        schedule::after_failure(failure, memory.failures, interval, moment).map_or(Next::OnChange, Next::At);
+        schedule::after_failure(failure, memory.failures, rhythm, moment).map_or(Next::OnChange, Next::At);
 }
 
 /// What every attempt leaves behind, good or bad.

@@ -1,4 +1,5 @@
 //! When a source is fetched, and what the request may be compared with.
+mod calendar;
 mod pin;
 
 use super::*;

@@ -1,12 +1,19 @@
 //! What people read after each way in which a pass can end.
 use super::*;
 use crate::reconcile::events::Note;
-use crds::ExternalSourceStatus;
+use crds::{
+    ExternalSourceStatus,
+    schedule::{Calendar, Schedule},
+};
 use jiff::SignedDuration;
+use std::time::Duration;
 
 const EVEN: Moment = Moment { now: Timestamp::UNIX_EPOCH, random: 0.5 };
-const SUBJECT: Subject<'static> =
-    Subject { generation: Some(3), requested: None, interval: Duration::from_secs(600) };
+const SUBJECT: Subject<'static> = Subject {
+    generation: Some(3),
+    requested: None,
+    rhythm: Rhythm { interval: Duration::from_secs(600), calendar: None },
+};
 
 /// An object across several passes.
 #[derive(Default)]
@@ -140,6 +147,21 @@ fn failures_are_counted_on_where_the_process_before_this_one_stopped() {
     object.memory = Memory::default();
     object.pass(&bad("ServerError", Retry::Soon));
     assert_eq!(object.status.failures, Some(3));
+}
+
+#[test]
+fn the_next_moment_of_a_calendar_is_written() {
+    let schedule = Schedule { cron: "0 9 * * *".into(), time_zone: "UTC".into(), window: "8h".into() };
+    let calendar = Calendar::of(&[schedule], Duration::from_secs(30)).expect("a good schedule");
+    let subject = Subject { rhythm: Rhythm { calendar: Some(&calendar), ..SUBJECT.rhythm }, ..SUBJECT };
+    let passed = |hour| {
+        let now = EVEN.now + SignedDuration::from_hours(hour);
+        let (mut status, mut memory) = (ExternalSourceStatus::default(), Memory::<()>::default());
+        let report = report(&good(), subject, (&mut status, &mut memory), Moment { now, ..EVEN });
+        (report.insist, status.next_fetch_time.map(|time| time.0.to_string()))
+    };
+    assert_eq!(passed(6), (true, Some("1970-01-01T09:00:00Z".into())));
+    assert_eq!(passed(9), (false, Some("1970-01-01T09:10:00Z".into())));
 }
 
 #[test]

@@ -88,6 +88,11 @@ pub struct ExternalSourceSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layout: Vec<LayoutFile>,
 
+    /// Which files of an archive make up the artifact, and what is cut off from their paths. Only where the files of one do: with
+    /// `unpack` of `Auto` or `Always`, or with a `prefix` of S3. Unset, all of them do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<Select>,
+
     /// Where the data comes from.
     pub generator: Generator,
 
@@ -216,6 +221,23 @@ pub struct LayoutFile {
     pub path: String,
     /// What it holds: an expression with the variables and bounds of `spec.transform.cel`, each with a time of its own.
     pub cel: String,
+}
+
+/// Which files of an archive make up the artifact. In patterns `*` and `?` stand for anything but `/`, `**` for any folders, `[a-z]` for
+/// one of these, and `{a,b}` for either.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Select {
+    /// How many leading folders are cut off from each path, before patterns are asked, as `tar --strip-components` does; 0 to 32. Files
+    /// that do not lie so deep are left out. 1 takes away the folder that archives of releases put around everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strip_components: Option<i64>,
+    /// Patterns such as `deploy/**` or `**/*.yaml`; a file must match one of them. Unset, every file does. At most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub include: Vec<String>,
+    /// Patterns of files that are left out, whatever `include` says. At most 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<String>,
 }
 
 /// How many stored revisions to keep, and for how long.

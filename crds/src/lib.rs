@@ -17,6 +17,7 @@ pub mod fuzz;
 pub mod installation;
 pub mod manifests;
 pub mod names;
+pub mod path_patterns;
 pub mod reasons;
 pub mod rules;
 pub mod schedule;

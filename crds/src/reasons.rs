@@ -65,10 +65,12 @@ pub const TRUNCATED: &str = "Truncated";
 pub const TOO_LARGE: &str = "TooLarge";
 /// The body's SHA-256 is not the one that `sha256` pins.
 pub const DIGEST_MISMATCH: &str = "DigestMismatch";
-/// The body must be unpacked and is neither a tar nor gzip.
+/// The body must be unpacked and is neither a tar, a gzip nor a zip.
 pub const NOT_AN_ARCHIVE: &str = "NotAnArchive";
 /// The body is no archive that can be unpacked safely, or it holds no file.
 pub const UNSAFE_ARCHIVE: &str = "UnsafeArchive";
+/// The archive holds files, and `spec.select` leaves none of them.
+pub const NOTHING_SELECTED: &str = "NothingSelected";
 
 /// A hook may not run: the whitelist does not admit it, or hooks are not enabled.
 pub const HOOK_NOT_ALLOWED: &str = "HookNotAllowed";

@@ -2,6 +2,7 @@
 pub(super) mod address;
 mod expressions;
 mod hooks;
+mod select;
 
 use super::{ExternalSourceSpec, History, SecretKeyReference, pin::digest_of};
 use crate::{
@@ -36,6 +37,9 @@ impl Rules for ExternalSourceSpec {
             hooks::hooks(&mut found, hooks);
         }
         expressions::expressions(&mut found, self);
+        if let Some(selected) = &self.select {
+            select::select(&mut found, selected, self);
+        }
         self.generator.judge(&mut found);
         if let Some(kept) = &self.history {
             history(&mut found, kept);

@@ -34,6 +34,13 @@ pub enum Mode {
     Executable,
 }
 
+impl Mode {
+    /// By the mode of a file elsewhere: what its owner may run is a program.
+    pub fn of(mode: u32) -> Self {
+        if mode & 0o100 != 0 { Self::Executable } else { Self::Plain }
+    }
+}
+
 /// A finished archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {

@@ -21,6 +21,7 @@ pub(crate) use shape::Shape;
 use crate::{
     Digest, EntryPath, Error,
     generators::{self, Generator, HttpRequest},
+    unpack::select::Selection,
 };
 use ca_bundle::CaBundle;
 use crds::{
@@ -36,6 +37,8 @@ pub struct Plan {
     pub(crate) generator: Arc<dyn Generator>,
     pub(crate) timeout: Duration,
     pub(crate) unpack: Unpack,
+    /// Which files of an archive are packed.
+    pub(crate) selection: Selection,
     /// `destinationPath` without empty and `.` steps; `None` if nothing is left of it.
     pub(crate) destination: Option<EntryPath>,
     pub(crate) hooks: Hooks,
@@ -81,9 +84,13 @@ impl Plan {
         inputs.hooks("postRequest", &hooks.post_request);
         let shape = Shape::new(&spec);
         inputs.shape(&shape);
+        if let Some(select) = &spec.select {
+            inputs.select(select);
+        }
         Ok(Self {
             timeout: duration::parse(&spec.timeout).expect("the rules accepted this timeout"),
             unpack: if shape.layout.is_empty() { generator.unpack() } else { Unpack::Always },
+            selection: spec.select.as_ref().map(Selection::new).unwrap_or_default(),
             inputs: inputs.finish(),
             generator,
             destination,

@@ -1,14 +1,16 @@
 //! From an archive that somebody else made to the files in it. Nothing of it is trusted.
 //!
 //! The archive is decompressed into a file without a name, its entries are checked one by one into a sorted index, and
-//! only when all of them are known to be harmless is the first file packed. Memory is bounded by the number of
+//! only when all of them are known to be harmless is the first file packed, if it is one of those that are selected. Memory is bounded by the number of
 //! entries, time and disk by the limit of the installation.
 mod entry;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod index;
 pub(crate) mod pax;
+pub(crate) mod select;
 mod spool;
+mod zip;
 
 use crate::{
     EntryPath, InvalidPath,
@@ -16,6 +18,7 @@ use crate::{
 };
 use crds::reasons;
 use index::{Index, Span};
+use select::Selection;
 use spool::Spool;
 use std::io::{self, Read, Write};
 use tar::Header;
@@ -31,6 +34,8 @@ pub enum Format {
     Tar,
     /// gzip: of a tar, or of a single file.
     Gzip,
+    /// zip.
+    Zip,
 }
 
 /// The files of an archive, in the order in which they are packed.
@@ -44,7 +49,7 @@ pub struct Unpacked {
 enum Files {
     /// A compressed file that is no tar.
     Single,
-    Tar(Index),
+    Many(Index),
 }
 
 /// Why an archive was not unpacked.
@@ -60,7 +65,7 @@ pub enum UnpackError {
     NotSpooled(#[source] io::Error),
 
     /// It is something else.
-    #[error("the body is neither a tar nor gzip")]
+    #[error("the body is neither a tar, a gzip nor a zip")]
     NotAnArchive,
 
     /// It breaks the rules of its format.
@@ -92,6 +97,15 @@ pub enum UnpackError {
     /// It holds no file.
     #[error("the archive holds no file")]
     Empty,
+
+    /// It holds files, and none that is wanted.
+    #[error(
+        "spec.select leaves nothing of the {files} files in the archive; is `stripComponents` too large, or does no path match?"
+    )]
+    NothingSelected {
+        /// How many there are.
+        files: usize,
+    },
 
     /// An entry has a name that could lead out of its folder.
     #[error("the archive has an entry {name:?} whose name is not safe")]
@@ -128,6 +142,7 @@ impl UnpackError {
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::TooLarge { .. } | Self::Bomb { .. } => reasons::TOO_LARGE,
             Self::NotAnArchive => reasons::NOT_AN_ARCHIVE,
+            Self::NothingSelected { .. } => reasons::NOTHING_SELECTED,
             _ => reasons::UNSAFE_ARCHIVE,
         }
     }
@@ -137,12 +152,14 @@ impl UnpackError {
 /// source gives. The bytes decide; the type only where they cannot: tar had no magic number before 1988.
 pub fn detect(head: &[u8], content_type: Option<&str>) -> Option<Format> {
     const GZIP: &[u8] = &[0x1f, 0x8b, 8];
+    const ZIP: &[&[u8]] = &[b"PK\x03\x04", zip::EMPTY];
     let says_tar = content_type.is_some_and(|kind| {
         let kind = kind.split(';').next().unwrap_or_default().trim();
         kind.eq_ignore_ascii_case("application/x-tar") || kind.eq_ignore_ascii_case("application/tar")
     });
     match head.first_chunk() {
         _ if head.starts_with(GZIP) => Some(Format::Gzip),
+        _ if ZIP.iter().any(|start| head.starts_with(start)) => Some(Format::Zip),
         Some(block) if is_header(block) && (says_tar || has_magic(block)) => Some(Format::Tar),
         _ => None,
     }
@@ -166,11 +183,15 @@ pub fn unpack(body: impl Read, format: Format, limit: u64) -> Result<Unpacked, U
     let spool = match format {
         Format::Tar => Spool::plain(body, limit)?,
         Format::Gzip => Spool::gzip(body, limit)?,
+        Format::Zip => {
+            let (spool, index) = zip::unpack(&Spool::plain(body, limit)?, limit)?;
+            return Ok(Unpacked { spool, files: Files::Many(index) });
+        }
     };
     let is_tar =
         format == Format::Tar || spool.head()?.is_some_and(|block| is_header(&block) || is_end(&block));
     let files = match is_tar {
-        true => Files::Tar(Index::new(&spool)?),
+        true => Files::Many(entry::index(&spool)?),
         false => Files::Single,
     };
     Ok(Unpacked { spool, files })
@@ -181,8 +202,20 @@ impl Unpacked {
     pub fn skipped_links(&self) -> u64 {
         match &self.files {
             Files::Single => 0,
-            Files::Tar(index) => index.skipped_links,
+            Files::Many(index) => index.skipped_links,
         }
+    }
+
+    /// Only the files that are selected. A single compressed file has no path by which it could be, and stays.
+    ///
+    /// # Errors
+    /// None is left, or two are left with one name.
+    pub fn select(self, selection: &Selection) -> Result<Self, UnpackError> {
+        let files = match self.files {
+            Files::Many(index) if !selection.is_all() => Files::Many(index.selected(selection)?),
+            files => files,
+        };
+        Ok(Self { files, ..self })
     }
 
     /// Packs the files: into the folder `destination` if it is given, else at the root. A single compressed file takes
@@ -195,7 +228,7 @@ impl Unpacked {
         packer: &mut Packer<W>,
         destination: Option<&EntryPath>,
     ) -> Result<(), PackError> {
-        let Files::Tar(index) = &self.files else {
+        let Files::Many(index) = &self.files else {
             let path = destination.cloned().unwrap_or_else(EntryPath::unnamed);
             return packer.file(&path, Mode::Plain, self.spool.length, self.spool.read(0, self.spool.length));
         };

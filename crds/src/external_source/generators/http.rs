@@ -82,7 +82,7 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 
-    /// Whether the body is an archive (tar, tar.gz or gzip) whose files make up the artifact. `Never`, the default,
+    /// Whether the body is an archive (tar, tar.gz, gzip or zip) whose files make up the artifact. `Never`, the default,
     /// stores the body as one file. `Auto` unpacks what content type and first bytes show to be an archive. `Always`
     /// fails on anything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]

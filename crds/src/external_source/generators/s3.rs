@@ -58,7 +58,7 @@ pub struct S3Generator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_secret_ref: Option<SecretKeyReference>,
 
-    /// Whether the object is an archive (tar, tar.gz or gzip) whose files make up the artifact, as in an `http`
+    /// Whether the object is an archive (tar, tar.gz, gzip or zip) whose files make up the artifact, as in an `http`
     /// generator. Not together with `prefix`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unpack: Option<Unpack>,

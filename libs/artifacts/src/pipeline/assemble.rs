@@ -8,7 +8,7 @@ use crate::{
     fetch::Head,
     pack::{Mode, PackError, Packer},
     plan::Plan,
-    unpack::{self, Format, UnpackError},
+    unpack::{self, Format, UnpackError, select::Selection},
 };
 use crds::external_source::Unpack;
 use std::io::{self, Cursor, Read};
@@ -16,6 +16,7 @@ use std::io::{self, Cursor, Read};
 /// How the body becomes an archive.
 pub(super) struct Assembly {
     unpack: Unpack,
+    selection: Selection,
     destination: Option<EntryPath>,
     content_type: Option<String>,
     /// The length of the body, if it is known.
@@ -35,6 +36,7 @@ impl Assembly {
     pub(super) fn new(plan: &Plan, head: &Head, limit: u64) -> Self {
         Self {
             unpack: plan.unpack,
+            selection: plan.selection.clone(),
             destination: plan.destination.clone(),
             content_type: head.content_type.clone(),
             length: head.length,
@@ -68,7 +70,8 @@ impl Assembly {
     }
 
     fn files(&self, packer: &mut Packer<Sink>, body: impl Read, format: Format) -> Result<u64, Error> {
-        let unpacked = unpack::unpack(body, format, self.limit).map_err(Error::Unpack)?;
+        let unpacked = unpack::unpack(body, format, self.limit);
+        let unpacked = unpacked.and_then(|all| all.select(&self.selection)).map_err(Error::Unpack)?;
         unpacked.pack(packer, self.destination.as_ref()).map_err(Error::Pack)?;
         Ok(unpacked.skipped_links())
     }

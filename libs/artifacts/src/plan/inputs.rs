@@ -4,7 +4,7 @@
 //! Secrets enter by name and version: their values leave no trace, not even a hash that could be guessed against.
 use super::{Hook, ReferencedSecret, Shape};
 use crate::{Digest, Hasher, pack::PACKER_VERSION};
-use crds::external_source::{RetryPolicy, Unpack};
+use crds::external_source::{RetryPolicy, Select, Unpack};
 
 /// Whether a failure is ignored shapes what is published; whether it is tried again does not.
 fn ignores(policy: RetryPolicy) -> &'static str {
@@ -64,6 +64,12 @@ impl Inputs {
             self.text("layoutPath", path.as_str());
             self.text("layoutExpression", expression);
         }
+    }
+
+    pub(super) fn select(&mut self, select: &Select) {
+        self.list("stripComponents", select.strip_components.into_iter().filter(|stripped| *stripped > 0));
+        self.list("include", select.include.iter());
+        self.list("exclude", select.exclude.iter());
     }
 
     pub(crate) fn secret(&mut self, name: &str, secret: &ReferencedSecret) {

@@ -2,7 +2,7 @@
 use super::*;
 use crate::{Error, Retry};
 use crds::{
-    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference},
+    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference, Select},
     rules,
 };
 use proptest::prelude::*;
@@ -245,6 +245,13 @@ proptest! {
     }
 }
 
+/// A spec that unpacks and selects.
+fn selecting(change: impl FnOnce(&mut Select)) -> ExternalSourceSpec {
+    let mut select = Select::default();
+    change(&mut select);
+    ExternalSourceSpec { select: Some(select), ..with(|http| http.unpack = Some(Unpack::Always)) }
+}
+
 #[test]
 fn whatever_shapes_the_artifact_changes_the_inputs_digest() {
     let base = plan(&spec(), &Secrets::default()).expect("good").inputs_digest();
@@ -259,6 +266,10 @@ fn whatever_shapes_the_artifact_changes_the_inputs_digest() {
         with(|http| http.follow_redirects = Some(false)),
         with(|http| http.insecure_skip_verify = Some(true)),
         ExternalSourceSpec { destination_path: Some("a".into()), ..spec() },
+        selecting(|select| select.strip_components = Some(1)),
+        selecting(|select| select.strip_components = Some(2)),
+        selecting(|select| select.include = vec!["a".into()]),
+        selecting(|select| select.exclude = vec!["a".into()]),
     ];
     let mut digests: Vec<Digest> =
         changed.iter().map(|spec| plan(spec, &Secrets::default()).expect("good").inputs_digest()).collect();

@@ -1,5 +1,11 @@
 //! The entries of a tar, one after the other, with the name and the place of each.
-use super::{HEAD, UnpackError, is_end, is_header, pax::Records, spool::Spool};
+use super::{
+    HEAD, UnpackError,
+    index::{Index, Kind, Span, shown},
+    is_end, is_header,
+    pax::Records,
+    spool::Spool,
+};
 use crate::pack::Mode;
 use std::io::Read;
 use tar::{EntryType, Header};
@@ -9,29 +15,38 @@ const LONGEST_NAME: u64 = 64 * 1024;
 
 const BLOCK: u64 = HEAD as u64;
 
+pub(super) const NO_FILE_HAS_DATA: &str = "an entry that is no file has data";
+pub(super) const TWO_SIZES: &str = "an entry has two sizes";
+
+/// Checks every entry.
+pub(super) fn index(spool: &Spool) -> Result<Index, UnpackError> {
+    let mut index = Index::default();
+    let mut entries = Entries { spool, offset: 0 };
+    while let Some(entry) = entries.next()? {
+        index.take(&entry.name, kind(&entry)?)?;
+    }
+    index.whole()
+}
+
 /// Walks through the headers.
-pub(super) struct Entries<'a> {
+struct Entries<'a> {
     spool: &'a Spool,
     offset: u64,
 }
 
 /// One entry, as the archive has it: nothing is checked but that its data is there.
-pub(super) struct Entry {
-    pub(super) name: Vec<u8>,
-    pub(super) kind: EntryType,
-    pub(super) mode: Mode,
-    pub(super) offset: u64,
-    pub(super) length: u64,
+struct Entry {
+    name: Vec<u8>,
+    kind: EntryType,
+    mode: Mode,
+    offset: u64,
+    length: u64,
 }
 
-impl<'a> Entries<'a> {
-    pub(super) fn new(spool: &'a Spool) -> Self {
-        Self { spool, offset: 0 }
-    }
-
+impl Entries<'_> {
     /// The next entry; `None` at the end, which must be marked as one: a tar that was cut between two entries would
     /// otherwise look whole, and what it lacks would be deleted from the cluster.
-    pub(super) fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
+    fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
         let mut long_name = None;
         let mut records = Records::default();
         loop {
@@ -47,7 +62,7 @@ impl<'a> Entries<'a> {
                 EntryType::XGlobalHeader => self.check_global(offset, length)?,
                 kind => {
                     if records.size.is_some_and(|size| size != length) {
-                        return Err(UnpackError::Damaged("an entry has two sizes"));
+                        return Err(UnpackError::Damaged(TWO_SIZES));
                     }
                     let name = records.path.or(long_name).unwrap_or_else(|| header.path_bytes().into_owned());
                     return Ok(Some(Entry { name, kind, mode: mode(&header), offset, length }));
@@ -104,10 +119,28 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// A file that its owner may run is a program.
 fn mode(header: &Header) -> Mode {
-    match header.mode() {
-        Ok(mode) if mode & 0o100 != 0 => Mode::Executable,
-        _ => Mode::Plain,
+    header.mode().map_or(Mode::Plain, Mode::of)
+}
+
+/// What an entry is to be treated as.
+fn kind(entry: &Entry) -> Result<Kind, UnpackError> {
+    let Entry { offset, length, mode, .. } = *entry;
+    let special = |kind| Err(UnpackError::Special { name: shown(&entry.name), kind });
+    let kind = match entry.kind {
+        // Before 1988 a folder was a file whose name ends in a slash.
+        EntryType::Regular if entry.name.ends_with(b"/") => Kind::Folder,
+        EntryType::Regular | EntryType::Continuous => Kind::File(Span { offset, length, mode }),
+        EntryType::Directory => Kind::Folder,
+        EntryType::Symlink | EntryType::Link => Kind::Link,
+        EntryType::Char | EntryType::Block => return special("a device"),
+        EntryType::Fifo => return special("a pipe"),
+        EntryType::GNUSparse => return special("a sparse file"),
+        _ => return special("of an unknown kind"),
+    };
+    match kind {
+        // Some readers skip such data, others take it for the next header.
+        Kind::Folder | Kind::Link if length > 0 => Err(UnpackError::Damaged(NO_FILE_HAS_DATA)),
+        kind => Ok(kind),
     }
 }

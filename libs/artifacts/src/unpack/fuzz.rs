@@ -14,7 +14,7 @@ const PACKED: u64 = 16 * LIMIT;
 pub fn archives(input: &[u8]) {
     let mended = mended(input);
     for body in [input, &mended] {
-        for format in [Format::Tar, Format::Gzip] {
+        for format in [Format::Tar, Format::Gzip, Format::Zip] {
             judged(body, format);
         }
     }

@@ -1,26 +1,26 @@
-//! Which files a tar holds, where, and that nothing about them is dangerous.
-use super::{
-    UnpackError,
-    entry::{Entries, Entry},
-    spool::Spool,
-};
+//! Which files an archive holds, where, and that nothing about them is dangerous.
+use super::{UnpackError, select::Selection};
 use crate::{EntryPath, InvalidPath, pack::Mode};
 use std::collections::{BTreeMap, btree_map::Entry as Place};
-use tar::EntryType;
 
 /// More than any set of manifests, few enough for memory and time.
-const MOST_ENTRIES: usize = 50_000;
+pub(super) const MOST_ENTRIES: u64 = 50_000;
+
+pub(super) const TOO_MANY: &str = "more than 50,000";
 
 /// All names together, folders that are only implied included.
-const MOST_NAME_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MOST_NAME_BYTES: usize = 4 * 1024 * 1024;
+
+pub(super) const TOO_LONG: &str = "their names have more than 4 MiB";
 
 /// How much of a name is shown.
 const SHOWN: usize = 80;
 
-/// The entries of a tar, sorted.
-#[derive(Debug)]
+/// The entries of an archive, sorted.
+#[derive(Debug, Default)]
 pub(super) struct Index {
     entries: BTreeMap<EntryPath, Kind>,
+    count: u64,
     name_bytes: usize,
     pub(super) skipped_links: u64,
 }
@@ -33,30 +33,32 @@ pub(super) struct Span {
     pub(super) mode: Mode,
 }
 
+/// What an entry is to be treated as.
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+pub(super) enum Kind {
     File(Span),
     Folder,
     Link,
 }
 
 impl Index {
-    /// Checks every entry.
-    pub(super) fn new(spool: &Spool) -> Result<Self, UnpackError> {
-        let mut index = Self { entries: BTreeMap::new(), name_bytes: 0, skipped_links: 0 };
-        let mut entries = Entries::new(spool);
-        let mut count = 0;
-        while let Some(entry) = entries.next()? {
-            count += 1;
-            if count > MOST_ENTRIES {
-                return Err(UnpackError::TooManyEntries("more than 50,000"));
+    /// Itself, once all entries are in it.
+    pub(super) fn whole(self) -> Result<Self, UnpackError> {
+        if self.files().next().is_none() { Err(UnpackError::Empty) } else { Ok(self) }
+    }
+
+    /// The files that are selected, by the paths that they are to have.
+    pub(super) fn selected(&self, selection: &Selection) -> Result<Self, UnpackError> {
+        let mut selected = Self { skipped_links: self.skipped_links, ..Self::default() };
+        for (path, span) in self.files() {
+            if let Some(stays) = selection.of(path) {
+                selected.put(path.as_str().as_bytes(), stays, Kind::File(*span))?;
             }
-            index.take(&entry)?;
         }
-        if index.files().next().is_none() {
-            return Err(UnpackError::Empty);
+        match selected.entries.is_empty() {
+            true => Err(UnpackError::NothingSelected { files: self.files().count() }),
+            false => Ok(selected),
         }
-        Ok(index)
     }
 
     /// The files in the order of their paths.
@@ -67,71 +69,55 @@ impl Index {
         })
     }
 
-    fn take(&mut self, entry: &Entry) -> Result<(), UnpackError> {
-        let kind = kind(entry)?;
-        let path = match path(&entry.name) {
+    /// Checks one more entry.
+    pub(super) fn take(&mut self, name: &[u8], kind: Kind) -> Result<(), UnpackError> {
+        self.count += 1;
+        if self.count > MOST_ENTRIES {
+            return Err(UnpackError::TooManyEntries(TOO_MANY));
+        }
+        let path = match path(name) {
             Ok(Some(path)) => path,
             // The root itself, which `tar c .` puts first.
             Ok(None) if matches!(kind, Kind::Folder) => return Ok(()),
-            Ok(None) => return Err(unsafe_name(entry, InvalidPath::Empty)),
-            Err(why) => return Err(unsafe_name(entry, why)),
+            Ok(None) => return Err(unsafe_name(name, InvalidPath::Empty)),
+            Err(why) => return Err(unsafe_name(name, why)),
         };
         self.skipped_links += u64::from(matches!(kind, Kind::Link));
-        self.place_folders(entry, &path)?;
-        self.place(entry, path, kind)
+        self.put(name, path, kind)
+    }
+
+    fn put(&mut self, name: &[u8], path: EntryPath, kind: Kind) -> Result<(), UnpackError> {
+        self.place_folders(name, &path)?;
+        self.place(name, path, kind)
     }
 
     /// The folders of an entry are folders, whether the archive lists them or not. Those of a known folder are known.
-    fn place_folders(&mut self, entry: &Entry, path: &EntryPath) -> Result<(), UnpackError> {
+    fn place_folders(&mut self, name: &[u8], path: &EntryPath) -> Result<(), UnpackError> {
         for folder in path.folders() {
-            let folder = EntryPath::new(folder).map_err(|why| unsafe_name(entry, why))?;
+            let folder = EntryPath::new(folder).map_err(|why| unsafe_name(name, why))?;
             match self.entries.get(&folder) {
                 Some(Kind::Folder) => return Ok(()),
-                _ => self.place(entry, folder, Kind::Folder)?,
+                _ => self.place(name, folder, Kind::Folder)?,
             }
         }
         Ok(())
     }
 
     /// Two entries of one name would leave it to the reader which of them counts; only folders may come again.
-    fn place(&mut self, entry: &Entry, path: EntryPath, kind: Kind) -> Result<(), UnpackError> {
+    fn place(&mut self, name: &[u8], path: EntryPath, kind: Kind) -> Result<(), UnpackError> {
         let length = path.as_str().len();
         match self.entries.entry(path) {
             Place::Occupied(known) if matches!((known.get(), kind), (Kind::Folder, Kind::Folder)) => {
                 return Ok(());
             }
-            Place::Occupied(_) => return Err(UnpackError::Duplicate { name: shown(&entry.name) }),
+            Place::Occupied(_) => return Err(UnpackError::Duplicate { name: shown(name) }),
             Place::Vacant(place) => place.insert(kind),
         };
         self.name_bytes += length;
         match self.name_bytes > MOST_NAME_BYTES {
-            true => Err(UnpackError::TooManyEntries("their names have more than 4 MiB")),
+            true => Err(UnpackError::TooManyEntries(TOO_LONG)),
             false => Ok(()),
         }
-    }
-}
-
-/// What an entry is to be treated as.
-fn kind(entry: &Entry) -> Result<Kind, UnpackError> {
-    let Entry { offset, length, mode, .. } = *entry;
-    let special = |kind| Err(UnpackError::Special { name: shown(&entry.name), kind });
-    let kind = match entry.kind {
-        // Before 1988 a folder was a file whose name ends in a slash.
-        EntryType::Regular if entry.name.ends_with(b"/") => Kind::Folder,
-        EntryType::Regular | EntryType::Continuous => Kind::File(Span { offset, length, mode }),
-        EntryType::Directory => Kind::Folder,
-        EntryType::Symlink | EntryType::Link => Kind::Link,
-        EntryType::Char | EntryType::Block => return special("a device"),
-        EntryType::Fifo => return special("a pipe"),
-        EntryType::GNUSparse => return special("a sparse file"),
-        _ => return special("of an unknown kind"),
-    };
-    match kind {
-        // Some readers skip such data, others take it for the next header.
-        Kind::Folder | Kind::Link if length > 0 => {
-            Err(UnpackError::Damaged("an entry that is no file has data"))
-        }
-        kind => Ok(kind),
     }
 }
 
@@ -148,11 +134,11 @@ fn path(name: &[u8]) -> Result<Option<EntryPath>, InvalidPath> {
     }
 }
 
-fn unsafe_name(entry: &Entry, source: InvalidPath) -> UnpackError {
-    UnpackError::UnsafeName { name: shown(&entry.name), source }
+fn unsafe_name(name: &[u8], source: InvalidPath) -> UnpackError {
+    UnpackError::UnsafeName { name: shown(name), source }
 }
 
 /// The start of a name, fit to be shown.
-fn shown(name: &[u8]) -> String {
+pub(super) fn shown(name: &[u8]) -> String {
     String::from_utf8_lossy(&name[..name.len().min(SHOWN)]).into_owned()
 }

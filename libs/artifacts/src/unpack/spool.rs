@@ -8,7 +8,7 @@ use std::{
 };
 
 /// How much is read and written at a time.
-const CHUNK: usize = 128 * 1024;
+pub(super) const CHUNK: usize = 128 * 1024;
 
 /// Data that means something does not shrink further; tested only beyond [`FREE`] bytes, where it begins to cost.
 const RATIO: u64 = 250;
@@ -56,9 +56,7 @@ impl Spool {
                 Err(error) => return Err(members.get_mut().get_mut().failure_or(&error)),
             };
             spool.append(&buffer[..read], limit)?;
-            if spool.length > FREE && spool.length / RATIO > members.get_ref().get_ref().count {
-                return Err(UnpackError::Bomb { ratio: RATIO });
-            }
+            spool.means_something(members.get_ref().get_ref().count)?;
         }
     }
 
@@ -70,7 +68,7 @@ impl Spool {
     /// The block at `offset`, which must be there.
     pub(super) fn block(&self, offset: u64) -> Result<[u8; HEAD], UnpackError> {
         let mut block = [0; HEAD];
-        self.file.read_exact_at(&mut block, offset).map_err(UnpackError::NotSpooled)?;
+        self.fill(&mut block, offset)?;
         Ok(block)
     }
 
@@ -79,17 +77,32 @@ impl Spool {
         Range { file: &self.file, offset, left: length }
     }
 
-    fn empty() -> Result<Self, UnpackError> {
+    /// The bytes at `offset`, which must be there.
+    pub(super) fn fill(&self, bytes: &mut [u8], offset: u64) -> Result<(), UnpackError> {
+        self.file.read_exact_at(bytes, offset).map_err(UnpackError::NotSpooled)
+    }
+
+    /// Nothing so far.
+    pub(super) fn empty() -> Result<Self, UnpackError> {
         let file = tempfile::tempfile().map_err(UnpackError::NotSpooled)?;
         Ok(Self { file, length: 0 })
     }
 
-    fn append(&mut self, bytes: &[u8], limit: u64) -> Result<(), UnpackError> {
+    /// Keeps more, if all of it is `limit` bytes at most.
+    pub(super) fn append(&mut self, bytes: &[u8], limit: u64) -> Result<(), UnpackError> {
         self.length += bytes.len() as u64;
         if self.length > limit {
             return Err(UnpackError::TooLarge { limit });
         }
         self.file.write_all(bytes).map_err(UnpackError::NotSpooled)
+    }
+
+    /// Whether so many compressed bytes may have made so much.
+    pub(super) fn means_something(&self, compressed: u64) -> Result<(), UnpackError> {
+        match self.length > FREE && self.length / RATIO > compressed {
+            true => Err(UnpackError::Bomb { ratio: RATIO }),
+            false => Ok(()),
+        }
     }
 }
 

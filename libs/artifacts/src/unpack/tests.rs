@@ -1,5 +1,6 @@
 //! Good archives of every make, and hostile ones.
 mod hostile;
+mod zips;
 
 use super::*;
 use crate::pack::Packed;
@@ -217,7 +218,9 @@ fn bytes_decide_what_an_archive_is() {
         (&damaged, Some("application/x-tar"), None),
         (&gzip(b""), None, Some(Format::Gzip)),
         (b"{}", Some("application/gzip"), None),
-        (b"PK\x03\x04", Some("application/zip"), None),
+        (b"PK\x03\x04", Some("text/plain"), Some(Format::Zip)),
+        (b"PK\x05\x06", None, Some(Format::Zip)),
+        (b"PK\x01\x02", Some("application/zip"), None),
         (b"\x1f\x8b", None, None),
         (b"", Some("application/x-tar"), None),
         (&[0; 1024], Some("application/x-tar"), None),
@@ -267,8 +270,9 @@ proptest::proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(mut body: Vec<u8>, at in 0_usize..2_000, byte: u8) {
         drop(unpacked(&body));
-        drop(unpack(body.as_slice(), Format::Gzip, LIMIT));
-        drop(unpack(body.as_slice(), Format::Tar, LIMIT));
+        for format in [Format::Gzip, Format::Tar, Format::Zip] {
+            drop(unpack(body.as_slice(), format, LIMIT));
+        }
         body = tar_of(&[raw("x", EntryType::XHeader, "9 path=a\n"), file("cut", &body)]);
         let at = at % body.len();
         body[at] = byte;

@@ -3,9 +3,9 @@ use crate::{
     server::{Answer, Seen, Server, answer, with_body},
     world::{Case, MIB, World, noise},
 };
-use artifacts::{Digest, pipeline::Outcome};
+use artifacts::{Digest, Retry, pipeline::Outcome};
 use bytes::Bytes;
-use crds::external_source::Unpack;
+use crds::external_source::{Select, Unpack};
 use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
@@ -133,6 +133,27 @@ async fn unpacked_files_move_into_a_folder_only_if_asked() {
     let world = World::new();
     let fetched = world.fetched(&case).await;
     assert!(world.files(&fetched).await.contains(&("in/here/a".to_owned(), b"1".to_vec())));
+}
+
+#[tokio::test]
+async fn a_zip_is_unpacked_and_of_its_files_those_are_packed_that_are_selected() {
+    const RELEASE: &[u8] = include_bytes!("../../../../fuzz/corpus/archives/zip_python");
+    let server = Server::http(|_| answer(200, &[("content-type", "application/zip")], RELEASE)).await;
+    let world = World::new();
+    let mut case = Case::new(server.url("/v1.0.zip")).http(|http| http.unpack = Some(Unpack::Always));
+    let select = |include: &str| {
+        let include = vec![include.to_owned()];
+        Some(Select { strip_components: Some(1), include, ..Select::default() })
+    };
+    case.spec.select = select("deploy/*.yaml");
+    let fetched = world.fetched(&case).await;
+    let files = world.files(&fetched).await.into_iter().filter(|(name, _)| !name.ends_with('/'));
+    let expected = ("deploy/app.yaml".to_owned(), b"kind: ConfigMap\n".repeat(4));
+    assert_eq!(files.collect::<Vec<_>>(), [expected]);
+    assert_eq!(fetched.skipped_links, 1);
+    case.spec.select = select("*.json");
+    let error = World::new().fails(&case).await;
+    assert_eq!((error.reason(), error.retry()), ("NothingSelected", Retry::AtInterval));
 }
 
 #[tokio::test]

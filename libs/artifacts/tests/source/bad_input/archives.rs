@@ -59,10 +59,10 @@ async fn hostile_archives() {
 
 #[tokio::test]
 async fn what_must_be_an_archive_and_is_none() {
-    for body in [b"{\"kind\": \"List\"}".to_vec(), b"PK\x03\x04".repeat(200), vec![0; 100], vec![]] {
+    for body in [b"{\"kind\": \"List\"}".to_vec(), b"BZh9".repeat(200), vec![0; 100], vec![]] {
         let error = failure_to_unpack(body).await;
         assert_is(&error, "NotAnArchive", Retry::AtInterval);
-        assert_eq!(error.to_string(), "the body is neither a tar nor gzip");
+        assert_eq!(error.to_string(), "the body is neither a tar, a gzip nor a zip");
     }
 }
 

@@ -25,6 +25,7 @@ pub mod preview;
 pub mod provenance;
 pub mod read;
 mod revision;
+mod s3_codes;
 pub mod store;
 mod transform;
 pub mod unpack;

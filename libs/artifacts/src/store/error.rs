@@ -117,9 +117,14 @@ impl StoreError {
     /// A failed read. Missing rights are no special case here: nobody can read on.
     pub(super) fn read(attempt: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
-        match is_denied(source.as_ref()) {
-            true => Self::AccessDenied { attempt, credentials: s3::credentials() },
-            false => Self::Failed { attempt, source },
+        let told = source.downcast_ref().and_then(s3::Told::of);
+        match told {
+            _ if is_denied(source.as_ref()) => Self::AccessDenied { attempt, credentials: s3::credentials() },
+            Some(told) if told.is_disbelief() => {
+                Self::AccessDenied { attempt, credentials: s3::credentials() }
+            }
+            Some(told) => Self::Failed { attempt, source: told.into() },
+            None => Self::Failed { attempt, source },
         }
     }
 }

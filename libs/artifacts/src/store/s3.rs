@@ -1,6 +1,9 @@
 //! A store in S3, or in what speaks like it: how its client is set up. All else comes from the environment, by the names
 //! that AWS's own programs read: `AWS_ACCESS_KEY_ID`, `AWS_ROLE_ARN`, `AWS_REGION`, `AWS_ENDPOINT_URL` and so on.
 mod credentials;
+mod told;
+
+pub(super) use told::Told;
 
 use super::StoreError;
 use credentials::Credentials;
@@ -69,10 +72,13 @@ fn connect(
         }
         _ => {}
     }
-    const ATTEMPT: &str = "setting up its client";
-    let unnamed = client.clone().build().map_err(|error| StoreError::read(ATTEMPT, error))?;
+    let failed = |error: object_store::Error| StoreError::Failed {
+        attempt: "setting up its client",
+        source: error.into(),
+    };
+    let unnamed = client.clone().build().map_err(failed)?;
     let client = client.with_credentials(Arc::new(Credentials(Arc::clone(unnamed.credentials()))));
-    let client = client.build().map_err(|error| StoreError::read(ATTEMPT, error))?;
+    let client = client.build().map_err(failed)?;
     Ok(PrefixStore::new(client, prefix))
 }
 

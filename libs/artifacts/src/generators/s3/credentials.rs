@@ -1,10 +1,10 @@
 //! A Secret as credentials of S3, under the names that AWS's own programs read from their environment.
-use crate::{Error, plan::ReferencedSecret};
+use crate::{
+    Error,
+    plan::ReferencedSecret,
+    s3_codes::{KEY_ID, SECRET_KEY, TOKEN},
+};
 use secrecy::SecretString;
-
-pub(super) const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
-pub(super) const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
-pub(super) const TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// More than any of them has.
 const LONGEST: usize = 8 * 1024;

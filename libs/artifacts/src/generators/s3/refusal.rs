@@ -1,12 +1,12 @@
 //! What a bucket that does not give what it was asked for means. Of its answers only the status and the code of the error
 //! are looked at: the rest may repeat what the request was signed with.
-use super::credentials::{KEY_ID, SECRET_KEY, TOKEN};
 use crate::{
     Error,
     fetch::{
         failure::{self, Cause},
         pause::Pause,
     },
+    s3_codes::{self, KEY_ID},
 };
 use crds::external_source::SecretKeyReference;
 use http::StatusCode;
@@ -30,21 +30,13 @@ struct Answer {
 
 impl Heard {
     pub(super) fn answer(&self, status: StatusCode, pause: Pause, body: &[u8]) {
-        let answer = Answer { status, pause, code: code(body) };
+        let answer = Answer { status, pause, code: s3_codes::code(&String::from_utf8_lossy(body)) };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
     }
 
     fn last(&self) -> Option<Answer> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// `<Code>` of an error in XML; one of a few dozen words.
-fn code(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
-    let (_, rest) = text.split_once("<Code>")?;
-    let (code, _) = rest.split_once("</Code>")?;
-    (code.len() <= 64 && code.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| code.to_owned())
 }
 
 /// Turns errors into those of a pass.
@@ -85,7 +77,7 @@ impl Failures {
         let host = self.host.clone();
         let status = answer.status;
         let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-        match (&self.secret, disbelieved(answer.code.as_deref())) {
+        match (&self.secret, answer.code.as_deref().and_then(s3_codes::disbelieved)) {
             (Some(secret), Some(key)) => Error::CredentialsRefused { host, secret: secret.clone(), key },
             (Some(secret), None) if refused => {
                 let whom = format!("whom key {KEY_ID} of Secret {secret} belongs to");
@@ -100,16 +92,6 @@ impl Failures {
                 Error::Answered { host, status, pause: duration, limited }
             }
         }
-    }
-}
-
-/// The key that a code of S3 says is wrong.
-fn disbelieved(code: Option<&str>) -> Option<&'static str> {
-    match code? {
-        "InvalidAccessKeyId" | "InvalidClientTokenId" => Some(KEY_ID),
-        "SignatureDoesNotMatch" => Some(SECRET_KEY),
-        "InvalidToken" | "ExpiredToken" | "TokenRefreshRequired" => Some(TOKEN),
-        _ => None,
     }
 }
 
@@ -145,6 +127,7 @@ mod tests {
             (403, "InvalidAccessKeyId", "AWS_ACCESS_KEY_ID"),
             (403, "SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"),
             (400, "ExpiredToken", "AWS_SESSION_TOKEN"),
+            (404, "XAdminUserNotFound", "AWS_ACCESS_KEY_ID"),
         ] {
             let expected = format!("minio does not accept key {key} of Secret s3");
             assert_eq!(said(Some("s3"), status, code), (expected, "Unauthorized"));
@@ -166,18 +149,5 @@ mod tests {
         );
         assert_eq!(said(None, 503, "SlowDown").1, "ServerError");
         assert_eq!(said(None, 301, "PermanentRedirect").1, "UnexpectedStatus");
-    }
-
-    #[test]
-    fn a_code_is_a_word_or_nothing() {
-        for (body, found) in [
-            ("<Code>NoSuchKey</Code>", Some("NoSuchKey")),
-            ("<Code></Code>", Some("")),
-            ("<Code>a b</Code>", None),
-            ("<Code>NoSuchKey", None),
-            ("\u{0}", None),
-        ] {
-            assert_eq!(code(body.as_bytes()).as_deref(), found, "{body}");
-        }
     }
 }

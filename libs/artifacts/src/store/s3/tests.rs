@@ -210,6 +210,41 @@ async fn the_parts_of_an_upload_that_fails_or_is_dropped_are_removed() {
     silent.sees(is_abort).await;
 }
 
+/// S3 repeats what it was sent, in many ways.
+const REPEATING: &str = "<Error><Code>ExpiredToken</Code><Token-0>canary</Token-0><AWSAccessKeyId>canary</AWSAccessKeyId></Error>";
+const OTHERWISE: &str =
+    "<Error><Code>Odd</Code><Message>canary</Message><StringToSign>canary</StringToSign></Error>";
+
+#[tokio::test]
+async fn nothing_of_an_answer_is_told_but_its_status_and_code() {
+    for (status, body, told, reason) in [
+        (400, REPEATING, "the store refuses", reasons::STORE_ACCESS_DENIED),
+        (403, REPEATING, "the store refuses", reasons::STORE_ACCESS_DENIED),
+        (400, OTHERWISE, "it answered 400 Bad Request, Odd", reasons::STORAGE_OPERATION_FAILED),
+        (200, OTHERWISE, "", reasons::STORAGE_OPERATION_FAILED),
+        (409, OTHERWISE, "it answered 409 Conflict, Odd", reasons::STORAGE_OPERATION_FAILED),
+        (400, "canary", "it answered 400 Bad Request", reasons::STORAGE_OPERATION_FAILED),
+    ] {
+        let server = Server::start(
+            move |(method, ..)| if method == Method::HEAD { (404, "") } else { (status, body) },
+        )
+        .await;
+        let store = store(server.client().with_token("canary"));
+        let listing = store.list(None).await.map(drop);
+        let small = put(&store, vec![0; 1]).await;
+        let parts = put(&store, vec![0; PARTS]).await;
+        for failed in [listing, small, parts].into_iter().filter_map(Result::err) {
+            let said = format!("{} {failed:?}", telemetry::Chain(&failed));
+            assert!(!said.contains("canary"), "{said}");
+            assert!(said.contains(told) || matches!(failed, StoreError::Corrupt { .. }), "{said}");
+            assert!(
+                [reason, reasons::STORAGE_OPERATION_FAILED].contains(&failed.reason()),
+                "{status}: {said}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn who_is_at_an_upload_is_noted_before_its_first_part() {
     let server = Server::start(uploads(403)).await;

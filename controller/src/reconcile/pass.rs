@@ -81,8 +81,11 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) ->
     settle(shared, ended, (draft, entry), started).await
 }
 
-/// A pass that has ended, and the object as it was last written.
+/// A pass that has ended.
 struct Ended<K: Kind> {
+    /// The object that the steps saw: what came of them answers for this one, and for no request or generation after it.
+    seen: Arc<K::Object>,
+    /// The object as it was last written, which is later if the status said meanwhile that work goes on.
     object: Arc<K::Object>,
     outcome: Result<Done, Failure>,
     /// What the steps want people to hear of.
@@ -104,12 +107,12 @@ async fn settle<K: Kind>(
     (mut draft, mut entry): (StatusOf<K>, Entry<K::Memory, StatusOf<K>>),
     started: Instant,
 ) -> Action {
-    let Ended { object, outcome, mut notes, told } = ended;
-    let interval = shared.kind.interval(&object);
-    let requested = object.annotations().get(REQUESTED_AT).map(String::as_str);
-    let calendar = shared.kind.calendar(&object, &entry.memory, outcome.is_err());
+    let Ended { seen, object, outcome, mut notes, told } = ended;
+    let interval = shared.kind.interval(&seen);
+    let requested = seen.annotations().get(REQUESTED_AT).map(String::as_str);
+    let calendar = shared.kind.calendar(&seen, &entry.memory, outcome.is_err());
     let rhythm = Rhythm { interval, calendar: calendar.as_ref() };
-    let subject = Subject { generation: object.meta().generation, requested, rhythm };
+    let subject = Subject { generation: seen.meta().generation, requested, rhythm };
     let Report { insist, note } = report(&outcome, subject, (&mut draft, &mut entry.memory), Moment::now());
     // That it works again goes without saying where the kind tells more.
     notes.extend(note.filter(|note| note.warning || notes.is_empty()));
@@ -163,8 +166,9 @@ async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Actio
     };
     let entry = shared.memories.take(&key(meta), meta.uid.as_deref().unwrap_or_default());
     let draft = object.status().cloned().unwrap_or_default();
-    let ended =
-        Ended { object: Arc::new(object.clone()), outcome: Err(failure), notes: Vec::new(), told: false };
+    let object = Arc::new(object.clone());
+    let (seen, notes) = (Arc::clone(&object), Vec::new());
+    let ended = Ended { seen, object, outcome: Err(failure), notes, told: false };
     settle(shared, ended, (draft, entry), Instant::now()).await
 }
 
@@ -180,13 +184,15 @@ async fn with_finalizer<K: Kind>(
     Ok(Arc::new(written))
 }
 
-/// When to wake up if nothing changes. A safety net for what waits for a change: looking again costs a read or two.
+/// When to wake up if nothing changes. A safety net for what waits for a change: looking again costs a read or two. A chore that was
+/// due and a failed pass did not come to waits for the next one: it would wake the object again and again.
 fn next<M>(memory: &Memory<M>, interval: Duration, moment: Moment) -> Action {
     let due = match memory.next {
         Next::At(time) => moment.until(time),
         Next::Unknown | Next::OnChange => interval,
     };
-    Action::requeue(memory.chore.map_or(due, |chore| due.min(moment.until(chore))))
+    let chore = memory.chore.filter(|chore| !memory.failed || *chore > moment.now);
+    Action::requeue(chore.map_or(due, |chore| due.min(moment.until(chore))))
 }
 
 fn unwritten(error: &kube::Error) -> Action {
@@ -224,4 +230,30 @@ fn count<K: Kind>(shared: &Shared<K>, outcome: &Result<Done, Failure>, started: 
 
 fn key(meta: &ObjectMeta) -> Key {
     (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chore_wakes_an_object_and_a_failure_is_waited_for() {
+        let moment = Moment { now: jiff::Timestamp::UNIX_EPOCH, random: 0.5 };
+        let (soon, later) = (Duration::from_secs(2), Duration::from_secs(300));
+        let wake = |failed, chore| {
+            let memory =
+                Memory::<()> { next: Next::At(moment.after(later)), failed, chore, ..Memory::default() };
+            next(&memory, later, moment)
+        };
+        for failed in [false, true] {
+            assert_eq!(wake(failed, None), Action::requeue(later));
+            assert_eq!(wake(failed, Some(moment.after(soon))), Action::requeue(soon));
+        }
+        assert_eq!(wake(false, Some(moment.now)), Action::requeue(Duration::ZERO));
+        assert_eq!(
+            wake(true, Some(moment.now)),
+            Action::requeue(later),
+            "a store that fails is not asked at once"
+        );
+    }
 }

@@ -7,7 +7,11 @@ use crate::{
     upstream::Answer,
 };
 use anyhow::{Context, Result};
-use crds::{ExternalSource, annotations::REQUESTED_AT};
+use crds::{
+    ExternalSource,
+    annotations::REQUESTED_AT,
+    conditions::{self, FETCHING, READY},
+};
 use http::StatusCode;
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
@@ -110,6 +114,43 @@ async fn a_request_that_was_there_is_waited_for_and_not_replaced() -> Result<()>
     assert_eq!(code, StatusCode::CREATED, "{refresh}");
     let source = scene.sources.get("one").await?;
     assert_eq!(refresh["requestedAt"].as_str(), requested(&source));
+    Ok(())
+}
+
+/// A pass answers for the requests that it has seen, though the object was written meanwhile to say that it goes on.
+#[tokio::test]
+async fn a_request_during_a_pass_is_answered_by_the_next_one() -> Result<()> {
+    let scene = Scene::with_files().await?;
+    let before = scene.upstream.asked().len();
+    let gate = Arc::new(Semaphore::new(0));
+    let annotate = async |token: &str| {
+        let annotation = format!("{REQUESTED_AT}={token}");
+        scene.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await
+    };
+    let passes = async |reached: &dyn Fn(&ExternalSource) -> bool| {
+        let reached = async {
+            while !reached(&scene.sources.get("one").await?) {
+                sleep(PAUSE).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE, reached).await.context("it takes too long")?
+    };
+    scene.upstream.answer(Answer::status(StatusCode::NOT_FOUND).behind(&gate));
+    annotate("first").await?;
+    passes(&|_| scene.upstream.asked().len() > before).await?;
+    scene.upstream.answer(changed());
+    annotate("second").await?;
+    passes(&|source| {
+        source.status.as_ref().is_some_and(|status| conditions::find(&status.conditions, FETCHING).is_some())
+    })
+    .await?;
+    gate.close();
+    let handled = |source: &ExternalSource| source.status.as_ref()?.last_handled_reconcile_at.clone();
+    passes(&|source| handled(source).as_deref() == Some("second")).await?;
+    assert_eq!(scene.upstream.asked().len(), before + 2, "the second request has a pass of its own");
+    let ready = scene.sources.get("one").await?.status.context("a status")?.conditions;
+    assert_eq!(conditions::find(&ready, READY).map(|ready| &*ready.status), Some("True"), "of what it found");
     Ok(())
 }
 

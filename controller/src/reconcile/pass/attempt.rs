@@ -105,7 +105,8 @@ pub(super) async fn run<K: Kind>(
         Some(teller) => teller.await.ok().flatten(),
         None => None,
     };
-    Some(Ended { object: written.map_or_else(|| object.clone(), Arc::new), outcome, notes, told })
+    let seen = Arc::clone(object);
+    Some(Ended { object: written.map_or_else(|| object.clone(), Arc::new), seen, outcome, notes, told })
 }
 
 async fn steps<K: Kind>(kind: &K, work: Work<'_, K>) -> Result<Done, Failure> {

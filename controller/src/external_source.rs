@@ -15,6 +15,7 @@ mod observe;
 mod pin;
 mod preview;
 mod publish;
+mod refused_hooks;
 mod secrets;
 mod status;
 mod sweep;

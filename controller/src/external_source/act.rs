@@ -147,7 +147,7 @@ async fn fetch(
     let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
     work.memory.own.fetch = Some(LastFetch { at, failed, restores });
     work.progress.leave();
-    hook_tries::tell(work, &result);
+    hook_tries::tell(work, &result, &order.left_out);
     let pause = match result {
         Ok(Outcome::NotModified { pause }) => pause,
         Ok(Outcome::Fetched(fetched)) => {

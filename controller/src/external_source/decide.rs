@@ -4,13 +4,14 @@ use super::{
     observe::Seen,
     pin::{self, Pin},
     publish::name_taken,
+    refused_hooks,
 };
 use crate::{
     moment::Moment,
     reconcile::{Failure, Memory, Next, Retry},
 };
 use artifacts::{
-    Digest,
+    Digest, Ignored,
     pipeline::{Stored, Validators},
     plan::Plan,
 };
@@ -90,6 +91,8 @@ pub(crate) struct Order {
     pub pin: Option<Pin>,
     /// The stored artifact is no longer there, or no longer whole.
     pub lost: bool,
+    /// Hooks that may not run here, and need not.
+    pub left_out: Vec<Ignored>,
 }
 
 pub(super) fn decide(
@@ -115,7 +118,9 @@ fn step(
         let known = memory.own.ignored_request.as_deref();
         return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
     }
-    let spec = checked(source, seen)?;
+    let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
+    let (spec, left_out) = refused_hooks::left_out(&source.spec, commands);
+    let spec = checked(&spec, commands)?;
     if let Some(why) = &seen.taken {
         return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
     }
@@ -128,8 +133,8 @@ fn step(
     let calendar = source.spec.calendar();
     let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some(), calendar };
     Ok(match case.due(moment) {
-        Due::Now => Step::Fetch(Box::new(case.order(plan))),
-        Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan))),
+        Due::Now => Step::Fetch(Box::new(case.order(plan, left_out))),
+        Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan, left_out))),
         Due::At(_) if case.recovers() => Step::Recover { inputs, pin: seen.pin.clone() },
         Due::At(time) => Step::Rest { until: Some(time), inputs },
         Due::OnChange => Step::Rest { until: None, inputs },
@@ -138,10 +143,12 @@ fn step(
 
 /// A spec that breaks a rule, that of the language of expressions included, waits until it changes. One that only this installation
 /// does not allow is looked at again: the operator may change the whitelist.
-fn checked<'a>(source: &'a ExternalSource, seen: &Seen) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
+fn checked<'a>(
+    spec: &'a ExternalSourceSpec,
+    commands: Option<&dyn Commands>,
+) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
     let broken = |invalid: &Invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string());
-    let spec = check(&source.spec).map_err(|invalid| broken(&invalid))?;
-    let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
+    let spec = check(spec).map_err(|invalid| broken(&invalid))?;
     allowed(spec, &Installation { commands, expressions: Some(&Language) }).map_err(|refused| {
         match refused.errors().iter().all(|error| error.kind == Violation::Forbidden) {
             true => Failure {
@@ -296,7 +303,7 @@ impl Case<'_> {
         self.status.observed_inputs_digest != Some(self.inputs.to_string())
     }
 
-    fn order(&self, plan: Plan) -> Order {
+    fn order(&self, plan: Plan, left_out: Vec<Ignored>) -> Order {
         let stored = pin::newest(self.status).filter(|_| self.seen.blob.is_some()).and_then(artifact::stored);
         let validators = Validators {
             etag: self.status.last_handled_etag.clone(),
@@ -311,6 +318,7 @@ impl Case<'_> {
             stored,
             pin: self.seen.pin.clone(),
             lost: self.lost(),
+            left_out,
         }
     }
 }

@@ -1,15 +1,19 @@
 //! What hooks of a pass leave behind: the tries that they share, and what people should hear of those that are ignored.
 use super::ExternalSources;
 use crate::reconcile::{Failure, Note, Retry, Work};
-use artifacts::{Error, pipeline::Outcome};
+use artifacts::{Error, Ignored, pipeline::Outcome};
 use crds::{external_source::DEFAULT_MAX_RETRIES, reasons};
 
-/// Tells of hooks that failed and may. Whatever went well gives all tries back.
-pub(super) fn tell(work: &mut Work<'_, ExternalSources>, result: &Result<Outcome, Error>) {
+/// Tells of hooks that failed, or were `left_out`, and may. Whatever went well gives all tries back.
+pub(super) fn tell(
+    work: &mut Work<'_, ExternalSources>,
+    result: &Result<Outcome, Error>,
+    left_out: &[Ignored],
+) {
     let Ok(outcome) = result else { return };
     work.memory.own.hook_retries = 0;
     if let Outcome::Fetched(fetched) = outcome {
-        for ignored in &fetched.ignored {
+        for ignored in left_out.iter().chain(&fetched.ignored) {
             work.notes.push(Note::warning(reasons::HOOK_IGNORED, ignored.to_string()));
         }
     }

@@ -16,12 +16,14 @@ use crds::{
     external_source::Artifact,
     installation::{Commands, Installation, check_here},
     rules::{FieldError, Rules, Valid, Violation},
+    structure,
 };
 use expressions::Language;
 use hooks::whitelist::Live;
-use kube::{Api, Client};
-use previews::{Answer, Blame, Question, Refusal};
+use kube::{Api, Client, Resource};
+use previews::{Answer, Question, Refusal};
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What previews of sources work with.
@@ -39,7 +41,8 @@ impl Previewing {
     /// Admission would refuse it, or its pass would fail.
     pub(crate) async fn preview(&self, question: &Question) -> Result<Answer, Refusal> {
         let mut spec = ExternalSourceSpec::deserialize(&question.spec).map_err(|error| unreadable(&error))?;
-        let warnings = spec.warnings();
+        let mut warnings = unknown_fields(&question.spec);
+        warnings.extend(spec.warnings());
         spec.set_defaults();
         let whitelist = self.whitelist.as_ref().map(Live::now);
         let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
@@ -87,6 +90,14 @@ impl Previewing {
     }
 }
 
+/// As kube-apiserver warns of them.
+fn unknown_fields(spec: &Value) -> Vec<String> {
+    let object = json!({
+        "apiVersion": ExternalSource::api_version(&()), "kind": ExternalSource::kind(&()), "spec": spec,
+    });
+    structure::unknown_fields(&object).iter().map(|field| format!("unknown field {field:?}")).collect()
+}
+
 /// In the words of admission.
 fn unreadable(error: &serde_json::Error) -> Refusal {
     let detail = format!("Invalid value: cannot be read: {error}");
@@ -99,9 +110,6 @@ fn unnamed(question: &Question) -> Refusal {
 }
 
 fn more_than_reads() -> Refusal {
-    Refusal::Failed {
-        blame: Blame::Owner,
-        reason: "NotPreviewed".to_owned(),
-        message: "a dry run sends only GET and HEAD and runs no hooks; `preview` tries all of it".to_owned(),
-    }
+    let why = "a dry run sends only GET and HEAD and runs no hooks; `preview` tries all of it";
+    Refusal::Unavailable(why.to_owned())
 }

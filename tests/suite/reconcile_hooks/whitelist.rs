@@ -72,6 +72,26 @@ async fn a_source_follows_what_the_whitelist_admits() -> Result<()> {
     whitelist.admit("tac")?;
     scene.ready().await?;
 
+    let may_fail =
+        json!({ "postRequest": [{ "name": "reverse", "command": "tac", "retryPolicy": "ignore" }] });
+    scene.apply_hooks(&may_fail, |_| ()).await?;
+    for (is_admitted, becomes) in [(false, "1\n2\n"), (true, "2\n1\n")] {
+        if is_admitted {
+            whitelist.admit("tac")?;
+        } else {
+            whitelist.restore()?;
+        }
+        let becomes = async {
+            while scene.transformed().await? != becomes {
+                sleep(Duration::from_millis(100)).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(Duration::from_secs(20), becomes).await??;
+    }
+    let told = events::until(&scene.suite, scene.namespace.name(), "HookIgnored").await?;
+    assert!(told.contains("reverse"), "{told}");
+
     whitelist.write("commands: [")?;
     let told = events::until(&scene.suite, INSTALLATION, "WhitelistRefused").await?;
     assert!(told.contains("hook-whitelist.yaml"), "{told}");

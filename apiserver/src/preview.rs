@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A spec that is tried, and what it gives.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -28,8 +29,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase", default)]
 pub struct Trial {
     /// The spec to try. Without it, the source's own is.
+    // Whatever it is: what is wrong with it is told as kube-apiserver tells it of a source, every field at once.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub spec: Option<ExternalSourceSpec>,
+    #[schemars(with = "Option<ExternalSourceSpec>")]
+    pub spec: Option<Value>,
 }
 
 /// The artifact that a pass would give.
@@ -90,7 +93,7 @@ impl Object for ExternalSourcePreview {
 
 impl ExternalSourcePreview {
     /// What this spec gives for the source of that name.
-    pub(crate) fn of(key: &Key, spec: ExternalSourceSpec, found: Preview) -> Self {
+    pub(crate) fn of(key: &Key, spec: Value, found: Preview) -> Self {
         let metadata = ObjectMeta {
             name: Some(key.name.clone()),
             namespace: Some(key.namespace.clone()),

@@ -1,4 +1,4 @@
-//! The thin view of a source, so that clients find the parent of `artifact`, `content`, `diff`, `provenance`, `refresh` and `rollback` in our group.
+//! The thin view of a source, so that clients find the parent of `artifact`, `content`, `diff`, `provenance`, `preview`, `refresh` and `rollback` in our group.
 use crds::ExternalSource;
 use extension_apiserver::object::Object;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
     namespaced,
     no_spec,
     derive = "PartialEq",
-    doc = "ExternalSource in this group is a view of the ExternalSource in source.flux.oddkin.co: the parent of the subresources `artifact`, `content`, `diff`, `provenance`, `refresh` and `rollback`."
+    doc = "ExternalSource in this group is a view of the ExternalSource in source.flux.oddkin.co: the parent of the subresources `artifact`, `content`, `diff`, `provenance`, `preview`, `refresh` and `rollback`."
 )]
 pub struct NothingElse {}
 

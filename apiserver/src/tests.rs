@@ -211,6 +211,9 @@ async fn content_can_be_read_in_parts_and_conditionally() {
     assert_eq!(body(part).await, "ewe");
     let beyond = role.ask(ask(header::RANGE, "bytes=9-".into())).await;
     assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
+    assert_eq!(beyond.headers()[header::CONTENT_RANGE], "bytes */5");
+    let said = json(beyond).await;
+    assert_eq!((&said["kind"], &said["code"]), (&"Status".into(), &416.into()), "{said}");
     let known = role.ask(ask(header::IF_NONE_MATCH, format!("\"{current}\""))).await;
     assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
     let other = role.ask(ask(header::IF_MATCH, "\"sha256:00\"".into())).await;

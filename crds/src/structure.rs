@@ -21,6 +21,37 @@ pub fn violations(object: &Value) -> Vec<FieldError> {
     found.into_vec()
 }
 
+/// Every field of `object` that its kind does not have, by its path; kube-apiserver drops them, and warns of each.
+pub fn unknown_fields(object: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(schema) = manifests::all().iter().find_map(|definition| schema_of(definition, object)) {
+        unknown(&mut found, schema, object, "");
+    }
+    found
+}
+
+fn unknown(found: &mut Vec<String>, schema: &JSONSchemaProps, value: &Value, path: &str) {
+    match (value, &schema.items) {
+        (Value::Object(fields), _)
+            if schema.properties.is_some() || schema.additional_properties.is_some() =>
+        {
+            for (name, value) in fields {
+                let path = field(path, name);
+                match schema_of_field(schema, name) {
+                    Some(schema) => unknown(found, schema, value, &path),
+                    None => found.push(path),
+                }
+            }
+        }
+        (Value::Array(items), Some(JSONSchemaPropsOrArray::Schema(schema))) => {
+            for (index, item) in items.iter().enumerate() {
+                unknown(found, schema, item, &format!("{path}[{index}]"));
+            }
+        }
+        _ => {}
+    }
+}
+
 fn schema_of<'a>(definition: &'a CustomResourceDefinition, object: &Value) -> Option<&'a JSONSchemaProps> {
     let (group, version) = object["apiVersion"].as_str()?.split_once('/')?;
     let spec = &definition.spec;
@@ -115,6 +146,19 @@ mod tests {
         let all = object.as_object_mut().unwrap();
         all.extend(fields.as_object().unwrap().clone());
         violations(&object).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_field_that_does_not_exist_is_named() {
+        let mut object = with_http(&json!({ "url": "https://a/", "unpak": "Always", "expectedJSON": [
+            { "pointer": "/a", "equals": { "any": "thing" } }, { "pionter": "/b" },
+        ] }));
+        object["apiVersion"] = "source.flux.oddkin.co/v1alpha1".into();
+        object["kind"] = "ExternalSource".into();
+        object["spec"]["intervall"] = "1m".into();
+        let expected =
+            ["spec.generator.http.expectedJSON[1].pionter", "spec.generator.http.unpak", "spec.intervall"];
+        assert_eq!(unknown_fields(&object), expected);
     }
 
     fn with_http(http: &Value) -> Value {

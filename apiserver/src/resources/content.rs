@@ -14,11 +14,11 @@ use bytes::Bytes;
 use extension_apiserver::{
     api::{Call, GetRaw, Parameter, Resource, Subresource},
     object::Key,
-    serve::Body,
+    serve::{self, Body},
     status::Status,
 };
 use futures::{Stream, StreamExt, TryStreamExt, future::ready};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::ops::Range;
 
@@ -51,14 +51,34 @@ impl GetRaw for Content {
         let artifact = revision::named(&self.sources, &self.shelf, call, key).await?;
         let wanted = Stored::new(call, key, &artifact)?;
         acceptable(&call.headers, "content", &["application/gzip", "application/octet-stream"])?;
-        match call.query.get(FILE.name) {
+        let answer = match call.query.get(FILE.name) {
             Some("") => {
                 Err(Status::bad_request("path: must name a file; without it the whole archive is sent"))
             }
             Some(path) => self.file(&wanted, path).await,
             None => self.archive(&wanted).await,
-        }
+        };
+        answer.map(|answer| told(&call.method, answer))
     }
+}
+
+/// Clients of this API read why there are no bytes, also where HTTP leaves it to the status code.
+fn told(method: &Method, mut answer: Response<Body>) -> Response<Body> {
+    let (reason, message) = match answer.status() {
+        _ if *method == Method::HEAD => return answer,
+        StatusCode::RANGE_NOT_SATISFIABLE => (
+            "RangeNotSatisfiable",
+            "Range: it begins behind the last byte; Content-Range tells how many there are",
+        ),
+        StatusCode::PRECONDITION_FAILED => {
+            ("PreconditionFailed", "If-Match: this is another revision; ETag tells which")
+        }
+        _ => return answer,
+    };
+    let status = serde_json::to_vec(&Status::new(answer.status(), reason, message)).expect("texts are JSON");
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *answer.body_mut() = serve::full(status);
+    answer
 }
 
 impl Content {

@@ -7,7 +7,7 @@ use crate::{
     source_view::SourceView,
 };
 use artifacts::preview::Preview;
-use crds::ExternalSource;
+use crds::{ExternalSource, structure};
 use extension_apiserver::{
     access::{Authorize, Decision, forbidden},
     api::{Call, CreateNamed, Resource, Subresource, WriteOptions},
@@ -18,6 +18,7 @@ use extension_apiserver::{
 use http::StatusCode;
 use kube::Resource as _;
 use previews::{Answer, Blame, Previewer, Question, Refusal};
+use serde_json::json;
 use std::sync::Arc;
 use tokio::time::sleep_until;
 
@@ -52,13 +53,19 @@ impl CreateNamed for Previewing {
     ) -> Result<Item<ExternalSourcePreview>, Status> {
         let source = self.origin.read(key).await.map_err(|error| origin::refusal(&error))?;
         self.permit(call, key, source.is_some()).await?;
-        let own = source.map(|source| source.spec);
+        let own = source.map(|source| serde_json::to_value(&source.spec).expect("it was read from JSON"));
         let spec = asked.spec.spec.or(own).ok_or_else(|| call.not_found())?;
+        let broken = structure::violations(&json!({
+            "apiVersion": ExternalSource::api_version(&()), "kind": ExternalSource::kind(&()), "spec": spec,
+        }));
+        if !broken.is_empty() {
+            return Err(revision::invalid(call, broken));
+        }
         let question = Question {
             kind: ExternalSource::kind(&()).into_owned(),
             namespace: key.namespace.clone(),
             name: key.name.clone(),
-            spec: serde_json::to_value(&spec).expect("a spec was read from JSON"),
+            spec: spec.clone(),
             only_reads: false,
         };
         let answer = tokio::select! {

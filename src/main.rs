@@ -82,6 +82,7 @@ fn start(role: Role, flags: Flags) -> anyhow::Result<()> {
 
 fn execute(flags: &ExecutorFlags) -> anyhow::Result<()> {
     logs::init(flags.logs.format, &flags.logs.level)?;
+    ::hook_executor::forgo_privileges().context("failed to forgo privileges that programs may have")?;
     finish(Runtime::new().context("failed to start the runtime")?, hook_executor::run(flags))
 }
 

@@ -15,4 +15,5 @@ mod stream;
 
 pub use executor::{Executor, Options};
 pub use listener::Listener;
+pub use program::forgo_privileges;
 pub use run::Limits;

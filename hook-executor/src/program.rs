@@ -1,9 +1,20 @@
-//! Where a command's program lies. Whoever asks has no say in it: a hook's `PATH` is never looked at.
+//! Where a command's program lies, and that it gains nothing by being what it is. Whoever asks has no say in it: a hook's `PATH`
+//! is never looked at.
+use nix::sys::prctl::set_no_new_privs;
 use std::{
-    fs,
+    fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
+
+/// From now on, no program that this thread, its threads or their children run has more rights than they have, whatever set-user-ID or
+/// file capabilities say (`PR_SET_NO_NEW_PRIVS` of prctl(2)). Call it before any thread starts.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn forgo_privileges() -> io::Result<()> {
+    Ok(set_no_new_privs()?)
+}
 
 /// Where names without a folder are looked for.
 const FOLDERS: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];

@@ -44,3 +44,12 @@ async fn it_needs_no_rights_and_no_place_to_write() -> Result<()> {
     assert_eq!(executor.stream(&command("cat", &[]), data).await?.len(), 4 << 20);
     Ok(())
 }
+
+#[tokio::test]
+async fn no_program_gains_a_right_by_its_file() -> Result<()> {
+    let executor = Executor::start("commands: { cat: { argumentPatterns: ['/proc/self/status'] } }")?;
+    let output = executor.stream(&command("cat", &["/proc/self/status"]), Vec::new()).await?;
+    let status = String::from_utf8(output)?;
+    assert!(status.lines().any(|line| line == "NoNewPrivs:\t1"), "{status}");
+    Ok(())
+}

@@ -1,8 +1,10 @@
 //! What `kill -9` leaves behind, at every step of a pass and at moments that nobody chose: whatever is published can be read and is
 //! whole at any moment, and what was half done goes.
 mod history;
+mod place;
 mod shelf;
 
+pub(crate) use place::Place;
 pub(crate) use shelf::files;
 
 use crate::{
@@ -32,17 +34,8 @@ use std::{
 };
 use tokio::time::{sleep, timeout};
 
-/// How long a blob that nobody keeps is spared, twice.
-const GRACE: Duration = Duration::from_millis(200);
 /// Between two looks.
 const AGAIN: Duration = Duration::from_millis(5);
-/// One artifact that waits in memory until it is whole, and one that waits in a file.
-pub(crate) const SOURCES: [(&str, usize); 2] = [("small", 2_000), ("large", 400_000)];
-
-/// The steps of a pass whose store is a directory: nothing goes there in parts.
-pub(crate) fn steps() -> impl Iterator<Item = Step> {
-    Step::ALL.into_iter().filter(|step| !matches!(step, Step::Sent | Step::Completed))
-}
 
 /// When a process ends.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +57,7 @@ pub(crate) struct Recovery {
 pub(crate) struct Crashes {
     scene: Scene,
     postern: Postern,
+    place: Place,
     upstreams: Vec<Upstream>,
     shelf: Shelf,
     history: History,
@@ -74,8 +68,8 @@ pub(crate) struct Crashes {
 
 #[tokio::test]
 async fn a_crash_at_any_step_leaves_nothing_half_and_nothing_behind() -> Result<()> {
-    Crashes::lend(async |crashes| {
-        for step in steps() {
+    Crashes::lend(Place::Directory, async |crashes| {
+        for step in Place::Directory.steps() {
             for _ in 0..2 {
                 crashes.endure(End::At(step)).await.with_context(|| format!("{step:?}"))?;
             }
@@ -89,28 +83,35 @@ async fn a_crash_at_any_step_leaves_nothing_half_and_nothing_behind() -> Result<
     .await
 }
 
+#[tokio::test]
+async fn a_crash_leaves_nothing_in_s3() -> Result<()> {
+    Crashes::lend(Place::S3, async |crashes| {
+        for step in [Step::Staged, Step::Sent, Step::Completed, Step::Stored] {
+            crashes.endure(End::At(step)).await.with_context(|| format!("{step:?}"))?;
+        }
+        for round in 0..3 {
+            crashes.endure(End::After(Duration::from_millis(100 + round * 90))).await?;
+        }
+        crashes.is_tidy().await
+    })
+    .await
+}
+
 impl Crashes {
     /// Runs `test`; then Postern is as it was. Nothing that was observed at any moment may have been half.
-    pub(crate) async fn lend(test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
+    pub(crate) async fn lend(place: Place, test: impl AsyncFnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let suite = Suite::attach_alone().await?;
         let scene = Scene::empty(suite, "crashes", Answer::data("")).await?;
         let Some(cluster) = scene.suite.own() else { return skip("this Postern is not ours to kill") };
-        let directory = cluster.directory().clone();
-        let (store, armed) = (directory.file("store-crashes"), directory.file("armed"));
-        let mut postern = cluster.postern();
-        postern.flags.extend([
-            format!("--store=file://{}", store.display()),
-            // Who takes over from a process that was killed waits until its Lease is over; this is about all else.
-            "--leader-elect=false".to_owned(),
-        ]);
-        postern.environment = vec![
-            ("POSTERN_FAILPOINT", armed.display().to_string()),
-            ("POSTERN_FAILPOINT_GRACE_MS", GRACE.as_millis().to_string()),
-        ];
+        let (armed, mut postern) = (cluster.directory().file("armed"), cluster.postern());
+        let (shelf, gateway) = place.furnish(cluster, &mut postern, scene.namespace.name()).await?;
+        // Who takes over from a process that was killed waits until its Lease is over; this is about all else.
+        postern.flags.push("--leader-elect=false".to_owned());
+        postern.environment.push(("POSTERN_FAILPOINT", armed.display().to_string()));
         postern.restart().await?;
-        let shelf = Shelf::of(store, scene.namespace.name());
         let history = History::record(scene.suite.client(), scene.namespace.name(), shelf.clone());
-        let mut crashes = Self { scene, postern, upstreams: Vec::new(), shelf, history, armed, round: 0 };
+        let mut crashes =
+            Self { scene, postern, place, upstreams: Vec::new(), shelf, history, armed, round: 0 };
         let outcome = async {
             crashes.begin().await?;
             test(&mut crashes).await
@@ -119,11 +120,14 @@ impl Crashes {
         let Self { scene, history, armed, .. } = crashes;
         let _absent = fs::remove_file(armed);
         scene.suite.own().context("it was")?.postern().restart().await?;
+        if let Some(gateway) = gateway {
+            gateway.kill().await?;
+        }
         outcome.and(history.end())
     }
 
     async fn begin(&mut self) -> Result<()> {
-        for (name, _) in SOURCES {
+        for (name, _) in self.place.sources() {
             let upstream = Upstream::start(self.document(name)).await;
             let source = json!({
                 "apiVersion": "source.flux.oddkin.co/v1alpha1",
@@ -138,7 +142,7 @@ impl Crashes {
             self.upstreams.push(upstream);
             self.scene.namespace.apply(&source.to_string()).await?;
         }
-        for (name, _) in SOURCES {
+        for (name, _) in self.place.sources() {
             crate::sources::until_ready(&self.scene.sources, name).await?;
         }
         Ok(())
@@ -150,7 +154,7 @@ impl Crashes {
         match end {
             End::At(step) => self.run_into(step).await.with_context(|| format!("it got past {step:?}"))?,
             End::After(pause) => {
-                self.ask(&SOURCES).await?;
+                self.ask(&self.place.sources()).await?;
                 sleep(pause).await;
             }
         }
@@ -186,8 +190,8 @@ impl Crashes {
 
     /// Has one source come to that step, the two in turn: with the process goes the webhook through which the other is asked.
     async fn run_into(&self, step: Step) -> Result<()> {
-        let [small, large] = SOURCES;
-        let source = if step == Step::Synced || self.round.is_multiple_of(2) { large } else { small };
+        let [small, large] = self.place.sources();
+        let source = if Place::is_of_large(step) || self.round.is_multiple_of(2) { large } else { small };
         fs::write(&self.armed, format!("{step:?}"))?;
         let asked = match step {
             // Only what is not there is introduced.
@@ -223,7 +227,7 @@ impl Crashes {
     async fn published(&self) -> Result<Vec<history::Named>> {
         let artifacts = self.artifacts();
         let mut named = Vec::new();
-        for (name, _) in SOURCES {
+        for (name, _) in self.place.sources() {
             named.extend(history::of_source(&self.scene.sources.get(name).await?));
             named.extend(artifacts.get_opt(name).await?.as_ref().and_then(history::of_artifact));
         }
@@ -251,7 +255,7 @@ impl Crashes {
         };
         let start = async {
             self.postern.start().await?;
-            self.ask(&SOURCES).await?;
+            self.ask(&self.place.sources()).await?;
             self.until_handled().await?;
             anyhow::Ok(began.elapsed())
         };
@@ -266,7 +270,7 @@ impl Crashes {
             let handled = source.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_ref());
             handled == Some(&token) && ready(source).is_some_and(|ready| ready.status == "True")
         };
-        for (name, _) in SOURCES {
+        for (name, _) in self.place.sources() {
             until_in(PATIENCE, &self.scene.sources, name, is_handled).await?;
         }
         Ok(())
@@ -283,13 +287,14 @@ impl Crashes {
     /// Every document is another one now.
     fn change(&mut self) {
         self.round += 1;
-        for ((name, _), upstream) in SOURCES.iter().zip(&self.upstreams) {
+        for ((name, _), upstream) in self.place.sources().iter().zip(&self.upstreams) {
             upstream.answer(self.document(name));
         }
     }
 
     fn document(&self, name: &str) -> Answer {
-        let size = SOURCES.iter().find(|(known, _)| *known == name).map_or(0, |(_, size)| *size);
+        let size =
+            self.place.sources().into_iter().find(|(known, _)| *known == name).map_or(0, |(_, size)| size);
         Answer::data(noise(u64::from(self.round), size))
     }
 

@@ -7,17 +7,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The folder of the store, and of one namespace in it.
+/// The folder of the store, of one namespace in it, and those of what is on its way there.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf {
     store: PathBuf,
     namespace: PathBuf,
+    unfinished: Vec<PathBuf>,
 }
 
 impl Shelf {
     pub(super) fn of(store: PathBuf, namespace: &str) -> Self {
         let namespace = store.join("externalsource").join(namespace);
-        Self { store, namespace }
+        let unfinished = vec![store.join(".staging")];
+        Self { store, namespace, unfinished }
+    }
+
+    /// The same, with the folder of the parts of uploads.
+    pub(super) fn and_parts(mut self, parts: PathBuf) -> Self {
+        self.unfinished.push(parts);
+        self
     }
 
     /// What is wrong with a blob, if anything is.
@@ -34,14 +42,16 @@ impl Shelf {
         self.record(named).is_file()
     }
 
-    /// The files that belong to no blob of these: blobs and records of others, and what is staged.
+    /// The files that belong to no blob of these: blobs and records of others, and what is staged or sent in parts.
     pub(super) fn beyond(&self, kept: &[Named]) -> Result<Vec<PathBuf>> {
         let blobs = kept.iter().map(|named| self.store.join(&named.path));
         let kept: HashSet<_> = blobs.chain(kept.iter().map(|named| self.record(named))).collect();
         let mut left = files(&self.namespace)?;
         // A note says that a revision once was; that is meant to stay.
         left.retain(|path| !kept.contains(path) && path.extension().is_none_or(|ending| ending != "gone"));
-        left.extend(files(&self.store.join(".staging"))?);
+        for folder in &self.unfinished {
+            left.extend(files(folder)?);
+        }
         Ok(left)
     }
 

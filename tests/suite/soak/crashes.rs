@@ -3,7 +3,7 @@ use super::{
     luck::Luck,
     report::{self, Table},
 };
-use crate::fault_crashes::{Crashes, End, Recovery, steps};
+use crate::fault_crashes::{Crashes, End, Place, Recovery};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -12,26 +12,39 @@ const AT_EACH: usize = 25;
 const AT_RANDOM: usize = 200;
 /// Passes of these sources are over after this.
 const LONGEST: u64 = 400;
+/// The same with a store in S3.
+const LONGEST_IN_S3: u64 = 800;
 /// Orphans are looked for after so many crashes.
 const BETWEEN: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes: run `make soak`"]
 async fn no_crash_leaves_anything_half() -> Result<()> {
-    Crashes::lend(async |crashes| {
+    endure(Place::Directory, Table::Crashes, LONGEST).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: run `make soak`"]
+async fn no_crash_leaves_anything_half_in_s3() -> Result<()> {
+    endure(Place::S3, Table::CrashesInS3, LONGEST_IN_S3).await
+}
+
+/// Adds a row to the table for each step, and one for random moments, up to so many milliseconds after a pass was asked for.
+async fn endure(place: Place, table: Table, longest: u64) -> Result<()> {
+    Crashes::lend(place, async |crashes| {
         let mut luck = Luck::today();
-        for step in steps() {
+        for step in place.steps() {
             let times = vec![End::At(step); AT_EACH];
-            measure(crashes, &format!("{step:?}"), &times).await?;
+            measure(crashes, table, &format!("{step:?}"), &times).await?;
         }
         let times: Vec<_> =
-            (0..AT_RANDOM).map(|_| End::After(Duration::from_millis(luck.between(0, LONGEST)))).collect();
-        measure(crashes, &format!("at random, seed {}", luck.seed()), &times).await
+            (0..AT_RANDOM).map(|_| End::After(Duration::from_millis(luck.between(0, longest)))).collect();
+        measure(crashes, table, &format!("at random, seed {}", luck.seed()), &times).await
     })
     .await
 }
 
-async fn measure(crashes: &mut Crashes, what: &str, ends: &[End]) -> Result<()> {
+async fn measure(crashes: &mut Crashes, table: Table, what: &str, ends: &[End]) -> Result<()> {
     let mut recoveries = Vec::new();
     for (number, end) in ends.iter().enumerate() {
         recoveries.push(crashes.endure(*end).await?);
@@ -47,7 +60,7 @@ async fn measure(crashes: &mut Crashes, what: &str, ends: &[End]) -> Result<()> 
         jiff::Timestamp::now().strftime("%F"),
         ends.len(),
     );
-    report::add(Table::Crashes, &row)
+    report::add(table, &row)
 }
 
 /// The middle and the longest, in milliseconds.

@@ -48,6 +48,7 @@ impl Report {
 pub(super) enum Table {
     Sources,
     Crashes,
+    CrashesInS3,
     Attacks,
     AttacksOnThePeer,
 }

@@ -1,6 +1,6 @@
 //! How a blob gets into a store that many processes share: conditionally, large ones in parts, and nothing half.
-use super::{BlobKey, StoreError, backend::Backend, parts::Parts, spool::Spool};
-use crate::failpoint::{Step, reached};
+use super::{BlobKey, StoreError, backend::Backend, collect::GRACE, parts::Parts, spool::Spool};
+use crate::failpoint::{Step, grace, reached};
 use bytes::{Bytes, BytesMut};
 use jiff::Timestamp;
 use object_store::{
@@ -11,9 +11,9 @@ use std::{sync::Arc, time::Duration};
 /// Larger blobs go in parts.
 const LARGEST_WHOLE: u64 = 8 << 20;
 
-/// A whole blob that was stored so recently is not stored again. Far below the time for which collectors spare what nobody
-/// keeps yet, since the pass that stored it must still publish it.
-const RECENT: Duration = Duration::from_secs(15);
+/// A whole blob that was stored within this part of the time for which collectors spare what nobody keeps yet is not stored
+/// again. Far below that, since the pass that stored it must still publish it.
+const RECENT: u32 = 4;
 
 pub(super) const ATTEMPT: &str = "storing a blob";
 
@@ -78,7 +78,7 @@ impl Backend {
     async fn is_recent(&self, key: &BlobKey) -> Result<bool, StoreError> {
         let Some(content) = self.content(key).await? else { return Ok(false) };
         let age = Timestamp::now().duration_since(content.stored_at);
-        let is_young = Duration::try_from(age).map_or(true, |age| age < RECENT);
+        let is_young = Duration::try_from(age).map_or(true, |age| age < grace(GRACE) / RECENT);
         Ok(is_young && self.judge(key, &content).await?)
     }
 }

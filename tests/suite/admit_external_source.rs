@@ -47,6 +47,8 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         spec["generator"]["http"] = json!({
             "url": "file:///etc/passwd",
             "method": "G E T",
+            "body": "a",
+            "bodySecretRef": { "name": "B", "key": "a/b" },
             "headersSecretRef": { "name": "other/token" },
             "caBundleSecretRef": { "name": "UPPER", "key": "a/b" },
             "certSecretRef": { "name": "-" },
@@ -68,6 +70,9 @@ async fn every_broken_rule_is_named_in_one_answer() -> Result<()> {
         "spec.hooks.preRequest[0]",
         "spec.generator.http.url",
         "spec.generator.http.method",
+        "spec.generator.http.bodySecretRef",
+        "spec.generator.http.bodySecretRef.name",
+        "spec.generator.http.bodySecretRef.key",
         "spec.generator.http.headersSecretRef.name",
         "spec.generator.http.caBundleSecretRef.name",
         "spec.generator.http.caBundleSecretRef.key",

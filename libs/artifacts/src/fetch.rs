@@ -156,7 +156,7 @@ impl Pass<'_> {
         if may_be_conditional(hop) {
             headers.extend(self.conditions.clone());
         }
-        *request.body_mut() = hop.body.clone().map(reqwest::Body::from);
+        *request.body_mut() = hop.body.clone().map(|body| body.bytes.into());
         request
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod headers;
 mod hooks;
 mod inputs;
 mod proxy;
+mod request_body;
 mod secrets;
 mod shape;
 
@@ -15,6 +16,7 @@ pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use inputs::Inputs;
 pub(crate) use proxy::Proxy;
+pub(crate) use request_body::RequestBody;
 pub use secrets::{ReferencedSecret, Secrets};
 pub(crate) use shape::Shape;
 

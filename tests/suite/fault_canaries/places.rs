@@ -33,7 +33,7 @@ const fn kept(name: &'static str, kind: Kind, plant: fn(&mut Draft, &str)) -> Pl
     Place { name, kind, plant, arrives: false, told_by: &[] }
 }
 
-pub(super) const PLACES: [Place; 28] = [
+pub(super) const PLACES: [Place; 29] = [
     sent("header", |draft, canary| draft.headers("Authorization", format!("Bearer {canary}"))),
     sent("basic", |draft, canary| {
         let pair = BASE64_STANDARD.encode(format!("user:{canary}"));
@@ -50,6 +50,14 @@ pub(super) const PLACES: [Place; 28] = [
     sent("request-body", |draft, canary| {
         draft.http()["method"] = "POST".into();
         draft.http()["body"] = canary.into();
+    }),
+    sent("secret-body", |draft, canary| {
+        let name = draft.name.clone();
+        draft.http()["method"] = "POST".into();
+        draft.http()["bodySecretRef"] = json!({ "name": name, "key": "body" });
+        draft.secret.insert("body", canary.to_owned());
+        // What it reads goes into its answer's error, or into the log of the executor.
+        draft.hook("preRequest", "tee /dev/stderr");
     }),
     kept("client-key", Kind::Http, |draft, canary| {
         let (certificate, key) = draft.client.clone();

@@ -34,6 +34,12 @@ pub struct HttpGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 
+    /// A key of a Secret in this namespace with the request body, sent as it is: for a query that holds a password, or a token
+    /// that is asked for with one. Not together with `body`. It is not sent to another origin: a redirect that asks for that
+    /// fails the pass. Hooks do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_secret_ref: Option<SecretKeyReference>,
+
     /// A Secret in this namespace; every key becomes a request header, its value the header's value. Headers are not
     /// sent to another origin after a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +139,10 @@ impl Settings for HttpGenerator {
             let why = "credentials of headersSecretRef travel unencrypted; use https";
             warnings.push(format!("spec.generator.http.url: {why}"));
         }
+        if plain && self.body_secret_ref.is_some() {
+            let why = "the body of bodySecretRef travels unencrypted; use https";
+            warnings.push(format!("spec.generator.http.url: {why}"));
+        }
         if plain && self.cert_secret_ref.is_some() {
             let why = "is of no use over http, where nobody asks for a certificate; use https";
             warnings.push(format!("spec.generator.http.certSecretRef: {why}"));
@@ -141,11 +151,12 @@ impl Settings for HttpGenerator {
     }
 
     fn secrets(&self) -> Vec<&str> {
+        let body = self.body_secret_ref.as_ref().map(|reference| &*reference.name);
         let headers = self.headers_secret_ref.as_ref().map(|reference| &*reference.name);
         let ca_bundle = self.ca_bundle_secret_ref.as_ref().map(|reference| &*reference.name);
         let certificate = self.cert_secret_ref.as_ref().map(|reference| &*reference.name);
         let proxy = self.proxy_secret_ref.as_ref().map(|reference| &*reference.name);
-        [headers, ca_bundle, certificate, proxy].into_iter().flatten().collect()
+        [body, headers, ca_bundle, certificate, proxy].into_iter().flatten().collect()
     }
 
     fn host(&self) -> String {
@@ -180,6 +191,13 @@ fn request(found: &mut Violations, http: &HttpGenerator) {
     if !names::is_http_token(&http.method) {
         let detail = "must be an HTTP method such as GET or POST, without spaces";
         found.invalid("spec.generator.http.method", &http.method, detail);
+    }
+    if let Some(reference) = &http.body_secret_ref {
+        const FIELD: &str = "spec.generator.http.bodySecretRef";
+        secret_key(found, FIELD, reference);
+        if http.body.is_some() {
+            found.forbidden(FIELD, "may not be set together with body");
+        }
     }
     if let Some(reference) = &http.headers_secret_ref {
         secret_name(found, "spec.generator.http.headersSecretRef.name", &reference.name);

@@ -130,12 +130,15 @@ fn the_method_must_be_a_token() {
 #[test]
 fn references_must_name_what_a_secret_can_be_called() {
     let bad = with_http(|http| {
+        http.body_secret_ref = Some(SecretKeyReference { name: "a b".into(), key: String::new() });
         http.headers_secret_ref = Some(SecretReference { name: "other/secret".into() });
         http.ca_bundle_secret_ref = Some(SecretKeyReference { name: "UPPER".into(), key: "a/b".into() });
         http.cert_secret_ref = Some(SecretReference { name: "-".into() });
         http.proxy_secret_ref = Some(SecretReference { name: "A".into() });
     });
     let expected = [
+        "bodySecretRef.name",
+        "bodySecretRef.key",
         "headersSecretRef.name",
         "caBundleSecretRef.name",
         "caBundleSecretRef.key",
@@ -144,6 +147,18 @@ fn references_must_name_what_a_secret_can_be_called() {
     ]
     .map(|path| format!("spec.generator.http.{path}"));
     assert_eq!(wrong(&bad), expected);
+}
+
+#[test]
+fn a_body_is_of_the_spec_or_of_a_secret() {
+    let of_secret = || SecretKeyReference { name: "login".into(), key: "body".into() };
+    assert_eq!(wrong(&with_http(|http| http.body_secret_ref = Some(of_secret()))), [""; 0]);
+    let both = with_http(|http| {
+        http.body = Some(String::new());
+        http.body_secret_ref = Some(of_secret());
+    });
+    assert_eq!(wrong(&both), ["spec.generator.http.bodySecretRef"]);
+    assert_eq!(both.violations()[0].detail, "Forbidden: may not be set together with body");
 }
 
 #[test]
@@ -245,11 +260,12 @@ fn unwise_things_are_allowed_with_a_warning() {
     let mut unwise = with_http(|http| {
         http.url = "http://example.dev/".into();
         http.headers_secret_ref = Some(SecretReference { name: "token".into() });
+        http.body_secret_ref = Some(SecretKeyReference { name: "login".into(), key: "body".into() });
         http.cert_secret_ref = Some(SecretReference { name: "client".into() });
         http.insecure_skip_verify = Some(true);
     });
     unwise.destination_path = Some("/etc/app.yaml".into());
     assert_eq!(wrong(&unwise), [""; 0]);
-    assert_eq!(unwise.warnings().len(), 4);
+    assert_eq!(unwise.warnings().len(), 5);
     assert!(unwise.warnings().iter().all(|warning| warning.len() <= 120));
 }

@@ -1,6 +1,5 @@
 //! Where a redirect leads, and what of the request goes along. Pure: nothing is sent here.
-use crate::generators::HttpRequest;
-use bytes::Bytes;
+use crate::{generators::HttpRequest, plan::RequestBody};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use url::{Position, Url};
 
@@ -15,7 +14,7 @@ const LONGEST: usize = 8 * 1024;
 pub(super) struct Hop {
     pub(super) url: Url,
     pub(super) method: Method,
-    pub(super) body: Option<Bytes>,
+    pub(super) body: Option<RequestBody>,
     /// The headers of the Secret; empty once it is not at home.
     pub(super) headers: HeaderMap,
     /// Whether the origin has been that of the spec all along: false from the first change on, even on the way back.
@@ -59,6 +58,9 @@ impl Hop {
         } else {
             (self.method.clone(), self.body)
         };
+        if !at_home && body.as_ref().is_some_and(|body| body.is_secret) {
+            return Err("to another origin, which may not see the body of bodySecretRef");
+        }
         let mut visited = self.visited;
         visited.push((self.method, self.url));
         if visited.contains(&(method.clone(), url.clone())) {
@@ -128,7 +130,7 @@ mod tests {
         Hop {
             url: Url::parse(url).unwrap(),
             method,
-            body: Some(Bytes::from_static(b"q")),
+            body: Some(RequestBody::said("q".into())),
             headers: [header(header::AUTHORIZATION, "secret"), header(header::CONTENT_TYPE, "text/plain")]
                 .into_iter()
                 .collect(),
@@ -181,6 +183,20 @@ mod tests {
         }
         let same = follow(hop(Method::GET, "https://a/x"), 302, "https://a:443/y").expect("followed");
         assert!(same.headers.len() == 2 && same.at_home);
+    }
+
+    #[test]
+    fn the_body_of_a_secret_stays_at_home() {
+        let secret = |from| {
+            let body = RequestBody { is_secret: true, ..RequestBody::said("q".into()) };
+            Hop { body: Some(body), ..hop(Method::POST, from) }
+        };
+        let refused = follow(secret("https://a/x"), 307, "https://b/x").err();
+        assert_eq!(refused, Some("to another origin, which may not see the body of bodySecretRef"));
+        let same = follow(secret("https://a/x"), 307, "/y").expect("the same origin");
+        assert!(same.body.is_some_and(|body| body.is_secret));
+        let without = follow(secret("https://a/x"), 303, "https://b/x").expect("a GET carries none");
+        assert!(without.body.is_none());
     }
 
     #[test]

@@ -5,9 +5,8 @@ use super::{Ask, Generator};
 use crate::{
     Digest, Error,
     fetch::{Fetcher, Reply, Way},
-    plan::{ClientCertificate, Inputs, Proxy, Secrets, Trust, ca_bundle, headers as header},
+    plan::{ClientCertificate, Inputs, Proxy, RequestBody, Secrets, Trust, ca_bundle, headers as header},
 };
-use bytes::Bytes;
 use crds::external_source::{self, ExpectedValue, HttpGenerator, Unpack};
 use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, Method};
@@ -24,7 +23,7 @@ pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     /// Headers of the Secret; their values are marked sensitive.
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<RequestBody>,
     pub(crate) trust: Trust,
     /// Shown to the origin of `url` alone.
     pub(crate) certificate: Option<ClientCertificate>,
@@ -59,7 +58,7 @@ pub(super) fn plan(
         url: Url::parse(&http.url).expect("the rules accepted this url"),
         method: Method::from_bytes(http.method.as_bytes()).expect("the rules accepted this method"),
         headers: headers(http, secrets)?,
-        body: http.body.clone().map(Bytes::from),
+        body: body(http, secrets)?,
         trust: trust(http, secrets)?,
         certificate: certificate(http, secrets)?,
         proxy: proxy(http, secrets)?,
@@ -76,6 +75,7 @@ fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result
     inputs.text("method", &http.method);
     inputs.optional("body", http.body.as_deref());
     let referenced = [
+        ("bodySecret", http.body_secret_ref.as_ref().map(|reference| &reference.name)),
         ("headers", http.headers_secret_ref.as_ref().map(|reference| &reference.name)),
         ("caBundle", http.ca_bundle_secret_ref.as_ref().map(|reference| &reference.name)),
         ("certificate", http.cert_secret_ref.as_ref().map(|reference| &reference.name)),
@@ -86,6 +86,7 @@ fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result
             inputs.secret(field, secrets.find(name)?);
         }
     }
+    inputs.optional("bodyKey", http.body_secret_ref.as_ref().map(|reference| reference.key.as_str()));
     inputs
         .optional("caBundleKey", http.ca_bundle_secret_ref.as_ref().map(|reference| reference.key.as_str()));
     inputs.text("insecureSkipVerify", &http.insecure_skip_verify.unwrap_or_default().to_string());
@@ -164,6 +165,11 @@ fn listed<T>(list: Option<&[T]>) -> Option<&[T]> {
 fn headers(http: &HttpGenerator, secrets: &Secrets) -> Result<HeaderMap, Error> {
     let Some(reference) = &http.headers_secret_ref else { return Ok(HeaderMap::new()) };
     header::from_secret(secrets.find(&reference.name)?)
+}
+
+fn body(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<RequestBody>, Error> {
+    let Some(reference) = &http.body_secret_ref else { return Ok(http.body.clone().map(RequestBody::said)) };
+    RequestBody::from_secret(secrets.find(&reference.name)?, reference).map(Some)
 }
 
 /// A bundle is believed even where `insecureSkipVerify` is set too: whoever gave one meant it.

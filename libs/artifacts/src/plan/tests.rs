@@ -279,6 +279,26 @@ fn whatever_shapes_the_artifact_changes_the_inputs_digest() {
 }
 
 #[test]
+fn the_body_of_a_secret_is_an_input_by_its_version_and_key() {
+    let reference = |key: &str| SecretKeyReference { name: "login".into(), key: key.into() };
+    let planned = |key: &str, version: &str| {
+        let data: [(&str, &[u8]); 2] = [("a", b"canary-7f3a\xff"), ("b", b"other")];
+        let secret = ReferencedSecret { version: version.into(), ..secret("login", &data) };
+        let spec = with(|http| http.body_secret_ref = Some(reference(key)));
+        plan(&spec, &holding([secret])).expect("good")
+    };
+    let body = planned("a", "7").request().body.clone().expect("a body");
+    assert!(body.is_secret && body.bytes == b"canary-7f3a\xff"[..]);
+    let [first, other_key, newer] =
+        [("a", "7"), ("b", "7"), ("a", "8")].map(|(key, version)| planned(key, version).inputs_digest());
+    assert!(first != other_key && first != newer && other_key != newer);
+
+    let spec = with(|http| http.body_secret_ref = Some(reference("c")));
+    let error = plan(&spec, &holding([secret("login", &[("a", b"x")])])).expect_err("no such key");
+    assert_eq!(error.to_string(), "Secret login has no key c");
+}
+
+#[test]
 fn another_version_of_a_secret_changes_the_inputs_digest() {
     let spec = with(|http| http.headers_secret_ref = Some(SecretReference { name: "token".into() }));
     let digest = |version: &str, value: &[u8]| {

@@ -1,7 +1,9 @@
 //! A request as preRequest hooks read and write it. Pure.
 use super::HookFailure;
-use crate::{generators::HttpRequest, plan::headers as header};
-use bytes::Bytes;
+use crate::{
+    generators::HttpRequest,
+    plan::{RequestBody, headers as header},
+};
 use crds::{external_source::HttpGenerator, rules::Rules};
 use http::{HeaderMap, Method};
 use json_patch::{Patch, PatchOperation};
@@ -22,6 +24,7 @@ struct Document {
     /// Null stands for the value that the Secret has, which no hook ever sees.
     #[serde(default)]
     headers: BTreeMap<String, Option<String>>,
+    /// As with headers; where no Secret has one, null is none.
     #[serde(default)]
     body: Option<String>,
 }
@@ -67,7 +70,7 @@ impl Document {
             url: request.url.to_string(),
             method: request.method.to_string(),
             headers: request.headers.keys().map(|name| (name.to_string(), None)).collect(),
-            body: request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned()),
+            body: request.body.as_ref().and_then(shown),
         }
     }
 
@@ -82,9 +85,20 @@ impl Document {
             url: Url::parse(&asked.url).expect("the rules accepted this url"),
             method: Method::from_bytes(asked.method.as_bytes()).expect("the rules accepted this method"),
             headers: headers(self.headers, &before.headers)?,
-            body: asked.body.map(Bytes::from),
+            body: body(asked.body, before.body.as_ref()),
             ..before.clone()
         })
+    }
+}
+
+fn shown(body: &RequestBody) -> Option<String> {
+    (!body.is_secret).then(|| String::from_utf8_lossy(&body.bytes).into_owned())
+}
+
+fn body(asked: Option<String>, before: Option<&RequestBody>) -> Option<RequestBody> {
+    match asked {
+        Some(text) => Some(RequestBody::said(text)),
+        None => before.filter(|body| body.is_secret).cloned(),
     }
 }
 

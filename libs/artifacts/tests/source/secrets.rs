@@ -54,6 +54,24 @@ async fn a_plan_shows_no_secret_and_the_source_gets_it() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_secret_reaches_the_source_alone() {
+    let server = Server::http(|_| answer(200, &[], "data")).await;
+    let case = Case::new(server.url("/")).secret_body(CANARY);
+    World::new().fetched(&case).await;
+    assert_eq!(
+        (server.seen()[0].method.as_str(), server.seen()[0].body.as_ref()),
+        ("POST", CANARY.as_bytes())
+    );
+
+    let target = server.url("/data");
+    let leading = Server::http(move |_| redirect(307, &target)).await;
+    let error = World::new().fails(&Case::new(leading.url("/")).secret_body(CANARY)).await;
+    let problem = "redirects to another origin, which may not see the body of bodySecretRef";
+    assert_eq!(error.to_string(), format!("{} {problem}", leading.host()));
+    assert!(!printed(&error).contains(CANARY) && server.seen().len() == 1, "{}", printed(&error));
+}
+
+#[tokio::test]
 async fn a_request_carries_what_the_spec_says_and_nothing_of_this_machine() {
     let server = Server::http(|_| answer(200, &[], "data")).await;
     World::new().fetched(&Case::new(server.url("/data"))).await;

@@ -193,6 +193,16 @@ impl Case {
         self.http(|http| http.headers_secret_ref = Some(SecretReference { name: "headers".into() }))
     }
 
+    /// Has it POST a body of a Secret.
+    pub(crate) fn secret_body(mut self, body: &str) -> Self {
+        self.secrets.extend([secret("body", &[("body", body)])]);
+        let reference = SecretKeyReference { name: "body".into(), key: "body".into() };
+        self.http(|http| {
+            http.method = "POST".into();
+            http.body_secret_ref = Some(reference);
+        })
+    }
+
     /// Gives it a CA bundle.
     pub(crate) fn ca_bundle(mut self, pem: &str) -> Self {
         self.secrets.extend([secret("ca", &[("ca.crt", pem)])]);

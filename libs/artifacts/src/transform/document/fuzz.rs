@@ -3,7 +3,7 @@ use super::*;
 use crate::plan::{Plan, ReferencedSecret};
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, SecretReference},
+    external_source::{Generator, SecretKeyReference, SecretReference},
     rules::check,
 };
 use http::HeaderValue;
@@ -12,11 +12,12 @@ use secrecy::SecretSlice;
 /// The value of a Secret.
 pub(crate) const CANARY: &str = "canary-7f3a";
 
-/// A request with one header, whose value is [`CANARY`].
+/// A request with one header and a body, whose values are [`CANARY`].
 pub(crate) fn request() -> HttpRequest {
     let http = HttpGenerator {
         url: "https://example.com/data".into(),
         method: "GET".into(),
+        body_secret_ref: Some(SecretKeyReference { name: "token".into(), key: "Authorization".into() }),
         headers_secret_ref: Some(SecretReference { name: "token".into() }),
         ..HttpGenerator::default()
     };
@@ -54,7 +55,13 @@ pub fn pre_request(input: &[u8]) {
     assert!(after.headers.len() <= header::MOST && after.headers.values().all(HeaderValue::is_sensitive));
     let secret = after.headers.iter().filter(|(_, value)| *value == CANARY);
     assert!(secret.map(|(name, _)| name).all(|name| name == http::header::AUTHORIZATION));
+    let is_sent = after.body.as_ref().is_some_and(|body| told(&body.bytes));
+    assert!(
+        is_sent == after.body.as_ref().is_some_and(|body| body.is_secret),
+        "another body is taken for the Secret's"
+    );
     let again = applied(&after, &text).expect("what is asked for may be asked for again");
-    assert_eq!((again.url, again.method, again.body), (after.url, after.method, after.body));
+    assert_eq!((again.url, again.method), (after.url, after.method));
+    assert!(again.body == after.body);
     assert_eq!(again.headers, after.headers);
 }

@@ -12,7 +12,7 @@ fn refused(output: &str) -> String {
 }
 
 #[test]
-fn a_hook_reads_the_names_of_headers_and_no_value() {
+fn a_hook_reads_the_names_of_headers_and_nothing_of_a_secret() {
     let text = String::from_utf8(written(&request())).unwrap();
     assert_eq!(
         text,
@@ -24,7 +24,8 @@ fn a_hook_reads_the_names_of_headers_and_no_value() {
 fn what_comes_back_unchanged_changes_nothing() {
     for same in [String::from_utf8(written(&request())).unwrap(), "[]".to_owned()] {
         let after = applied(&request(), same.as_bytes()).expect("the same request");
-        assert_eq!((after.url, after.method, after.body), (request().url, request().method, None));
+        assert_eq!((after.url, after.method), (request().url, request().method));
+        assert!(after.body == request().body, "the Secret's");
         assert_eq!(after.headers["authorization"], CANARY);
     }
 }
@@ -37,10 +38,21 @@ fn a_patch_and_a_whole_request_change_every_part() {
     let whole = r#"{"url":"https://example.com/2","method":"POST","headers":{"X-Page":"2"},"body":"q"}"#;
     for output in [patch, whole] {
         let after = applied(&request(), output.as_bytes()).expect("a good request");
-        assert_eq!((after.url.path(), after.method, after.body), ("/2", Method::POST, Some("q".into())));
+        assert_eq!((after.url.path(), after.method), ("/2", Method::POST));
+        assert!(after.body == Some(RequestBody::said("q".into())));
         assert_eq!(after.headers.len(), 1);
         assert!(after.headers["x-page"] == "2" && after.headers["x-page"].is_sensitive());
     }
+}
+
+#[test]
+fn the_body_of_a_secret_stays_until_a_hook_sets_another() {
+    let left_out = r#"{"url":"https://example.com/2","method":"PUT"}"#;
+    let kept = applied(&request(), left_out.as_bytes()).expect("a good request").body.expect("it stays");
+    assert!(kept.is_secret && kept.bytes == CANARY);
+    let empty = applied(&request(), br#"[{"op":"replace","path":"/body","value":""}]"#);
+    let empty = empty.expect("a good request").body.expect("one was set");
+    assert!(!empty.is_secret && empty.bytes.is_empty());
 }
 
 #[test]

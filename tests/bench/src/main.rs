@@ -9,6 +9,7 @@
 mod audit;
 mod buckets;
 mod data;
+mod delivery;
 mod files;
 mod fleet;
 mod hooks;

@@ -1,6 +1,6 @@
 //! One run of all benches: what they share is set up, each is measured, and everything is ended again.
 use crate::{
-    buckets, files, hooks, packing,
+    buckets, delivery, files, hooks, packing,
     report::{self, Section},
     s3,
     setting::{self, Setting},
@@ -45,6 +45,8 @@ enum Part {
     Sweep,
     /// Many sources in a bucket that change at once, beside Flux's source-controller.
     Buckets,
+    /// A new revision, until Flux has applied it.
+    Delivery,
     /// What the artifact listener serves, beside Flux's and nginx.
     Files,
     /// A server written with the library, beside one written with k8s.io/apiserver.
@@ -137,6 +139,9 @@ async fn on_a_cluster(
     }
     if options.begins(Part::Buckets) {
         sections.push(buckets::measure(setting, &cluster).await?);
+    }
+    if options.begins(Part::Delivery) {
+        sections.push(delivery::measure(setting, &cluster, source).await?);
     }
     if options.begins(Part::Files) {
         sections.push(files::measure(setting, &cluster, source).await?);

@@ -113,7 +113,8 @@ impl ExternalSourceSpec {
     }
 }
 
-/// Whether a body is unpacked.
+/// Whether an archive is unpacked. `Never`, the default, stores the body as one file. `Auto` unpacks what content type and first bytes
+/// show to be a tar, tar.gz, gzip or zip: its files make up the artifact. `Always` fails on anything else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Unpack {
     /// Store the body as one file.

@@ -246,12 +246,17 @@ pub(crate) struct ControllerFlags {
     /// How many sources are worked on at once
     #[arg(long, env = "POSTERN_CONCURRENCY", value_name = "NUMBER", default_value = "16", value_parser = value::count)]
     pub(crate) concurrency: NonZeroU16,
+    /// Which sources this controller works on, by their labels, as in sharding.fluxcd.io/key=shard1 or !sharding.fluxcd.io/key, so
+    /// that several controllers share them. Each selector has a Lease of its own; controllers whose selectors overlap stand by
+    /// for each other [default: all]
+    #[arg(long, env = "POSTERN_WATCH_LABEL_SELECTOR", value_name = "SELECTOR")]
+    pub(crate) watch_label_selector: Option<controller::Shard>,
     /// Where Flux's notification-controller takes events for its Alerts, as in
     /// http://notification-controller.flux-system.svc.cluster.local./; none are sent without
     #[arg(long, env = "POSTERN_EVENTS_ADDR", value_name = "URL", value_parser = value::base)]
     pub(crate) events_addr: Option<Url>,
-    /// Whether replicas agree on one that works, by the Lease postern-controller; the aggregated API looks there, too, whether one
-    /// does
+    /// Whether replicas agree on one that works, by the Lease postern-controller, or one whose name begins so; the aggregated API
+    /// looks there, too, whether one does
     #[arg(long, env = "POSTERN_LEADER_ELECT", switch = "true")]
     pub(crate) leader_elect: bool,
 }

@@ -11,7 +11,7 @@ use artifacts::{
     egress::EgressPolicy,
     pipeline::{Limits, Pipeline},
 };
-use controller::{Config, Listener, Metrics, Previews, Trust};
+use controller::{Config, Listener, Metrics, Previews, Shard, Trust};
 use extension_apiserver::serve::ClientCertificates;
 use hooks::whitelist::Live;
 use kube::Client;
@@ -33,6 +33,7 @@ pub(crate) struct Reconciler {
     limits: Limits,
     artifacts_url: Url,
     events_url: Option<Url>,
+    shard: Shard,
     concurrency: u16,
     leader_elect: bool,
     verify_rate: u64,
@@ -95,6 +96,7 @@ impl Reconciler {
             },
             artifacts_url: artifacts_url(flags)?,
             events_url: flags.controller.events_addr.clone(),
+            shard: flags.controller.watch_label_selector.clone().unwrap_or_default(),
             concurrency: flags.controller.concurrency.get(),
             leader_elect: flags.controller.leader_elect,
             verify_rate: verify_rate(&flags.artifacts),
@@ -127,6 +129,7 @@ impl Reconciler {
             artifacts_url: self.artifacts_url,
             events_url: self.events_url,
             whitelist: self.whitelist,
+            shard: self.shard,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,
             verify_rate: self.verify_rate,

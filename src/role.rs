@@ -54,8 +54,17 @@ impl Role {
             "hook-whitelist" => !self.admits() && !self.reconciles(),
             "store" => !self.serves_api() && !self.reconciles(),
             "leader-elect" => !self.serves_api() && !self.reconciles(),
-            "artifacts-url" | "max-artifact-size" | "max-unpacked-size" | "allow-egress" | "deny-egress"
-            | "concurrency" | "events-addr" | "kinds" | "verify-rate" | "hook-executor"
+            "artifacts-url"
+            | "max-artifact-size"
+            | "max-unpacked-size"
+            | "allow-egress"
+            | "deny-egress"
+            | "concurrency"
+            | "watch-label-selector"
+            | "events-addr"
+            | "kinds"
+            | "verify-rate"
+            | "hook-executor"
             | "hook-token-file" => !self.reconciles(),
             _ => false,
         }

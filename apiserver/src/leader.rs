@@ -1,10 +1,13 @@
-//! Whether a controller is at work, by the Lease that the one that leads renews.
+//! Whether a controller is at work, by the Leases that those which lead renew, and whether it works on a given source.
 mod decide;
 
-use decide::{Sighting, is_gone};
+use crds::{annotations::WATCH_LABEL_SELECTOR, names::is_lease};
+use decide::{Sighting, Verdict, verdict};
+use extension_apiserver::selectors::LabelSelector;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt, api::ListParams};
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,45 +17,77 @@ use tracing::warn;
 /// The pause between two looks of who waits. A lease is silent for three of them before its holder counts as gone.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Looks at the Lease. Clones remember together what was seen.
+/// Labels of a source.
+pub(crate) type Labels = BTreeMap<String, String>;
+
+/// Looks at the Leases. Clones remember together what was seen.
 #[derive(Clone)]
 pub(crate) struct Leader {
     /// None where controllers do not elect a leader, and one is taken for granted.
-    lease: Option<Api<Lease>>,
-    seen: Arc<Mutex<Option<Sighting>>>,
+    leases: Option<Api<Lease>>,
+    seen: Arc<Mutex<BTreeMap<String, Sighting>>>,
+}
+
+/// Why nothing would be done for a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// No controller is at work.
+    Controller,
+    /// Those that are work on sources with other labels.
+    Shard,
 }
 
 impl Leader {
-    /// The leader that controllers elect in their namespace.
+    /// The leaders that controllers elect in their namespace.
     pub(crate) fn elected(client: Client, namespace: &str) -> Self {
-        Self { lease: Some(Api::namespaced(client, namespace)), seen: Arc::default() }
+        Self { leases: Some(Api::namespaced(client, namespace)), seen: Arc::default() }
     }
 
     /// Controllers do not elect a leader, so nobody can tell whether one is at work.
     pub(crate) fn assumed() -> Self {
-        Self { lease: None, seen: Arc::default() }
+        Self { leases: None, seen: Arc::default() }
     }
 
-    /// Whether no controller is at work, as far as can be told now.
-    pub(crate) async fn is_missing(&self) -> bool {
-        let Some(leases) = &self.lease else { return false };
-        let found = match leases.get_opt(crds::names::LEASE).await {
-            Ok(found) => found,
+    /// What is missing for a source with these labels, as far as can be told now.
+    pub(crate) async fn missing(&self, labels: &Labels) -> Option<Missing> {
+        let leases = match self.leases.as_ref()?.list(&ListParams::default()).await {
+            Ok(found) => found.items.into_iter().filter(|lease| is_lease(&lease.name_any())),
             Err(error) => {
-                warn!(error = %telemetry::Chain(&error), "failed to read the lease of the controller");
-                return false;
+                warn!(error = %telemetry::Chain(&error), "failed to read the leases of controllers");
+                return None;
             }
         };
         let now = Instant::now();
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        *seen = found.and_then(|lease| lease.spec).map(|spec| Sighting::next(seen.take(), spec, now));
-        is_gone(seen.as_ref(), now)
+        let mut before = std::mem::take(&mut *seen);
+        let mut shards = Vec::new();
+        for lease in leases {
+            let (name, selects) = (lease.name_any(), selects(&lease, labels));
+            let sighting = Sighting::next(before.remove(&name), lease.spec.unwrap_or_default(), now);
+            shards.push((sighting.clone(), selects));
+            seen.insert(name, sighting);
+        }
+        match verdict(&shards, now) {
+            Verdict::AtWork => None,
+            Verdict::Gone => Some(Missing::Controller),
+            Verdict::OfOthers => Some(Missing::Shard),
+        }
     }
 
-    /// Returns once no controller is at work.
-    pub(crate) async fn lost(&self) {
-        while !self.is_missing().await {
+    /// Returns once nobody works on a source with these labels.
+    pub(crate) async fn lost(&self, labels: &Labels) -> Missing {
+        loop {
+            if let Some(missing) = self.missing(labels).await {
+                return missing;
+            }
             sleep(PAUSE).await;
         }
     }
+}
+
+/// Whether who holds it works on a source with these labels. What cannot be read may be anything.
+fn selects(lease: &Lease, labels: &Labels) -> bool {
+    let selector = lease.annotations().get(WATCH_LABEL_SELECTOR);
+    let selector = selector.and_then(|text| LabelSelector::parse(text).ok()).unwrap_or_default();
+    selector.matches(Some(labels))
 }

@@ -1,5 +1,5 @@
 //! What the controller must be given.
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, shard::Shard};
 use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
 use hooks::whitelist::Live;
@@ -27,6 +27,8 @@ pub struct Config {
     pub verify_rate: u64,
     /// The commands that hooks may run; `None` where hooks are not enabled.
     pub whitelist: Option<Live>,
+    /// Which sources this controller works on.
+    pub shard: Shard,
     /// How many sources may be worked on at once.
     pub concurrency: u16,
     /// Whether other replicas may run; without it this process leads from the start.

@@ -5,6 +5,7 @@ mod admitted;
 mod artifact;
 mod collect;
 mod decide;
+mod existing;
 mod failure;
 mod flux;
 mod heal;
@@ -22,6 +23,7 @@ mod sweep;
 mod verify;
 
 pub(crate) use admitted::follow_whitelist;
+pub(crate) use existing::Existing;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;
 pub(crate) use metrics::Metrics;
@@ -137,6 +139,10 @@ impl Kind for ExternalSources {
     fn related(&self, source: &ExternalSource) -> Option<Related> {
         let published = self.flux.find(source).filter(|found| found.taken_from(source).is_none())?;
         Some(Related { reference: published.0.object_ref(&()), revision: published.revision() })
+    }
+
+    fn let_go(&self, namespace: &str, name: &str) {
+        self.secrets.follow(namespace, name, &Default::default());
     }
 
     async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {

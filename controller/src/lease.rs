@@ -4,18 +4,20 @@
 //! who try one fails; the holder renews every [`PAUSE`], and gives up on its own after [`DEADLINE`], well before
 //! anybody else may take over. [`decide`] holds the rules, [`term`] keeps a former leader from writing.
 mod decide;
+mod rivals;
 mod term;
 
 pub(crate) use term::{Term, fenced};
 
-use crate::moment::Moment;
-use crds::names::LEASE;
+use crate::{moment::Moment, shard::Shard};
+use crds::annotations::WATCH_LABEL_SELECTOR;
 use decide::{Sighting, Turn, claim, decide, released};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
     Api, Client,
-    api::{ObjectMeta, PostParams},
+    api::{ListParams, ObjectMeta, PostParams},
 };
+use rivals::{Rival, Rivals};
 use std::{
     pin::pin,
     time::{Duration, Instant},
@@ -34,9 +36,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// One candidate.
 pub(crate) struct Election {
     leases: Api<Lease>,
+    shard: Shard,
+    /// The name of the shard's Lease.
+    name: String,
     identity: String,
     term: Term,
     seen: Option<Sighting>,
+    rivals: Rivals,
 }
 
 /// How an attempt to hold the Lease ended.
@@ -50,8 +56,10 @@ enum Attempt {
 
 impl Election {
     /// A candidate with a name of its own; two processes with one name would both believe that they lead.
-    pub(crate) fn new(client: Client, namespace: &str, identity: String) -> Self {
-        Self { leases: Api::namespaced(client, namespace), identity, term: Term::default(), seen: None }
+    pub(crate) fn new(client: Client, (namespace, shard): (&str, Shard), identity: String) -> Self {
+        let leases = Api::namespaced(client, namespace);
+        let (name, term, rivals) = (shard.lease(), Term::default(), Rivals::default());
+        Self { leases, shard, name, identity, term, seen: None, rivals }
     }
 
     /// The term of this candidate; it holds while the candidate leads.
@@ -86,7 +94,7 @@ impl Election {
     async fn acquire(&mut self) {
         loop {
             match timeout(DEADLINE, self.attempt()).await {
-                Ok(Ok(Attempt::Held)) => return,
+                Ok(Ok(Attempt::Held)) if !self.yields().await => return,
                 Ok(Ok(outcome)) => debug!(?outcome, "standing by"),
                 Ok(Err(error)) => warn!(error = %telemetry::Chain(&error), "cannot read or write the lease"),
                 Err(_) => warn!("the lease was not answered in time"),
@@ -116,11 +124,11 @@ impl Election {
         let start = Instant::now();
         // What we wrote last is still the newest, unless somebody interfered; then the replace fails.
         if decide(self.seen.as_ref(), &self.identity, start) != Turn::Renew {
-            let found = self.leases.get_opt(LEASE).await?;
+            let found = self.leases.get_opt(&self.name).await?;
             self.seen = found.map(|lease| Sighting::updated(self.seen.take(), lease, Instant::now()));
         }
         let turn = decide(self.seen.as_ref(), &self.identity, Instant::now());
-        if turn == Turn::Wait {
+        if turn == Turn::Wait || (turn != Turn::Renew && self.rival().await?.is_some()) {
             return Ok(Attempt::HeldByAnother);
         }
         match self.write(turn).await {
@@ -148,16 +156,55 @@ impl Election {
         match old {
             Some(old) if turn != Turn::Create => self.replace(old, spec).await,
             _ => {
-                let metadata = ObjectMeta { name: Some(LEASE.into()), ..ObjectMeta::default() };
-                self.leases.create(&params(), &Lease { metadata, spec: Some(spec) }).await
+                let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+                self.leases.create(&params(), &self.signed(metadata, spec)).await
+            }
+        }
+    }
+
+    /// A Lease that says what its holder works on.
+    fn signed(&self, mut metadata: ObjectMeta, spec: LeaseSpec) -> Lease {
+        if let Some(selector) = self.shard.selector() {
+            let annotations = metadata.annotations.get_or_insert_default();
+            annotations.insert(WATCH_LABEL_SELECTOR.into(), selector.to_owned());
+        }
+        Lease { metadata, spec: Some(spec) }
+    }
+
+    /// A controller at work that works on some of our sources, if there is one. Two writers of one source do harm.
+    async fn rival(&mut self) -> Result<Option<Rival>, kube::Error> {
+        let leases = self.leases.list(&ListParams::default()).await?.items;
+        let rival = self.rivals.look(leases, &self.shard, Instant::now());
+        if let Some(Rival { lease, selector }) = &rival {
+            warn!(
+                lease,
+                selector,
+                "standing by, since the controller that holds this lease works on some of our sources"
+            );
+        }
+        Ok(rival)
+    }
+
+    /// Whether the Lease was taken at the same moment as a rival took another: of the two, the one whose Lease has the smaller name
+    /// stays, and each has written its own before it looks.
+    async fn yields(&mut self) -> bool {
+        match timeout(DEADLINE, self.rival()).await {
+            Ok(Ok(None)) => false,
+            Ok(Ok(Some(rival))) if self.name < rival.lease => false,
+            // Who cannot tell does not begin.
+            _ => {
+                self.term.finish();
+                self.release().await;
+                self.seen = None;
+                true
             }
         }
     }
 
     /// Fails if the Lease is no longer the one that was read: `old` carries its resource version.
     async fn replace(&self, old: &Lease, spec: LeaseSpec) -> Result<Lease, kube::Error> {
-        let new = Lease { metadata: old.metadata.clone(), spec: Some(spec) };
-        self.leases.replace(LEASE, &params(), &new).await
+        let new = self.signed(old.metadata.clone(), spec);
+        self.leases.replace(&self.name, &params(), &new).await
     }
 
     /// Lets the next one in at once, if we hold the Lease.

@@ -12,16 +12,18 @@ mod metrics;
 mod moment;
 mod questions;
 mod reconcile;
+mod shard;
 
 pub use config::Config;
 pub use metrics::Metrics;
 pub use questions::{Listener, Previews, Refused, Trust};
 pub use reconcile::Toolkit;
+pub use shard::Shard;
 
-use external_source::{Damages, ExternalSources, FluxArtifacts, SecretWatches, Verification};
+use external_source::{Damages, Existing, ExternalSources, FluxArtifacts, SecretWatches, Verification};
 use futures::future::OptionFuture;
 use jiff::Timestamp;
-use kube::{Client, runtime::reflector};
+use kube::{Api, Client, runtime::reflector};
 use lease::{Election, Term, fenced};
 use reconcile::{Alerts, Courier, Loop, Queue};
 use std::{sync::Arc, time::Duration};
@@ -40,7 +42,11 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
     if !config.leader_elect {
         return lead(&config, Term::unbounded(), shutdown).await;
     }
-    let election = Election::new(config.client.clone(), &config.namespace, config.identity.clone());
+    let election = Election::new(
+        config.client.clone(),
+        (&config.namespace, config.shard.clone()),
+        config.identity.clone(),
+    );
     let term = election.term();
     election.run(shutdown.clone(), || lead(&config, term.clone(), shutdown.clone())).await;
 }
@@ -74,6 +80,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     let metrics = &config.metrics.external_sources;
     let store = config.pipeline.store().as_ref();
     let damages = Damages::default();
+    let others = config.shard.selector().map(|_| Api::all(client.clone()));
     let (rate, verified) = (config.verify_rate, queue.clone());
     let verification = Verification { store, rate, damages: damages.clone(), metrics, queue: verified };
     let kind = ExternalSources {
@@ -93,6 +100,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         objects: objects.clone(),
         writer,
         wakes,
+        selector: config.shard.selector().map(str::to_owned),
         identity: config.identity.clone(),
         alerts,
         metrics: config.metrics.passes.clone(),
@@ -104,8 +112,8 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         () = external_source::follow_whitelist(config.whitelist.as_ref(), queue.clone(), &objects) => {}
         () = external_source::heal(store.losses(), queue.clone()) => {}
         () = verification.run(&objects) => {}
-        () = external_source::follow(client, flux, follower, (queue, objects.clone())) => {}
-        () = external_source::sweep(store, &objects, metrics) => {}
+        () = external_source::follow(client.clone(), flux, follower, (queue, objects.clone())) => {}
+        () = external_source::sweep(store, Existing { watched: &objects, others }, metrics) => {}
     }
 }
 
@@ -139,6 +147,7 @@ mod tests {
             artifacts_url: "http://postern".parse().unwrap(),
             events_url: None,
             whitelist: None,
+            shard: Shard::default(),
             concurrency: 1,
             leader_elect: false,
             serving: None,

@@ -133,6 +133,9 @@ pub(crate) trait Kind: Send + Sync + 'static {
     /// An object beside this one that its events tell of, if there is one.
     fn related(&self, object: &Self::Object) -> Option<Related>;
 
+    /// Lets go of what is held for an object that is gone, or that another controller works on now.
+    fn let_go(&self, namespace: &str, name: &str);
+
     /// Undoes what lies outside the object, before it goes. Safe to run twice.
     fn clean_up(&self, meta: &ObjectMeta) -> impl Future<Output = Result<(), Failure>> + Send;
 }

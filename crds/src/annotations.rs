@@ -3,3 +3,6 @@
 /// Asks for a pass right now (a convention of Flux). Any new value does; `status.lastHandledReconcileAt` shows the one
 /// whose pass has ended. On the ExternalArtifact it does the same, and `status.lastHandledArtifactReconcileAt` shows it.
 pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// On the Lease of a controller that works on some sources only: the label selector that says on which.
+pub const WATCH_LABEL_SELECTOR: &str = "postern.dev/watch-label-selector";

@@ -1,7 +1,13 @@
 //! What may name what: Kubernetes objects, keys of Secrets, HTTP tokens, media types, labels.
 
-/// The Lease that the controller which leads holds, in the namespace of the installation.
+/// The Lease that the controller which leads holds, in the namespace of the installation. That of a controller which works on some
+/// sources only has a name of its own that begins so.
 pub const LEASE: &str = "postern-controller";
+
+/// Whether a Lease of that name is one of a controller.
+pub fn is_lease(name: &str) -> bool {
+    name.strip_prefix(LEASE).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
 /// RFC 1123 subdomain, the name of most objects: at most 253 of lower-case letters, digits, `-` and `.`.
 pub fn is_dns_subdomain(name: &str) -> bool {

@@ -98,6 +98,7 @@ fn what_makes_no_sense_is_refused() {
         (["--allow-egress=10.0.0.0/33"], ErrorKind::ValueValidation),
         (["--max-artifact-size=100MiB"], ErrorKind::ValueValidation),
         (["--concurrency=0"], ErrorKind::ValueValidation),
+        (["--watch-label-selector=key in (a"], ErrorKind::ValueValidation),
         (["--store=foo"], ErrorKind::ValueValidation),
         (["--artifacts-url=ftp://x"], ErrorKind::ValueValidation),
         (["--namespace=BAD_NS"], ErrorKind::ValueValidation),
@@ -110,4 +111,15 @@ fn what_makes_no_sense_is_refused() {
     ] {
         assert_eq!(parse(&args).expect_err(args[0]).kind(), kind, "{}", args[0]);
     }
+}
+
+#[test]
+fn a_selector_that_is_none_is_refused_with_what_is_wrong_and_what_would_be_right() {
+    let said = parse(&["--watch-label-selector=key in (a"]).expect_err("no end").to_string();
+    for part in ["--watch-label-selector", "must be a label selector", "sharding.fluxcd.io/key=shard1"] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+    let flags = parse(&["--watch-label-selector=!sharding.fluxcd.io/key"]).expect("a selector");
+    let shard = flags.controller.watch_label_selector.expect("it was given");
+    assert_eq!(shard.selector(), Some("!sharding.fluxcd.io/key"));
 }

@@ -22,9 +22,30 @@ impl Sighting {
     }
 }
 
-/// There is no Lease, nobody holds it, or its holder fell silent.
-pub(super) fn is_gone(seen: Option<&Sighting>, now: Instant) -> bool {
-    let Some(Sighting { spec, since }) = seen else { return true };
+/// Who works on a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// A controller does.
+    AtWork,
+    /// No controller is at work.
+    Gone,
+    /// Controllers are at work, and all of them on other sources.
+    OfOthers,
+}
+
+/// Judges by the Leases, and whether the holder of each works on the source.
+pub(super) fn verdict(shards: &[(Sighting, bool)], now: Instant) -> Verdict {
+    let alive: Vec<bool> =
+        shards.iter().filter(|(seen, _)| !is_gone(seen, now)).map(|(_, selects)| *selects).collect();
+    match (alive.contains(&true), alive.is_empty()) {
+        (true, _) => Verdict::AtWork,
+        (false, true) => Verdict::Gone,
+        (false, false) => Verdict::OfOthers,
+    }
+}
+
+/// Nobody holds it, or its holder fell silent.
+fn is_gone(Sighting { spec, since }: &Sighting, now: Instant) -> bool {
     let lasts = u64::try_from(spec.lease_duration_seconds.unwrap_or(0)).unwrap_or(0);
     let is_held = spec.holder_identity.as_ref().is_some_and(|holder| !holder.is_empty());
     !is_held || now.saturating_duration_since(*since) >= Duration::from_secs(lasts)
@@ -48,19 +69,36 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let first = Sighting::next(None, held(0), start);
-        assert!(!is_gone(Some(&first), start), "one look tells nothing of its age");
+        assert!(!is_gone(&first, start), "one look tells nothing of its age");
         let again = Sighting::next(Some(first), held(0), after(14));
-        assert!(!is_gone(Some(&again), after(14)));
-        assert!(is_gone(Some(&again), after(15)));
+        assert!(!is_gone(&again, after(14)));
+        assert!(is_gone(&again, after(15)));
         let renewed = Sighting::next(Some(again), held(1), after(15));
-        assert!(!is_gone(Some(&renewed), after(29)));
+        assert!(!is_gone(&renewed, after(29)));
     }
 
     #[test]
-    fn a_lease_that_is_not_there_or_given_back_has_no_holder() {
+    fn a_lease_that_was_given_back_has_no_holder() {
+        assert!(is_gone(&released(), Instant::now()));
+    }
+
+    fn released() -> Sighting {
+        let spec = LeaseSpec { holder_identity: Some(String::new()), ..held(0) };
+        Sighting::next(None, spec, Instant::now())
+    }
+
+    #[test]
+    fn a_source_is_worked_on_by_whose_selector_matches_it() {
         let now = Instant::now();
-        assert!(is_gone(None, now));
-        let released = LeaseSpec { holder_identity: Some(String::new()), ..held(0) };
-        assert!(is_gone(Some(&Sighting::next(None, released, now)), now));
+        let alive = || Sighting::next(None, held(0), now);
+        for (shards, expected) in [
+            (vec![], Verdict::Gone),
+            (vec![(alive(), true)], Verdict::AtWork),
+            (vec![(alive(), false), (alive(), true)], Verdict::AtWork),
+            (vec![(released(), true), (alive(), false)], Verdict::OfOthers),
+            (vec![(released(), true)], Verdict::Gone),
+        ] {
+            assert_eq!(verdict(&shards, now), expected, "{shards:?}");
+        }
     }
 }

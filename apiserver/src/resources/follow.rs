@@ -2,7 +2,7 @@
 //! already waits for the same.
 use super::revision;
 use crate::{
-    leader::Leader,
+    leader::{Leader, Missing},
     origin::{self, Origin},
     outlook::{Obstacle, Outlook, obstacle},
     sources::{Known, Sources},
@@ -10,6 +10,7 @@ use crate::{
 use crds::ExternalSource;
 use extension_apiserver::{api::Call, object::Key, status::Status};
 use http::StatusCode;
+use kube::ResourceExt;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -77,9 +78,12 @@ impl Follow {
         if dry_run {
             return Ok(Followed { after: before.clone(), before });
         }
+        let labels = now.source.metadata.labels.clone().unwrap_or_default();
         tokio::select! {
             settled = self.settled(wish, (call, key), &now) => Ok(Followed { before, after: settled? }),
-            () = self.leader.lost() => Err(without_controller(&format!("{}, and is followed once there is one", W::STAYS))),
+            missing = self.leader.lost(&labels) => {
+                Err(without_controller(missing, &format!("{}, and is followed once there is one", W::STAYS)))
+            }
             () = sleep_until(end) => Err(goes_on::<W>(call)),
             () = call.shutdown.cancelled() => Err(stops::<W>()),
         }
@@ -107,8 +111,8 @@ impl Follow {
             if let Some(obstacle) = obstacle(&before) {
                 return Err(hopeless(call, obstacle));
             }
-            if self.leader.is_missing().await {
-                return Err(without_controller("nothing was asked"));
+            if let Some(missing) = self.leader.missing(source.labels()).await {
+                return Err(without_controller(missing, "nothing was asked"));
             }
             if dry_run || wish.is_said(&before) {
                 return Ok(Asked { now: before.clone(), before });
@@ -177,8 +181,14 @@ fn hopeless(call: &Call, obstacle: Obstacle) -> Status {
 }
 
 /// 503: nobody would do it.
-fn without_controller(then: &str) -> Status {
-    Status::unavailable(format!("no controller of Postern is at work; {then}"), TAKE_OVER)
+fn without_controller(missing: Missing, then: &str) -> Status {
+    let why = match missing {
+        Missing::Controller => "no controller of Postern is at work",
+        Missing::Shard => {
+            "no controller of Postern that is at work has a --watch-label-selector that matches the labels of this source"
+        }
+    };
+    Status::unavailable(format!("{why}; {then}"), TAKE_OVER)
 }
 
 /// 503: whoever answers leaves before it is done.

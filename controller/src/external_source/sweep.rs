@@ -1,9 +1,8 @@
 //! Puts away, now and then, what no pass would: blobs of sources that are gone, and what processes that were killed left of
 //! their uploads. Both are marked by one look and go by a later one, as [`Marks`] says.
-use super::{ExternalSources, Metrics, collect::MOMENT, metrics::Why};
-use crate::reconcile::Guarded;
+use super::{Existing, Metrics, collect::MOMENT, metrics::Why};
 use artifacts::{
-    BlobInfo, BlobKey, SourceKey, Store, StoreError,
+    BlobInfo, BlobKey, Store, StoreError,
     failpoint::grace,
     store::{
         StagedKey,
@@ -11,7 +10,6 @@ use artifacts::{
     },
 };
 use jiff::Timestamp;
-use kube::runtime::reflector::{self, ObjectRef};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -20,19 +18,15 @@ use tracing::{info, warn};
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// Sweeps for as long as it is polled. Never returns.
-pub(crate) async fn sweep(
-    store: &dyn Store,
-    sources: &reflector::Store<Guarded<ExternalSources>>,
-    metrics: &Metrics,
-) {
-    if sources.wait_until_ready().await.is_err() {
+pub(crate) async fn sweep(store: &dyn Store, sources: Existing<'_>, metrics: &Metrics) {
+    if sources.watched.wait_until_ready().await.is_err() {
         return;
     }
     let (mut orphans, mut staged) = (Marks::default(), Marks::default());
     loop {
         let looks = [
-            sweep_orphans(store, sources, (&mut orphans, metrics)).await,
-            sweep_staged(store, &mut staged).await,
+            sweep_orphans(store, &sources, (&mut orphans, metrics)).await,
+            sweep_staged(store, &mut staged).await.map_err(Unswept::Store),
         ];
         let mut is_marked = false;
         for look in looks {
@@ -48,29 +42,34 @@ pub(crate) async fn sweep(
     }
 }
 
+/// Why it could not be found out what nobody keeps.
+#[derive(Debug, thiserror::Error)]
+enum Unswept {
+    #[error("failed to ask the store")]
+    Store(#[source] StoreError),
+    #[error("failed to list the sources")]
+    Sources(#[source] kube::Error),
+}
+
 /// When to look again for what is marked now, if anything is.
 async fn sweep_orphans(
     store: &dyn Store,
-    sources: &reflector::Store<Guarded<ExternalSources>>,
+    sources: &Existing<'_>,
     (marks, metrics): (&mut Marks, &Metrics),
-) -> Result<Option<Timestamp>, StoreError> {
+) -> Result<Option<Timestamp>, Unswept> {
     let now = Timestamp::now();
-    let exists = |source: &SourceKey| {
-        let reference = ObjectRef::new(&source.name).within(&source.namespace);
-        sources.get(&reference).is_some()
-    };
-    let orphans: Vec<_> =
-        store.list(None).await?.into_iter().filter(|blob| !exists(&blob.key.source)).collect();
+    let named = |blobs: &[BlobInfo]| blobs.iter().map(|blob| blob.key.source.clone()).collect();
+    let mut orphans = store.list(None).await.map_err(Unswept::Store)?;
+    let without = sources.gone(named(&orphans)).await.map_err(Unswept::Sources)?;
+    orphans.retain(|blob| without.contains(&blob.key.source));
     let Look { gone, again } = marks.look(&orphans, &HashSet::new(), grace(GRACE), now);
-    for blob in gone {
+    // A source may have come back in the meantime.
+    let without = sources.gone(named(&gone)).await.map_err(Unswept::Sources)?;
+    for blob in gone.into_iter().filter(|blob| without.contains(&blob.key.source)) {
         let BlobInfo { key: BlobKey { source, .. }, .. } = &blob;
-        // The source may have come back in the meantime.
-        if exists(source) {
-            continue;
-        }
         // Before the blob, by which the source is found.
-        store.forget(source).await?;
-        if store.collect(&blob).await? {
+        store.forget(source).await.map_err(Unswept::Store)?;
+        if store.collect(&blob).await.map_err(Unswept::Store)? {
             metrics.collected(Why::Orphaned);
             info!(
                 namespace = source.namespace,

@@ -49,6 +49,11 @@ pub(super) fn decide(seen: Option<&Sighting>, me: &str, now: Instant) -> Turn {
     }
 }
 
+/// Whether nobody holds it, or its holder fell silent.
+pub(super) fn is_silent(seen: &Sighting, now: Instant) -> bool {
+    decide(Some(seen), "", now) == Turn::Take
+}
+
 /// The record that makes `me` the holder.
 pub(super) fn claim(old: Option<&LeaseSpec>, me: &str, now: Timestamp) -> LeaseSpec {
     let held = |spec: &&LeaseSpec| spec.holder_identity.as_deref() == Some(me);

@@ -57,6 +57,9 @@ pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>
 
 async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) -> Action {
     let started = Instant::now();
+    if shared.departed.returned(&key(watched.meta())) {
+        shared.forget(&key(watched.meta()));
+    }
     let reference = ObjectRef::from_obj(&*watched);
     let newest = shared.newest.of(&reference, Some(watched.clone()), started).unwrap_or(watched);
     let object = match with_finalizer(shared, newest).await {
@@ -72,6 +75,11 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) ->
         shared.memories.put(key(object.meta()), Entry { draft: unsaved, ..entry });
         return Action::requeue(Duration::ZERO);
     };
+    if shared.has_left(&object) {
+        debug!("not reported, since another controller works on the object now");
+        shared.forget(&key(object.meta()));
+        return Action::await_change();
+    }
     if is_sudden(&ended) && write::is_leaving(&shared.client, &key(object.meta()).0).await {
         debug!("not reported, since the namespace goes");
         shared.memories.put(key(object.meta()), Entry { draft: unsaved, ..entry });

@@ -9,12 +9,13 @@ use super::{
 };
 use crds::{Decoded, annotations::REQUESTED_AT};
 use futures::{
-    FutureExt, Stream, StreamExt,
+    FutureExt, Stream, StreamExt, TryStreamExt,
     future::{pending, ready},
     stream::{self, poll_fn},
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
+    core::ObjectMeta,
     runtime::{
         Config, Controller, WatchStreamExt,
         controller::{self, Action},
@@ -23,11 +24,12 @@ use kube::{
     },
 };
 use std::{
+    collections::HashMap,
     convert::Infallible,
     hash::{DefaultHasher, Hash, Hasher},
     mem,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::mpsc;
@@ -75,6 +77,8 @@ pub(crate) struct Loop<K: Kind> {
     pub writer: Writer<Guarded<K>>,
     /// Objects to wake for other reasons than their own change.
     pub wakes: mpsc::Receiver<Key>,
+    /// Which objects the watch is to show, by their labels; `None`: all.
+    pub selector: Option<String>,
     /// Who acts, as events tell it.
     pub identity: String,
     /// Who carries events to Flux, if anybody does.
@@ -92,6 +96,7 @@ pub(super) struct Shared<K: Kind> {
     pub objects: Store<Guarded<K>>,
     pub newest: Newest<K::Object>,
     pub memories: Memories<K::Memory, StatusOf<K>>,
+    pub departed: Departed,
     pub publisher: Publisher,
     pub teller: Teller,
     pub metrics: Metrics,
@@ -101,7 +106,9 @@ impl<K: Kind> Loop<K> {
     /// Runs until `shutdown`, then until the passes that run have ended. Dropped, it ends them where they are.
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         self.metrics.begin_at_zero(K::NAME);
-        let watched = watched::<K>(self.client.clone(), self.writer);
+        let departed = Departed::default();
+        let watched =
+            watched::<K>(self.client.clone(), self.writer, (self.selector.as_deref(), departed.clone()));
         let woken = woken::<K>(self.wakes, self.objects.clone());
         let shared = Arc::new(Shared {
             kind: self.kind,
@@ -111,6 +118,7 @@ impl<K: Kind> Loop<K> {
             objects: self.objects.clone(),
             newest: Newest::default(),
             memories: Memories::default(),
+            departed,
             metrics: self.metrics,
         });
         let idle = idle::<K>(shutdown.clone(), self.objects.clone());
@@ -139,18 +147,71 @@ impl<K: Kind> Loop<K> {
 impl<K: Kind> Shared<K> {
     /// Drops what is remembered of an object that has gone.
     pub(super) fn forget(&self, key: &Key) {
+        self.departed.returned(key);
+        self.kind.let_go(&key.0, &key.1);
         self.memories.forget(key);
         self.teller.forget(key);
     }
 
+    /// Whether the watch no longer shows the object: it is gone, or its labels are those of another shard's.
+    pub(super) fn has_left(&self, object: &K::Object) -> bool {
+        self.objects.get(&reference::<K>(object)).is_none()
+    }
+
     /// Whether the object is gone, about to go, another one, or asks for something else by now.
     pub(crate) fn has_moved_on(&self, object: &K::Object) -> bool {
-        let reference = ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default());
-        self.objects.get(&reference).is_none_or(|newest| {
+        self.objects.get(&reference::<K>(object)).is_none_or(|newest| {
             let (old, new) = (object.meta(), newest.meta());
             new.uid != old.uid || new.generation > old.generation || new.deletion_timestamp.is_some()
         })
     }
+}
+
+fn reference<K: Kind>(object: &K::Object) -> ObjectRef<Guarded<K>> {
+    ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
+}
+
+/// Objects that live on but left the watch, since their labels changed: another controller has written to them when they come back,
+/// so that nothing remembered of them is true any more. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Departed(Arc<Mutex<Departures>>);
+
+#[derive(Debug, Default)]
+struct Departures {
+    count: u64,
+    /// Which departure was the last one of each.
+    away: HashMap<Key, u64>,
+}
+
+impl Departed {
+    fn note<R: Resource>(&self, event: &Event<R>) {
+        let Event::Delete(object) = event else { return };
+        if object.meta().deletion_timestamp.is_none() {
+            let mut departures = self.lock();
+            departures.count += 1;
+            let count = departures.count;
+            departures.away.insert(key(object.meta()), count);
+        }
+    }
+
+    /// Whether it was away until now.
+    pub(super) fn returned(&self, key: &Key) -> bool {
+        self.lock().away.remove(key).is_some()
+    }
+
+    /// A number of its own for each time that it was away.
+    fn last(&self, meta: &ObjectMeta) -> Option<u64> {
+        let departures = self.lock();
+        if departures.away.is_empty() { None } else { departures.away.get(&key(meta)).copied() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Departures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn key(meta: &ObjectMeta) -> Key {
+    (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default())
 }
 
 /// Returns after a `shutdown` that came before the objects were known. No pass has begun then, and kube's controller,
@@ -188,11 +249,14 @@ pub(crate) fn prune<K: Resource>(object: &mut K) {
 fn watched<K: Kind>(
     client: Client,
     writer: Writer<Guarded<K>>,
-) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send {
-    let events =
-        watcher(Api::<Guarded<K>>::all(client), listing()).backoff(back_off()).modify(prune).reflect(writer);
+    (selector, departed): (Option<&str>, Departed),
+) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> {
+    let listing = selector.into_iter().fold(listing(), watcher::Config::labels);
+    let events = watcher(Api::<Guarded<K>>::all(client), listing).backoff(back_off()).modify(prune);
+    let returning = departed.clone();
+    let events = events.reflect(writer).inspect_ok(move |event| departed.note(event));
     findable(events)
-        .predicate_filter(concern::<K>, Default::default())
+        .predicate_filter(move |object: &Guarded<K>| concern::<K>(object, returning.last(object.meta())), Default::default())
         // An error that reached the controller would hold up every other reason to wake.
         .filter_map(|object| {
             ready(match object {
@@ -228,10 +292,11 @@ fn findable<O>(
     objects.flat_map(stream::iter)
 }
 
-/// A digest of all that may call for a pass: what people and Kubernetes change, and nothing that we do.
-fn concern<K: Kind>(object: &Guarded<K>) -> Option<u64> {
+/// A digest of all that may call for a pass: what people and Kubernetes change, that it was `away`, and nothing that we do.
+fn concern<K: Kind>(object: &Guarded<K>, away: Option<u64>) -> Option<u64> {
     let meta = object.meta();
     let mut hasher = DefaultHasher::new();
+    away.hash(&mut hasher);
     meta.generation.hash(&mut hasher);
     meta.deletion_timestamp.is_some().hash(&mut hasher);
     object.annotations().get(REQUESTED_AT).hash(&mut hasher);
@@ -251,7 +316,10 @@ fn woken<K: Kind>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crds::ExternalSource;
     use futures::channel::mpsc::unbounded;
+    use jiff::Timestamp;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
     #[test]
     fn listed_objects_wait_until_the_list_is_whole() {
@@ -270,5 +338,26 @@ mod tests {
         assert_eq!(after(Event::InitDone), ["a", "b"]);
         assert_eq!(after(Event::Apply("c")), ["c"]);
         assert_eq!(after(Event::Delete("a")), [""; 0]);
+    }
+
+    #[test]
+    fn an_object_departs_when_its_labels_change_and_not_when_it_is_deleted() {
+        let source = |deleted| {
+            let mut source = ExternalSource::new("one", Default::default());
+            source.metadata.namespace = Some("apps".into());
+            source.metadata.deletion_timestamp = deleted;
+            source
+        };
+        let (departed, key) = (Departed::default(), ("apps".to_owned(), "one".to_owned()));
+        departed.note(&Event::Delete(source(Some(Time(Timestamp::UNIX_EPOCH)))));
+        assert!(!departed.returned(&key));
+        let number = || {
+            departed.note(&Event::Delete(source(None)));
+            departed.note(&Event::Apply(source(None)));
+            departed.last(&source(None).metadata).expect("it is away")
+        };
+        assert_ne!(number(), number(), "each time calls for a pass");
+        assert!(departed.returned(&key), "it was away");
+        assert!(!departed.returned(&key), "and is so no longer");
     }
 }

@@ -41,7 +41,8 @@ pub struct Requirement {
 }
 
 impl Requirement {
-    fn accepts(&self, value: Option<&str>) -> bool {
+    /// Whether a label of that value fulfils it; `None`: no such label.
+    pub fn accepts(&self, value: Option<&str>) -> bool {
         let listed =
             |value: &str| self.values.binary_search_by(|candidate| candidate.as_str().cmp(value)).is_ok();
         match (self.operator, value) {

@@ -80,7 +80,7 @@ impl Scene {
         let mut strict = before.clone();
         for rule in strict.rules.iter_mut().flatten() {
             if rule.resources.iter().flatten().any(|resource| resource == "leases") {
-                rule.verbs = vec!["get".to_owned()];
+                rule.verbs = ["get", "list"].map(str::to_owned).into();
             }
         }
         roles.replace("postern", &PostParams::default(), &strict).await?;

@@ -60,7 +60,7 @@ impl Bucket<'_> {
         postern
     }
 
-    fn file(&self, artifact: &Artifact) -> PathBuf {
+    pub(super) fn file(&self, artifact: &Artifact) -> PathBuf {
         self.folder().join(&artifact.path)
     }
 

@@ -53,57 +53,13 @@ impl Existing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::{Client, client::Body, runtime::reflector};
-    use serde_json::json;
-    use std::{
-        convert::Infallible,
-        sync::{Arc, Mutex},
-    };
-
-    /// A cluster of these sources of the namespace `apps`, two a page, that remembers what it was asked.
-    fn cluster(names: &'static [&'static str], asked: Arc<Mutex<Vec<String>>>) -> Client {
-        let service = tower::service_fn(move |request: http::Request<Body>| {
-            let query = request.uri().query().unwrap_or_default().to_owned();
-            let accept = request.headers().get("accept").and_then(|value| value.to_str().ok());
-            assert!(accept.is_some_and(|accept| accept.contains("PartialObjectMetadataList")), "{accept:?}");
-            let start = query.split('&').find_map(|pair| pair.strip_prefix("continue=")?.parse().ok());
-            let start: usize = start.unwrap_or(0);
-            asked.lock().unwrap().push(query);
-            let item = |name: &&str| json!({ "metadata": { "namespace": "apps", "name": name } });
-            let items: Vec<_> = names.iter().skip(start).take(2).map(item).collect();
-            let next = if start + 2 < names.len() { (start + 2).to_string() } else { String::new() };
-            let list = json!({
-                "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
-                "metadata": { "continue": next }, "items": items,
-            });
-            async move { Ok::<_, Infallible>(http::Response::new(Body::from(list.to_string().into_bytes()))) }
-        });
-        Client::new(service, "default")
-    }
-
-    fn named(names: &[&str]) -> BTreeSet<SourceKey> {
-        names.iter().map(|name| SourceKey::new("apps", *name).expect("a name")).collect()
-    }
-
-    #[tokio::test]
-    async fn a_source_of_another_shard_is_not_gone() {
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let client = cluster(&["a", "b", "c"], asked.clone());
-        let (watched, _writer) = reflector::store();
-        let sources = Existing { watched: &watched, others: Some(Api::all(client)) };
-        let gone = sources.gone(named(&["a", "c", "gone"])).await.expect("the list");
-        assert_eq!(gone, named(&["gone"]));
-        assert_eq!(asked.lock().unwrap().len(), 2, "two pages");
-        sources.gone(named(&["a"])).await.expect("the list");
-        assert_eq!(asked.lock().unwrap().len(), 3, "no further than the last that is looked for");
-        sources.gone(BTreeSet::new()).await.expect("nothing to ask");
-        assert_eq!(asked.lock().unwrap().len(), 3);
-    }
+    use kube::runtime::reflector;
 
     #[tokio::test]
     async fn where_there_are_no_others_nobody_is_asked() {
+        let named: BTreeSet<_> = [SourceKey::new("apps", "gone").expect("a name")].into();
         let (watched, _writer) = reflector::store();
         let sources = Existing { watched: &watched, others: None };
-        assert_eq!(sources.gone(named(&["gone"])).await.expect("nothing to ask"), named(&["gone"]));
+        assert_eq!(sources.gone(named.clone()).await.expect("nothing to ask"), named);
     }
 }

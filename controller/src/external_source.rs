@@ -8,6 +8,7 @@ mod decide;
 mod existing;
 mod failure;
 mod flux;
+mod grant;
 mod heal;
 mod history;
 mod hook_tries;
@@ -20,6 +21,7 @@ mod refused_hooks;
 mod secrets;
 mod status;
 mod sweep;
+mod tokens;
 mod verify;
 
 pub(crate) use admitted::follow_whitelist;
@@ -30,6 +32,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use preview::Previewing;
 pub(crate) use secrets::SecretWatches;
 pub(crate) use sweep::sweep;
+pub(crate) use tokens::Tokens;
 pub(crate) use verify::{Damages, Verification};
 
 use crate::{
@@ -58,6 +61,7 @@ pub(crate) struct ExternalSources {
     /// The commands that hooks may run.
     pub whitelist: Option<Live>,
     pub secrets: SecretWatches,
+    pub tokens: Tokens,
     pub flux: Arc<FluxArtifacts>,
     /// What the verification after the start has found.
     pub damages: Damages,

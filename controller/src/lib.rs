@@ -20,7 +20,9 @@ pub use questions::{Listener, Previews, Refused, Trust};
 pub use reconcile::Toolkit;
 pub use shard::Shard;
 
-use external_source::{Damages, Existing, ExternalSources, FluxArtifacts, SecretWatches, Verification};
+use external_source::{
+    Damages, Existing, ExternalSources, FluxArtifacts, SecretWatches, Tokens, Verification,
+};
 use futures::future::OptionFuture;
 use jiff::Timestamp;
 use kube::{Api, Client, runtime::reflector};
@@ -89,6 +91,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         artifacts_url: config.artifacts_url.clone(),
         whitelist: config.whitelist.clone(),
         secrets: SecretWatches::new(client.clone(), queue.clone()),
+        tokens: Tokens::new(client.clone()),
         flux: flux.clone(),
         damages,
         since: Timestamp::now(),

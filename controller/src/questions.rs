@@ -6,7 +6,7 @@ pub use listener::{Listener, Trust};
 pub(crate) use metrics::Metrics;
 pub use metrics::Refused;
 
-use crate::external_source::Previewing;
+use crate::external_source::{Previewing, Tokens};
 use artifacts::store::scratch;
 use futures::{FutureExt, future::BoxFuture};
 use previews::{Answer, Previewer, Question, Refusal};
@@ -30,6 +30,7 @@ impl Previews {
         let external_sources = Previewing {
             client: config.client.clone(),
             pipeline: config.pipeline.clone(),
+            tokens: Tokens::new(config.client.clone()),
             whitelist: config.whitelist.clone(),
         };
         let metrics = config.metrics.previews.clone();

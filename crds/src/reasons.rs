@@ -13,6 +13,12 @@ pub const INVALID_SPEC: &str = "InvalidSpec";
 
 /// A referenced Secret may not be read: the RoleBinding is missing.
 pub const SECRET_FORBIDDEN: &str = "SecretForbidden";
+/// A token of a ServiceAccount may not be made: the RoleBinding is missing.
+pub const TOKEN_FORBIDDEN: &str = "TokenForbidden";
+/// The ServiceAccount whose token is wanted does not exist.
+pub const SERVICE_ACCOUNT_NOT_FOUND: &str = "ServiceAccountNotFound";
+/// A token for this audience would open more than the source.
+pub const AUDIENCE_REFUSED: &str = "AudienceRefused";
 /// A referenced Secret does not exist.
 pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
 /// A referenced Secret lacks the key.

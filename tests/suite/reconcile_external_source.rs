@@ -5,6 +5,7 @@ mod namespaces;
 mod s3;
 mod schedule;
 mod secrets;
+mod tokens;
 
 use crate::{
     scene::Scene,

@@ -59,8 +59,8 @@ pub(super) async fn act(
             work.memory.own.inputs = Some(inputs);
             tell_pin(&mut work, pin.as_ref(), false).map(|()| stored(&work, None))
         }
-        Step::Fetch(order) => {
-            let outcome = fetch(sources, &mut work, &order).await;
+        Step::Fetch(mut order) => {
+            let outcome = fetch(sources, &mut work, &mut order).await;
             let looked = outcome.is_ok();
             joined(outcome, tell_pin(&mut work, order.pin.as_ref(), looked))
         }
@@ -127,7 +127,7 @@ fn suspend(work: &mut Work<'_, ExternalSources>, ignored: Option<String>) -> Don
 async fn fetch(
     sources: &ExternalSources,
     work: &mut Work<'_, ExternalSources>,
-    order: &Order,
+    order: &mut Order,
 ) -> Result<Done, Failure> {
     let host = work.object.spec.generator.host();
     work.memory.own.inputs = Some(order.inputs);
@@ -135,9 +135,11 @@ async fn fetch(
         sources.metrics.lost();
     }
     work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
+    let source = key(&work.object.metadata)?;
+    sources.tokens.lend(&mut order.plan, &source.namespace).await?;
     let request = Request {
         plan: &order.plan,
-        source: &key(&work.object.metadata)?,
+        source: &source,
         validators: order.validators.as_ref(),
         stored: order.stored.as_ref(),
     };
@@ -164,6 +166,9 @@ async fn fetch(
         }
         Err(error) => {
             let failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
+            if failure.reason == reasons::UNAUTHORIZED {
+                sources.tokens.forget(&order.plan, &source.namespace);
+            }
             return Err(worse_if_lost(failure, order));
         }
     };

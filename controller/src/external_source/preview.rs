@@ -2,7 +2,7 @@
 //! answers.
 mod tell;
 
-use super::{artifact, failure, pin, secrets};
+use super::{Tokens, artifact, failure, pin, secrets};
 use crate::reconcile::{Failure, is_gone};
 use artifacts::{
     SourceKey,
@@ -30,6 +30,7 @@ use std::{collections::BTreeSet, sync::Arc};
 pub(crate) struct Previewing {
     pub(crate) client: Client,
     pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) tokens: Tokens,
     /// The commands that hooks may run.
     pub(crate) whitelist: Option<Live>,
 }
@@ -61,7 +62,8 @@ impl Previewing {
     async fn run(&self, spec: Valid<'_, ExternalSourceSpec>, source: &SourceKey) -> Result<Preview, Failure> {
         let status = self.status(source).await?;
         let secrets = self.secrets(&spec, source).await?;
-        let plan = Plan::new(spec, &secrets).map_err(|error| failure::from_pipeline(&error))?;
+        let mut plan = Plan::new(spec, &secrets).map_err(|error| failure::from_pipeline(&error))?;
+        self.tokens.lend(&mut plan, &source.namespace).await?;
         let known = |artifact: Option<&Artifact>| artifact.and_then(artifact::stored);
         let published: Option<Stored> = known(status.artifact.as_ref());
         let waiting = known(pin::newest(&status));

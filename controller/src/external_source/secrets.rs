@@ -1,5 +1,6 @@
 //! Secrets that sources refer to: each read by name when it is needed, and watched by name, so that whoever corrects
 //! one is not kept waiting. No value is held between two passes, and no other Secret is ever seen.
+use super::grant::grant;
 use crate::reconcile::{Failure, Pauses, Queue};
 use artifacts::plan::ReferencedSecret;
 use crds::reasons;
@@ -30,6 +31,9 @@ const MOST_WATCHES: usize = 256;
 /// granted the right and looks, seldom enough for one that nobody will grant.
 const SOON: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(15);
+
+/// What is bound where Secrets may be read.
+const ROLE: &str = "postern-secrets";
 
 /// Reads Secrets, and wakes the sources that refer to one when it changes. Clones share the watches; when the last is
 /// gone, the watches end.
@@ -112,7 +116,7 @@ pub(super) async fn read(
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(secret).await.map_err(|error| match error {
         kube::Error::Api(status) if status.code == 403 => {
-            Failure::stalled(reasons::SECRET_FORBIDDEN, grant(namespace, &status.message))
+            Failure::stalled(reasons::SECRET_FORBIDDEN, grant(ROLE, namespace, &status.message))
         }
         error => Failure::kubernetes(format_args!("read Secret {secret}"), &error),
     })?;
@@ -215,20 +219,6 @@ fn is_forbidden(error: &watcher::Error) -> bool {
     }
 }
 
-/// The line that grants what is missing, to be pasted as it is. The answer itself says whom to grant it to.
-fn grant(namespace: &str, refusal: &str) -> String {
-    let user =
-        refusal.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map_or("", |(user, _)| user);
-    let subject = match user.strip_prefix("system:serviceaccount:") {
-        Some(account) => format!("--serviceaccount={account}"),
-        None if user.is_empty() => "--serviceaccount=postern-system:postern".to_owned(),
-        None => format!("--user={user}"),
-    };
-    format!(
-        "kubectl create rolebinding postern-secrets --clusterrole=postern-secrets {subject} -n {namespace}"
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,16 +247,5 @@ mod tests {
         let mut watch = watch(&["a"]);
         watch.changed(Sight::Forbidden, Some("a"));
         assert_eq!(watch.changed(version("1"), None), ["a"]);
-    }
-
-    #[test]
-    fn the_line_names_the_account_that_was_refused() {
-        let refusal =
-            r#"secrets "token" is forbidden: User "system:serviceaccount:postern-system:postern" cannot get"#;
-        let line = "kubectl create rolebinding postern-secrets --clusterrole=postern-secrets \
-                    --serviceaccount=postern-system:postern -n apps";
-        assert_eq!(grant("apps", refusal), line);
-        assert_eq!(grant("apps", "no"), line);
-        assert!(grant("apps", r#"User "eve" cannot"#).ends_with(" --user=eve -n apps"));
     }
 }

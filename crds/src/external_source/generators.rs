@@ -4,7 +4,7 @@
 mod http;
 mod s3;
 
-pub use http::{ExpectedValue, HttpGenerator};
+pub use http::{ExpectedValue, HttpGenerator, ServiceAccountTokenReference};
 pub use s3::S3Generator;
 
 use super::rules::address;

@@ -2,6 +2,7 @@
 //!
 //! Everything a Secret can get wrong is found here, before any connection, and is told by the name of the Secret and
 //! its key; the values themselves are never shown.
+mod bearer;
 pub(crate) mod ca_bundle;
 mod client_certificate;
 pub(crate) mod headers;
@@ -12,6 +13,7 @@ mod request_body;
 mod secrets;
 mod shape;
 
+pub use bearer::Bearer;
 pub(crate) use client_certificate::ClientCertificate;
 pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use inputs::Inputs;
@@ -28,7 +30,7 @@ use crate::{
 use ca_bundle::CaBundle;
 use crds::{
     ExternalSourceSpec, duration,
-    external_source::{SecretKeyReference, Unpack},
+    external_source::{SecretKeyReference, ServiceAccountTokenReference, Unpack},
     rules::Valid,
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -104,6 +106,18 @@ impl Plan {
     /// The HTTP request that hooks may change.
     pub(crate) fn request(&self) -> &HttpRequest {
         self.generator.request().expect("the rules accept preRequest hooks only where there is a request")
+    }
+
+    /// The ServiceAccount that the source wants to know the request by, if it does.
+    pub fn account(&self) -> Option<&ServiceAccountTokenReference> {
+        self.generator.request()?.account.as_ref()
+    }
+
+    /// From now on the request carries this token, and as other headers of a credential no further than to its own origin.
+    pub fn bear(&mut self, bearer: Bearer) {
+        let mut request = self.request().clone();
+        request.headers.insert(http::header::AUTHORIZATION, bearer.0);
+        self.generator = Arc::new(request);
     }
 
     /// A digest of everything that shapes the artifact or decides whether an answer is accepted: the request, the

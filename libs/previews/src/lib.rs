@@ -7,10 +7,12 @@
 mod local;
 mod proof;
 mod remote;
+mod token;
 
 pub use local::Local;
 pub use proof::Proof;
 pub use remote::{Authorities, Remote};
+pub use token::make_token;
 
 use crds::rules::FieldError;
 use futures::future::BoxFuture;

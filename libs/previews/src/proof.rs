@@ -1,17 +1,11 @@
 //! Who asks: a token of this process's own ServiceAccount, which is good for asking a controller and for nothing else.
-use crate::AUDIENCE;
+use crate::{AUDIENCE, make_token};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::{
-    authentication::v1::{SelfSubjectReview, TokenRequest, TokenRequestSpec},
-    core::v1::ServiceAccount,
-};
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::{Api, Client, api::PostParams};
 use secrecy::SecretString;
 use thiserror::Error;
 use tokio::sync::Mutex;
-
-/// How long a token is asked for; kube-apiserver makes none for less.
-const LIFETIME: i64 = 600;
 
 /// A token is replaced when it has less left than a question may take, and a clock may be off.
 const MARGIN: SignedDuration = SignedDuration::from_secs(120);
@@ -64,7 +58,8 @@ impl Proof {
             Some(account) => account,
             None => held.account.insert(self.account().await?).clone(),
         };
-        let (token, until) = self.made(&namespace, &name).await?;
+        let made = make_token(&self.client, (&namespace, &name), AUDIENCE).await;
+        let (token, until) = made.map_err(|error| ProofError::NotMade(Box::new(error)))?;
         held.token = Some((token.clone(), until));
         Ok(token)
     }
@@ -76,20 +71,6 @@ impl Proof {
         let user = answered.status.and_then(|status| status.user_info).and_then(|user| user.username);
         let user = user.unwrap_or_default();
         account_of(&user).ok_or(ProofError::NoAccount { user })
-    }
-
-    async fn made(&self, namespace: &str, name: &str) -> Result<(SecretString, Timestamp), ProofError> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        let spec = TokenRequestSpec {
-            audiences: Some(vec![AUDIENCE.to_owned()]),
-            expiration_seconds: Some(LIFETIME),
-            ..TokenRequestSpec::default()
-        };
-        let request = TokenRequest { spec: Some(spec), ..TokenRequest::default() };
-        let made = accounts.create_token_request(name, &PostParams::default(), &request).await;
-        let status = made.map_err(|error| ProofError::NotMade(Box::new(error)))?.status.unwrap_or_default();
-        let until = status.expiration_timestamp.map_or(Timestamp::UNIX_EPOCH, |until| until.0);
-        Ok((status.token.unwrap_or_default().into(), until))
     }
 }
 

@@ -42,7 +42,10 @@ pub(super) fn refusal(failure: &Failure) -> Refusal {
 fn blame(failure: &Failure) -> Blame {
     match failure.reason {
         _ if failure.retry == Retry::OnChange => Blame::Owner,
-        reasons::ADDRESS_REFUSED | reasons::HOOK_NOT_ALLOWED => Blame::Owner,
+        reasons::ADDRESS_REFUSED
+        | reasons::HOOK_NOT_ALLOWED
+        | reasons::SERVICE_ACCOUNT_NOT_FOUND
+        | reasons::TOKEN_FORBIDDEN => Blame::Owner,
         reasons::STORE_FULL
         | reasons::STORE_READ_ONLY
         | reasons::STORE_ACCESS_DENIED

@@ -15,6 +15,7 @@ use url::{Position, Url};
 
 const MOST_EXPECTED: usize = 16;
 const LONGEST_EXPECTED: usize = 1024;
+const LONGEST_AUDIENCE: usize = 1024;
 
 /// One HTTP request, and what its answer must look like.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -44,6 +45,12 @@ pub struct HttpGenerator {
     /// sent to another origin after a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub headers_secret_ref: Option<SecretReference>,
+
+    /// A ServiceAccount in this namespace, a short-lived token of which is sent as `Authorization: Bearer`, for sources that know the
+    /// accounts of this cluster. It is not sent to another origin after a redirect. Postern must have been granted the
+    /// right to make such tokens here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_token_ref: Option<ServiceAccountTokenReference>,
 
     /// A key of a Secret in this namespace with PEM certificates to trust instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -95,6 +102,17 @@ pub struct HttpGenerator {
     pub unpack: Option<Unpack>,
 }
 
+/// A token of a ServiceAccount in the namespace of the source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccountTokenReference {
+    /// The name of the ServiceAccount. Unset means `default`.
+    #[serde(default = "default_account")]
+    pub name: String,
+    /// Whom the token is for, as the source asks for it. Those of kube-apiserver and of Postern are refused.
+    pub audience: String,
+}
+
 /// A value that a JSON document must have.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +126,10 @@ pub struct ExpectedValue {
     /// Whether there must be one, whatever it is, or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exists: Option<bool>,
+}
+
+fn default_account() -> String {
+    "default".into()
 }
 
 fn default_method() -> String {
@@ -137,6 +159,10 @@ impl Settings for HttpGenerator {
         let plain = Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http");
         if plain && self.headers_secret_ref.is_some() {
             let why = "credentials of headersSecretRef travel unencrypted; use https";
+            warnings.push(format!("spec.generator.http.url: {why}"));
+        }
+        if plain && self.service_account_token_ref.is_some() {
+            let why = "the token of serviceAccountTokenRef travels unencrypted; use https";
             warnings.push(format!("spec.generator.http.url: {why}"));
         }
         if plain && self.body_secret_ref.is_some() {
@@ -201,6 +227,17 @@ fn request(found: &mut Violations, http: &HttpGenerator) {
     }
     if let Some(reference) = &http.headers_secret_ref {
         secret_name(found, "spec.generator.http.headersSecretRef.name", &reference.name);
+    }
+    if let Some(ServiceAccountTokenReference { name, audience }) = &http.service_account_token_ref {
+        let field = |name: &str| format!("spec.generator.http.serviceAccountTokenRef.{name}");
+        if !names::is_dns_subdomain(name) {
+            found.invalid(&field("name"), name, "must be the name of a ServiceAccount");
+        }
+        if audience.len() > LONGEST_AUDIENCE {
+            found.too_long(&field("audience"), audience.len(), LONGEST_AUDIENCE);
+        } else if audience.is_empty() || !audience.bytes().all(|byte| byte.is_ascii_graphic()) {
+            found.invalid(&field("audience"), audience, "must say whom the token is for, without spaces");
+        }
     }
     if let Some(reference) = &http.ca_bundle_secret_ref {
         secret_key(found, "spec.generator.http.caBundleSecretRef", reference);

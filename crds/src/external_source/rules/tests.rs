@@ -5,6 +5,7 @@ use super::*;
 use crate::{
     external_source::{
         ExpectedValue, Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference,
+        ServiceAccountTokenReference,
     },
     rules::check,
     schedule::Schedule,
@@ -162,6 +163,23 @@ fn a_body_is_of_the_spec_or_of_a_secret() {
 }
 
 #[test]
+fn a_token_is_for_somebody_and_of_an_account() {
+    let long = "a".repeat(1025);
+    for (name, audience, field) in [
+        ("default", "", "audience"),
+        ("default", "a b", "audience"),
+        ("default", &*long, "audience"),
+        ("A/b", "https://config.example.com", "name"),
+    ] {
+        let reference = ServiceAccountTokenReference { name: name.into(), audience: audience.into() };
+        let bad = with_http(|http| http.service_account_token_ref = Some(reference));
+        assert_eq!(wrong(&bad), [format!("spec.generator.http.serviceAccountTokenRef.{field}")]);
+    }
+    let read: ServiceAccountTokenReference = serde_json::from_value(json!({ "audience": "a" })).unwrap();
+    assert_eq!(read.name, "default");
+}
+
+#[test]
 fn the_destination_path_stays_inside() {
     for bad in ["..", "a/../b", "../x", "a../b", "a../", "a\0b", "a\\b", "a\nb", &"a".repeat(300)] {
         let spec = ExternalSourceSpec { destination_path: Some(bad.into()), ..spec() };
@@ -262,10 +280,12 @@ fn unwise_things_are_allowed_with_a_warning() {
         http.headers_secret_ref = Some(SecretReference { name: "token".into() });
         http.body_secret_ref = Some(SecretKeyReference { name: "login".into(), key: "body".into() });
         http.cert_secret_ref = Some(SecretReference { name: "client".into() });
+        http.service_account_token_ref =
+            Some(ServiceAccountTokenReference { name: "default".into(), audience: "a".into() });
         http.insecure_skip_verify = Some(true);
     });
     unwise.destination_path = Some("/etc/app.yaml".into());
     assert_eq!(wrong(&unwise), [""; 0]);
-    assert_eq!(unwise.warnings().len(), 5);
+    assert_eq!(unwise.warnings().len(), 6);
     assert!(unwise.warnings().iter().all(|warning| warning.len() <= 120));
 }

@@ -7,9 +7,9 @@ use crate::{
     fetch::{Fetcher, Reply, Way},
     plan::{ClientCertificate, Inputs, Proxy, RequestBody, Secrets, Trust, ca_bundle, headers as header},
 };
-use crds::external_source::{self, ExpectedValue, HttpGenerator, Unpack};
+use crds::external_source::{self, ExpectedValue, HttpGenerator, ServiceAccountTokenReference, Unpack};
 use futures::{FutureExt, future::BoxFuture};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header::AUTHORIZATION};
 use std::sync::Arc;
 use url::{Position, Url};
 
@@ -21,8 +21,10 @@ const BESIDE_CERTIFICATE: &str = "ca.crt";
 pub(crate) struct HttpRequest {
     pub(crate) url: Url,
     pub(crate) method: Method,
-    /// Headers of the Secret; their values are marked sensitive.
+    /// Headers of the Secret, and the one of the token; their values are marked sensitive.
     pub(crate) headers: HeaderMap,
+    /// Whose token the plan is given before it is run.
+    pub(crate) account: Option<ServiceAccountTokenReference>,
     pub(crate) body: Option<RequestBody>,
     pub(crate) trust: Trust,
     /// Shown to the origin of `url` alone.
@@ -58,6 +60,7 @@ pub(super) fn plan(
         url: Url::parse(&http.url).expect("the rules accepted this url"),
         method: Method::from_bytes(http.method.as_bytes()).expect("the rules accepted this method"),
         headers: headers(http, secrets)?,
+        account: http.service_account_token_ref.clone(),
         body: body(http, secrets)?,
         trust: trust(http, secrets)?,
         certificate: certificate(http, secrets)?,
@@ -85,6 +88,10 @@ fn write(inputs: &mut Inputs, http: &HttpGenerator, secrets: &Secrets) -> Result
         if let Some(name) = name {
             inputs.secret(field, secrets.find(name)?);
         }
+    }
+    if let Some(ServiceAccountTokenReference { name, audience }) = &http.service_account_token_ref {
+        inputs.text("account", name);
+        inputs.text("audience", audience);
     }
     inputs.optional("bodyKey", http.body_secret_ref.as_ref().map(|reference| reference.key.as_str()));
     inputs
@@ -164,7 +171,15 @@ fn listed<T>(list: Option<&[T]>) -> Option<&[T]> {
 
 fn headers(http: &HttpGenerator, secrets: &Secrets) -> Result<HeaderMap, Error> {
     let Some(reference) = &http.headers_secret_ref else { return Ok(HeaderMap::new()) };
-    header::from_secret(secrets.find(&reference.name)?)
+    let secret = secrets.find(&reference.name)?;
+    let taken = |key: &&String| key.eq_ignore_ascii_case(AUTHORIZATION.as_str());
+    if http.service_account_token_ref.is_some()
+        && let Some(key) = secret.data.keys().find(taken)
+    {
+        let problem = "this header is set by serviceAccountTokenRef";
+        return Err(Error::InvalidHeader { secret: secret.name.clone(), key: key.clone(), problem });
+    }
+    header::from_secret(secret)
 }
 
 fn body(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<RequestBody>, Error> {

@@ -2,7 +2,9 @@
 use super::*;
 use crate::{Error, Retry};
 use crds::{
-    external_source::{Generator, HttpGenerator, SecretKeyReference, SecretReference, Select},
+    external_source::{
+        Generator, HttpGenerator, SecretKeyReference, SecretReference, Select, ServiceAccountTokenReference,
+    },
     rules,
 };
 use proptest::prelude::*;
@@ -296,6 +298,42 @@ fn the_body_of_a_secret_is_an_input_by_its_version_and_key() {
     let spec = with(|http| http.body_secret_ref = Some(reference("c")));
     let error = plan(&spec, &holding([secret("login", &[("a", b"x")])])).expect_err("no such key");
     assert_eq!(error.to_string(), "Secret login has no key c");
+}
+
+/// Of that account and for that audience, beside the headers of a Secret.
+fn with_token(account: &str, audience: &str, header: &str) -> Result<Plan, Error> {
+    let spec = with(|http| {
+        http.headers_secret_ref = Some(SecretReference { name: "token".into() });
+        http.service_account_token_ref =
+            Some(ServiceAccountTokenReference { name: account.into(), audience: audience.into() });
+    });
+    plan(&spec, &holding([secret("token", &[(header, b"x")])]))
+}
+
+#[test]
+fn a_token_is_sent_beside_the_headers_and_never_shown() {
+    let mut planned = with_token("robot", "a", "X-Key").expect("good");
+    assert_eq!(planned.account().map(|account| account.name.as_str()), Some("robot"));
+    let inputs = planned.inputs_digest();
+    planned.bear(Bearer::new(&CANARY.into()).expect("a token"));
+    let headers = &planned.request().headers;
+    assert!(headers["authorization"] == "Bearer canary-7f3a" && headers["x-key"] == "x");
+    assert!(headers["authorization"].is_sensitive() && planned.inputs_digest() == inputs);
+    assert!(Bearer::new(&"a\nb".into()).is_none());
+
+    let error = with_token("robot", "a", "AUTHORIZATION").expect_err("two credentials");
+    let problem = "this header is set by serviceAccountTokenRef";
+    assert_eq!(
+        error.to_string(),
+        format!("key AUTHORIZATION of Secret token cannot be sent as a header: {problem}")
+    );
+}
+
+#[test]
+fn whose_token_it_is_and_for_whom_are_inputs() {
+    let digest = |account, audience| with_token(account, audience, "A").expect("good").inputs_digest();
+    assert_ne!(digest("robot", "a"), digest("default", "a"));
+    assert_ne!(digest("robot", "a"), digest("robot", "b"));
 }
 
 #[test]

@@ -21,11 +21,20 @@ pub fn violations(object: &Value) -> Vec<FieldError> {
     found.into_vec()
 }
 
+/// What every object has, whatever its schema says.
+const OF_ALL: [&str; 3] = ["apiVersion", "kind", "metadata"];
+
 /// Every field of `object` that its kind does not have, by its path; kube-apiserver drops them, and warns of each.
 pub fn unknown_fields(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(schema) = manifests::all().iter().find_map(|definition| schema_of(definition, object)) {
-        unknown(&mut found, schema, object, "");
+    let kinds = manifests::all();
+    let schema = kinds.iter().find_map(|definition| schema_of(definition, object));
+    let (Some(schema), Some(fields)) = (schema, object.as_object()) else { return found };
+    for (name, value) in fields.iter().filter(|(name, _)| !OF_ALL.contains(&name.as_str())) {
+        match schema_of_field(schema, name) {
+            Some(schema) => unknown(&mut found, schema, value, name),
+            None => found.push(name.clone()),
+        }
     }
     found
 }

@@ -5,7 +5,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use cluster::{namespace::Namespace, suite::Suite};
-use crds::ExternalSource;
+use crds::{ExternalSource, annotations::REQUESTED_AT};
 use kube::Api;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -73,13 +73,24 @@ impl Scene {
 
     /// As [`Scene::request`], after a fault.
     pub(crate) async fn request_in(&self, patience: Duration, token: &str) -> Result<ExternalSource> {
-        let annotation = format!("reconcile.fluxcd.io/requestedAt={token}");
+        let annotation = format!("{REQUESTED_AT}={token}");
         self.namespace.kubectl(&["annotate", "--overwrite", "externalsource", "one", &annotation]).await?;
         let handled = |source: &ExternalSource| {
             source.status.as_ref().and_then(|status| status.last_handled_reconcile_at.as_deref())
                 == Some(token)
         };
         until_in(patience, &self.sources, "one", handled).await
+    }
+
+    /// Asks for one as Flux's receivers do, on the ExternalArtifact, and waits until it has ended.
+    pub(crate) async fn request_through_flux(&self, token: &str) -> Result<ExternalSource> {
+        let annotation = format!("{REQUESTED_AT}={token}");
+        self.namespace.kubectl(&["annotate", "externalartifact", "one", &annotation]).await?;
+        let handled = |source: &ExternalSource| {
+            let status = source.status.as_ref();
+            status.and_then(|status| status.last_handled_artifact_reconcile_at.as_deref()) == Some(token)
+        };
+        until_in(PATIENCE, &self.sources, "one", handled).await
     }
 
     /// Where the published artifact can be fetched.

@@ -2,12 +2,12 @@
 use crate::{
     events,
     scene::Scene,
-    sources::{PATIENCE, condition, until, until_failed},
+    sources::{PATIENCE, condition, until_failed},
     upstream::Answer,
     watched,
 };
 use anyhow::{Context, Result};
-use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT, conditions};
+use crds::{ExternalArtifact, annotations::REQUESTED_AT, conditions};
 use k8s_openapi::api::events::v1::Event;
 use kube::{Api, ResourceExt, api::ListParams};
 
@@ -116,18 +116,14 @@ async fn a_request_on_the_external_artifact_is_one_pass_and_is_remembered() -> R
     scene.ready().await?;
     scene.until_published(has_artifact).await?;
     let asked = scene.upstream.asked().len();
-    let request = ["annotate", "externalartifact", "one", "reconcile.fluxcd.io/requestedAt=hook"];
-    scene.namespace.kubectl(&request).await?;
-    let handled = |source: &ExternalSource| {
-        let status = source.status.as_ref();
-        status.and_then(|status| status.last_handled_artifact_reconcile_at.as_deref()) == Some("hook")
-    };
-    until(&scene.sources, "one", handled).await?;
+    scene.request_through_flux("hook").await?;
     assert_eq!(scene.upstream.asked().len(), asked + 1);
 
     // A second pass shows that neither the first one nor what it wrote was taken for a request.
     let source = scene.request("after").await?;
-    assert!(handled(&source), "{:?}", source.status);
+    let handled =
+        source.status.as_ref().and_then(|status| status.last_handled_artifact_reconcile_at.as_deref());
+    assert_eq!(handled, Some("hook"));
     assert_eq!(scene.upstream.asked().len(), asked + 2);
     let published = scene.published().get("one").await?;
     assert_eq!(published.annotations().get(REQUESTED_AT).map(String::as_str), Some("hook"));

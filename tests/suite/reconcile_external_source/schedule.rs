@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use crds::{
-    ExternalSource, conditions,
+    conditions,
     schedule::{Calendar, Schedule},
 };
 use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
@@ -72,13 +72,7 @@ async fn outside_its_window_a_request_and_a_changed_spec_count_at_once_and_ready
     let after = scene.request("now").await?;
     assert_ne!(revision(&after), revision(&before));
 
-    let request = ["annotate", "externalartifact", "one", "reconcile.fluxcd.io/requestedAt=hook"];
-    scene.namespace.kubectl(&request).await?;
-    let handled = |source: &ExternalSource| {
-        let status = source.status.as_ref();
-        status.and_then(|status| status.last_handled_artifact_reconcile_at.as_deref()) == Some("hook")
-    };
-    until(&scene.sources, "one", handled).await?;
+    scene.request_through_flux("hook").await?;
     assert_eq!(scene.upstream.asked().len(), 3);
 
     let path = r#"{"spec":{"destinationPath":"config.txt"}}"#;

@@ -40,10 +40,7 @@ impl Backend {
 
     /// Removes it, if it is there.
     pub(super) async fn detach(&self, key: &BlobKey) -> Result<(), StoreError> {
-        match self.objects.delete(&path(key)).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(StoreError::write("removing the record of a blob", error)),
-        }
+        self.delete(&path(key), "removing the record of a blob").await
     }
 }
 

@@ -189,16 +189,21 @@ impl Backend {
         }
     }
 
+    /// Removes an object, if it is there.
+    pub(super) async fn delete(&self, path: &Path, attempt: &'static str) -> Result<(), StoreError> {
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(StoreError::write(attempt, error)),
+        }
+    }
+
     /// Removes a blob, if it is there, and its record: that first, since nobody would look for it without the blob.
     pub(super) async fn remove(&self, key: &BlobKey) -> Result<(), StoreError> {
         key.source.check()?;
         self.detach(key).await?;
         reached(Step::Unrecorded);
         if self.holds(&key.source, &key.path()).await? {
-            match self.objects.delete(&Path::from(key.path())).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(StoreError::write("removing a blob", error)),
-            }
+            self.delete(&Path::from(key.path()), "removing a blob").await?;
         }
         reached(Step::Removed);
         self.budget.release(key);

@@ -118,14 +118,10 @@ impl StoreError {
     pub(super) fn read(attempt: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
         let told = source.downcast_ref().and_then(s3::Told::of);
-        match told {
-            _ if is_denied(source.as_ref()) => Self::AccessDenied { attempt, credentials: s3::credentials() },
-            Some(told) if told.is_disbelief() => {
-                Self::AccessDenied { attempt, credentials: s3::credentials() }
-            }
-            Some(told) => Self::Failed { attempt, source: told.into() },
-            None => Self::Failed { attempt, source },
+        if is_denied(source.as_ref()) || told.as_ref().is_some_and(s3::Told::is_disbelief) {
+            return Self::AccessDenied { attempt, credentials: s3::credentials() };
         }
+        Self::Failed { attempt, source: told.map_or(source, Into::into) }
     }
 }
 

@@ -45,10 +45,7 @@ impl Backend {
 
     async fn discard(&self, notes: &[FileEntry]) -> Result<(), StoreError> {
         for note in notes {
-            match self.objects.delete(&Path::from(note.path.as_str())).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(StoreError::write("removing a note", error)),
-            }
+            self.delete(&Path::from(note.path.as_str()), "removing a note").await?;
         }
         Ok(())
     }

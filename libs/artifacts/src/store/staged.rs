@@ -92,10 +92,7 @@ impl Backend {
             let text = found.bytes().await.map_err(|error| StoreError::read(ATTEMPT, error))?;
             self.abort(&text).await.map_err(|error| StoreError::write(ATTEMPT, error))?;
         }
-        match self.objects.delete(&at).await {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(true),
-            Err(error) => Err(StoreError::write(ATTEMPT, error)),
-        }
+        self.delete(&at, ATTEMPT).await.map(|()| true)
     }
 
     /// Removes the parts of the upload that a marker speaks of. A probe speaks of none, and an upload may have been completed

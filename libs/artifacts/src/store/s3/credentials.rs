@@ -1,4 +1,5 @@
 //! Credentials that have to be asked for: a refusal there is a refusal, not a store that fails.
+use super::told::status;
 use futures::future::BoxFuture;
 use object_store::{CredentialProvider, Error, Result, aws::AwsCredential};
 use std::sync::Arc;
@@ -29,5 +30,5 @@ impl CredentialProvider for Credentials {
 /// only in words.
 fn is_refusal(error: &Error) -> bool {
     let words = telemetry::Chain(error).to_string();
-    words.contains("status code: 4") || words.contains("read token file")
+    status(&words).is_some_and(|status| status.is_client_error()) || words.contains("read token file")
 }

@@ -50,7 +50,7 @@ impl Told {
 }
 
 /// The status in object_store's words, which come before those of the answer.
-fn status(words: &str) -> Option<StatusCode> {
+pub(super) fn status(words: &str) -> Option<StatusCode> {
     let (_, rest) = words.split_once("status code: ")?;
     StatusCode::from_bytes(rest.get(..3)?.as_bytes()).ok()
 }

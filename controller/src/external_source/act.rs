@@ -134,9 +134,9 @@ async fn fetch(
     if order.lost {
         sources.metrics.lost();
     }
-    work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
     let source = key(&work.object.metadata)?;
     sources.tokens.lend(&mut order.plan, &source.namespace).await?;
+    work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
     let request = Request {
         plan: &order.plan,
         source: &source,

@@ -20,22 +20,21 @@ pub(super) fn left_out<'a>(
         RetryPolicy::Ignore => commands.refusal(hook),
         RetryPolicy::Retry | RetryPolicy::Fail => None,
     };
-    let ignored = |list: List, hooks: &[Hook]| {
-        let refused = hooks.iter().filter_map(|hook| Some((hook.name.clone(), refusal(hook)?)));
-        refused.map(|(hook, why)| Ignored { list, hook, why }).collect::<Vec<_>>()
-    };
-    let left_out =
-        [ignored(List::PreRequest, &hooks.pre_request), ignored(List::PostRequest, &hooks.post_request)]
-            .concat();
-    if left_out.is_empty() {
-        return (Cow::Borrowed(spec), left_out);
+    let (mut admitted, mut left_out) = (hooks.clone(), Vec::new());
+    let lists =
+        [(List::PreRequest, &mut admitted.pre_request), (List::PostRequest, &mut admitted.post_request)];
+    for (list, hooks) in lists {
+        hooks.retain(|hook| {
+            let refused = refusal(hook).map(|why| Ignored { list, hook: hook.name.clone(), why });
+            let stays = refused.is_none();
+            left_out.extend(refused);
+            stays
+        });
     }
-    let mut spec = spec.clone();
-    if let Some(hooks) = &mut spec.hooks {
-        hooks.pre_request.retain(|hook| refusal(hook).is_none());
-        hooks.post_request.retain(|hook| refusal(hook).is_none());
+    match left_out.is_empty() {
+        true => (Cow::Borrowed(spec), left_out),
+        false => (Cow::Owned(ExternalSourceSpec { hooks: Some(admitted), ..spec.clone() }), left_out),
     }
-    (Cow::Owned(spec), left_out)
 }
 
 #[cfg(test)]

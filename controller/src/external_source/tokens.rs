@@ -29,7 +29,6 @@ pub(crate) struct Tokens {
 /// Namespace, ServiceAccount and audience.
 type Key = (String, String, String);
 
-#[derive(Clone)]
 struct Kept {
     bearer: Bearer,
     /// Until when it is used: it is good for a while longer.
@@ -48,13 +47,14 @@ impl Tokens {
     pub(super) async fn lend(&self, plan: &mut Plan, namespace: &str) -> Result<(), Failure> {
         let Some(account) = plan.account().cloned() else { return Ok(()) };
         let (now, key) = (Timestamp::now(), key(namespace, &account));
-        let kept = self.lock().get(&key).filter(|kept| now < kept.until).cloned();
-        let kept = match kept {
-            Some(kept) => kept,
-            None => self.make(namespace, &account, now).await?,
-        };
-        plan.bear(kept.bearer.clone());
-        self.keep(key, kept, now);
+        let kept = self.lock().get(&key).filter(|kept| now < kept.until).map(|kept| kept.bearer.clone());
+        if let Some(bearer) = kept {
+            plan.bear(bearer);
+            return Ok(());
+        }
+        let made = self.make(namespace, &account, now).await?;
+        plan.bear(made.bearer.clone());
+        self.keep(key, made, now);
         Ok(())
     }
 

@@ -10,7 +10,13 @@ use jiff::Timestamp;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use serde_json::Value;
+use kube::Resource;
+use serde_json::{Value, json};
+
+/// An object of that kind with nothing but this spec, to be asked about.
+pub fn with_spec<K: Resource<DynamicType = ()>>(spec: &Value) -> Value {
+    json!({ "apiVersion": K::api_version(&()), "kind": K::kind(&()), "spec": spec })
+}
 
 /// Everything in `object` that the schema of its kind and version does not allow; empty for a kind that is not ours.
 pub fn violations(object: &Value) -> Vec<FieldError> {
@@ -143,7 +149,6 @@ fn field(path: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     /// What is said of an object with these fields beside the usual ones.
     fn said(fields: &Value) -> Vec<String> {

@@ -18,7 +18,6 @@ use extension_apiserver::{
 use http::StatusCode;
 use kube::Resource as _;
 use previews::{Answer, Blame, Previewer, Question, Refusal};
-use serde_json::json;
 use std::sync::Arc;
 use tokio::time::sleep_until;
 
@@ -55,9 +54,7 @@ impl CreateNamed for Previewing {
         self.permit(call, key, source.is_some()).await?;
         let own = source.map(|source| serde_json::to_value(&source.spec).expect("it was read from JSON"));
         let spec = asked.spec.spec.or(own).ok_or_else(|| call.not_found())?;
-        let broken = structure::violations(&json!({
-            "apiVersion": ExternalSource::api_version(&()), "kind": ExternalSource::kind(&()), "spec": spec,
-        }));
+        let broken = structure::violations(&structure::with_spec::<ExternalSource>(&spec));
         if !broken.is_empty() {
             return Err(revision::invalid(call, broken));
         }

@@ -20,10 +20,10 @@ use crds::{
 };
 use expressions::Language;
 use hooks::whitelist::Live;
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use previews::{Answer, Question, Refusal};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What previews of sources work with.
@@ -94,9 +94,7 @@ impl Previewing {
 
 /// As kube-apiserver warns of them.
 fn unknown_fields(spec: &Value) -> Vec<String> {
-    let object = json!({
-        "apiVersion": ExternalSource::api_version(&()), "kind": ExternalSource::kind(&()), "spec": spec,
-    });
+    let object = structure::with_spec::<ExternalSource>(spec);
     structure::unknown_fields(&object).iter().map(|field| format!("unknown field {field:?}")).collect()
 }
 

@@ -157,17 +157,13 @@ impl Settings for HttpGenerator {
             warnings.push(format!("spec.generator.http.insecureSkipVerify: {why}"));
         }
         let plain = Url::parse(&self.url).is_ok_and(|url| url.scheme() == "http");
-        if plain && self.headers_secret_ref.is_some() {
-            let why = "credentials of headersSecretRef travel unencrypted; use https";
-            warnings.push(format!("spec.generator.http.url: {why}"));
-        }
-        if plain && self.service_account_token_ref.is_some() {
-            let why = "the token of serviceAccountTokenRef travels unencrypted; use https";
-            warnings.push(format!("spec.generator.http.url: {why}"));
-        }
-        if plain && self.body_secret_ref.is_some() {
-            let why = "the body of bodySecretRef travels unencrypted; use https";
-            warnings.push(format!("spec.generator.http.url: {why}"));
+        let secrets = [
+            (self.headers_secret_ref.is_some(), "credentials of headersSecretRef travel"),
+            (self.service_account_token_ref.is_some(), "the token of serviceAccountTokenRef travels"),
+            (self.body_secret_ref.is_some(), "the body of bodySecretRef travels"),
+        ];
+        for (_, what) in secrets.into_iter().filter(|(is_sent, _)| plain && *is_sent) {
+            warnings.push(format!("spec.generator.http.url: {what} unencrypted; use https"));
         }
         if plain && self.cert_secret_ref.is_some() {
             let why = "is of no use over http, where nobody asks for a certificate; use https";

@@ -22,7 +22,8 @@ const PING: Duration = Duration::from_secs(10);
 
 /// Sources are looked at once a minute or less often: most connections would only be kept to find them closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-const IDLE_PER_HOST: usize = 4;
+/// Many sources lie on one host, and as many of them may be looked at at once.
+const IDLE_PER_HOST: usize = 16;
 
 /// Whom a client trusts, what it is known by, and through whom it goes.
 #[derive(Clone, Copy)]

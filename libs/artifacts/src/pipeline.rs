@@ -1,14 +1,15 @@
 //! Fetch, pack and store as one stream: while one piece is received, the one before it is packed and the one before
 //! that is stored.
 //!
-//! The async side moves bytes between network and store, one blocking thread computes (`assemble`); `pipe` joins
-//! them and holds a few pieces each way, so memory does not grow with the body. Small bodies are read to their end
-//! before the thread is asked for, so that no slow source holds one. Nothing is visible in the store before everything
+//! The async side moves bytes between network and store, one blocking thread computes (`assemble`); `stage` joins
+//! them with pipes that hold a few pieces each way, so memory does not grow with the body. Small bodies are read to their
+//! end before the thread is asked for, so that no slow source holds one, and are packed in one go. Nothing is visible in the store before everything
 //! about the body is known to be right, and a pass that is dropped half-way leaves nothing behind.
 mod assemble;
 mod content;
 mod pipe;
 mod spool;
+mod stage;
 
 pub use crate::fetch::{Origin, Validators};
 
@@ -16,21 +17,16 @@ use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
     egress::EgressPolicy,
     failpoint::{Step, reached},
-    fetch::{Body, Fetcher, Head, Received, Reply},
+    fetch::{Body, Fetcher, Head, Reply},
     generators::Ask,
     plan::Plan,
     transform::{Ignored, Prepared, Transformer},
 };
 use assemble::{Assembled, Assembly};
-use bytes::Bytes;
 use content::Content;
-use pipe::Feed;
+use stage::Staged;
 use std::{num::NonZero, sync::Arc, thread, time::Duration};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::{JoinSet, spawn_blocking},
-};
-use tracing::Instrument;
+use tokio::sync::Semaphore;
 
 /// Bodies up to this size are read ahead. With as many passes at once as are usual, that is a few MiB.
 const SMALL: u64 = 256 * 1024;
@@ -227,12 +223,13 @@ impl Pipeline {
         let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;
         let assembly = Assembly::new(request.plan, &head, self.limits.max_unpacked_size);
-        let turn = match whole {
-            Some(_) => Some(self.turns.acquire().await.expect("nobody closes the turns")),
-            None => None,
+        let Staged { received, archive, upload } = match whole {
+            Some(_) => {
+                let _turn = self.turns.acquire().await.expect("nobody closes the turns");
+                stage::at_once(content, assembly, upload).await?
+            }
+            None => stage::as_it_comes(content, assembly, upload).await?,
         };
-        let Streamed { received, archive, upload } = stream(content, assembly, upload).await?;
-        drop(turn);
         reached(Step::Staged);
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
@@ -281,55 +278,4 @@ impl std::fmt::Debug for Pipeline {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// A body that went through, waiting to be published.
-struct Streamed {
-    received: Received,
-    archive: Assembled,
-    upload: Box<dyn Upload>,
-}
-
-/// Moves the body through the packer into the upload. The first of the three to fail ends the pass; the others notice
-/// by their pipes, too late to be asked about it.
-async fn stream(content: Content, assembly: Assembly, upload: Box<dyn Upload>) -> Result<Streamed, Error> {
-    let (feed, source) = pipe::inlet();
-    let (sink, pieces) = pipe::outlet();
-    let packing = spawn_blocking(move || assembly.run(source, sink));
-    let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
-    // A task of its own, so that one processor hashes the body while another hashes the archive; it ends with the set.
-    let mut receiving = JoinSet::new();
-    // It hands the pipe back with what it found: a packer that saw the end of the pipe first would fail for that.
-    receiving.spawn(async move { (receive(content, &feed).await, feed) }.in_current_span());
-    let received = async {
-        let ended = receiving.join_next().await.expect("one task was spawned");
-        let (received, feed) = ended.unwrap_or_else(|died| std::panic::resume_unwind(died.into_panic()));
-        match received? {
-            Some(received) => Ok(feed.end().await.ok().map(|()| received)),
-            None => Ok(None),
-        }
-    };
-    let (received, upload, archive) = tokio::try_join!(received, write(upload, pieces), packed)?;
-    let received = received.ok_or_else(|| Error::PackerDied("it left a part of the body".into()))?;
-    Ok(Streamed { received, archive, upload })
-}
-
-/// Passes the body on, and judges it at its end; `None` if the packer did not want all of it.
-async fn receive(mut content: Content, feed: &Feed) -> Result<Option<Received>, Error> {
-    while let Some(piece) = content.chunk().await? {
-        if feed.send(piece).await.is_err() {
-            return Ok(None);
-        }
-    }
-    content.finish().map(Some)
-}
-
-async fn write(
-    mut upload: Box<dyn Upload>,
-    mut pieces: mpsc::Receiver<Bytes>,
-) -> Result<Box<dyn Upload>, Error> {
-    while let Some(piece) = pieces.recv().await {
-        upload.write(piece).await.map_err(Error::Store)?;
-    }
-    Ok(upload)
 }

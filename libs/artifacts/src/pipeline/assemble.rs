@@ -1,8 +1,5 @@
 //! What the packer's thread does: body in, archive out.
-use super::{
-    pipe::{Sink, Source},
-    spool::{self, Spooled},
-};
+use super::spool::{self, Spooled};
 use crate::{
     EntryPath, Error, TarDigest,
     fetch::Head,
@@ -11,7 +8,7 @@ use crate::{
     unpack::{self, Format, UnpackError, select::Selection},
 };
 use crds::external_source::Unpack;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Write};
 
 /// How the body becomes an archive.
 pub(super) struct Assembly {
@@ -45,19 +42,19 @@ impl Assembly {
     }
 
     /// Reads the whole body, even what follows the end of an archive: it is judged by all of it.
-    pub(super) fn run(self, mut source: Source, sink: Sink) -> Result<Assembled, Error> {
+    pub(super) fn run(self, mut source: impl Read, sink: impl Write) -> Result<Assembled, Error> {
         let mut packer = Packer::new(sink);
         let skipped_links = match self.unpack {
             Unpack::Never => self.one_file(&mut packer, &mut source)?,
             Unpack::Auto | Unpack::Always => self.unpacked(&mut packer, &mut source)?,
         };
         io::copy(&mut source, &mut io::sink()).map_err(|error| Error::Pack(PackError::Read(error)))?;
-        let (packed, _sink) = packer.finish().map_err(Error::Pack)?;
+        let (packed, _) = packer.finish().map_err(Error::Pack)?;
         Ok(Assembled { tar_digest: packed.tar_digest, tar_size: packed.tar_size, skipped_links })
     }
 
     /// The body's files if it is an archive. Says how many links were left out.
-    fn unpacked(&self, packer: &mut Packer<Sink>, source: &mut Source) -> Result<u64, Error> {
+    fn unpacked(&self, packer: &mut Packer<impl Write>, mut source: impl Read) -> Result<u64, Error> {
         let mut head = Vec::with_capacity(unpack::HEAD);
         let read = source.by_ref().take(unpack::HEAD as u64).read_to_end(&mut head);
         read.map_err(|error| Error::Unpack(UnpackError::Read(error)))?;
@@ -69,7 +66,7 @@ impl Assembly {
         }
     }
 
-    fn files(&self, packer: &mut Packer<Sink>, body: impl Read, format: Format) -> Result<u64, Error> {
+    fn files(&self, packer: &mut Packer<impl Write>, body: impl Read, format: Format) -> Result<u64, Error> {
         let unpacked = unpack::unpack(body, format, self.limit);
         let unpacked = unpacked.and_then(|all| all.select(&self.selection)).map_err(Error::Unpack)?;
         unpacked.pack(packer, self.destination.as_ref()).map_err(Error::Pack)?;
@@ -77,7 +74,7 @@ impl Assembly {
     }
 
     /// The body as it is.
-    fn one_file(&self, packer: &mut Packer<Sink>, body: impl Read) -> Result<u64, Error> {
+    fn one_file(&self, packer: &mut Packer<impl Write>, body: impl Read) -> Result<u64, Error> {
         let path = self.destination.clone().unwrap_or_else(EntryPath::unnamed);
         match self.length {
             Some(length) => packer.file(&path, Mode::Plain, length, body),

@@ -1,7 +1,7 @@
 //! A record beside a blob: where it came from. Small, written whole, gone before its blob is.
 use super::{BlobKey, StoreError, backend::Backend};
 use bytes::Bytes;
-use object_store::{Error, ObjectStoreExt, PutPayload, path::Path};
+use object_store::{Error, ObjectStoreExt, path::Path};
 
 const SUFFIX: &str = ".provenance.json";
 
@@ -16,11 +16,7 @@ impl Backend {
         if record.len() as u64 > LARGEST {
             return Err(StoreError::write(ATTEMPT, "it is larger than 64 KiB"));
         }
-        let path = path(key);
-        self.prepare(path.as_ref()).await?;
-        let written = self.objects.put(&path, PutPayload::from(record)).await;
-        written.map_err(|error| StoreError::write(ATTEMPT, error))?;
-        self.make_private(&path).await
+        self.write(&path(key), vec![record], ATTEMPT).await.map(|_| ())
     }
 
     /// Reads it. What is too large was not written by us.

@@ -12,11 +12,12 @@ use super::{
 };
 use crate::failpoint::{Step, reached};
 use aws_lc_rs::rand;
+use bytes::Bytes;
 use futures::TryStreamExt;
 use jiff::Timestamp;
 use object_store::{
-    ObjectStore, ObjectStoreExt, local::LocalFileSystem, memory::InMemory, multipart::MultipartStore,
-    path::Path,
+    ObjectStore, ObjectStoreExt, PutPayload, local::LocalFileSystem, memory::InMemory,
+    multipart::MultipartStore, path::Path,
 };
 use std::{
     fmt, io,
@@ -122,6 +123,22 @@ impl Backend {
         prepared.map_err(|error| StoreError::write("creating a directory", error))
     }
 
+    /// Writes an object whole, in one step; in a directory durably, for nobody else to read. There, what was written.
+    pub(super) async fn write(
+        &self,
+        path: &Path,
+        pieces: Vec<Bytes>,
+        attempt: &'static str,
+    ) -> Result<Option<Content>, StoreError> {
+        if let Location::Directory(directory) = &self.location {
+            let (directory, path) = (Arc::clone(directory), path.to_string());
+            let written = blocking(move || directory.write(&path, &pieces).and_then(Content::file)).await;
+            return written.map(Some).map_err(|error| StoreError::write(attempt, error));
+        }
+        let written = self.objects.put(path, PutPayload::from_iter(pieces)).await;
+        written.map(|_| None).map_err(|error| StoreError::write(attempt, error))
+    }
+
     /// Takes the rights to an object from everybody else.
     pub(super) async fn make_private(&self, path: &Path) -> Result<(), StoreError> {
         let path = path.to_string();
@@ -159,8 +176,16 @@ impl Backend {
     }
 
     /// Looks at a blob that was just written, and whose bytes are known to be right.
-    pub(super) async fn published(&self, key: BlobKey) -> Result<BlobInfo, StoreError> {
-        let Some(content) = self.content(&key).await? else {
+    pub(super) async fn published(
+        &self,
+        key: BlobKey,
+        written: Option<Content>,
+    ) -> Result<BlobInfo, StoreError> {
+        let found = match written {
+            Some(content) => Some(content),
+            None => self.content(&key).await?,
+        };
+        let Some(content) = found else {
             return Err(StoreError::Corrupt { key });
         };
         self.verdicts.record(key.clone(), content.fingerprint, true);

@@ -1,19 +1,29 @@
 //! What a local directory needs beyond object_store: one owner, private modes, no symlinks, and a sweep after a crash.
 //!
 //! object_store's `LocalFileSystem` writes atomically and durably, but it follows symlinks, creates files with the
-//! process's umask, hides what a crash left behind, and does not know that a second process is at work.
+//! process's umask, hides what a crash left behind, does not know that a second process is at work, and goes to another
+//! thread for each step of a write. So it is left what is large, and [`Directory::write`] does the rest.
 use super::{StoreError, key::ROOT};
+use bytes::Bytes;
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, Mode, OFlags, fsync, open, openat, renameat, unlinkat};
 use std::{
     fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions, Permissions, TryLockError},
-    io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    io::{self, Write},
+    os::{
+        fd::OwnedFd,
+        unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    },
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 use tracing::{info, warn};
 
 /// Where uploads wait until they are whole.
 pub(super) const STAGING: &str = ".staging";
+
+/// Between the name of a file and a number, while it is being written; object_store names its own in the same way.
+const BESIDE: char = '#';
 
 const LOCK: &str = ".lock";
 const PRIVATE_DIRECTORY: u32 = 0o700;
@@ -25,6 +35,8 @@ pub(super) struct Directory {
     root: PathBuf,
     /// Device and number, by which it is known again.
     identity: (u64, u64),
+    /// How many files were written, by which those that are being written are told apart.
+    written: AtomicU64,
     _lock: File,
 }
 
@@ -53,7 +65,7 @@ impl Directory {
             Err(TryLockError::Error(error)) => return Err(StoreError::read(ATTEMPT, error)),
         }
         let identity = identity(&root).map_err(|error| StoreError::read(ATTEMPT, error))?;
-        let directory = Self { root, identity, _lock: lock };
+        let directory = Self { root, identity, written: AtomicU64::default(), _lock: lock };
         directory.sweep().map_err(|error| StoreError::read(ATTEMPT, error))?;
         Ok(directory)
     }
@@ -79,6 +91,40 @@ impl Directory {
             parent = directory;
         }
         Ok(())
+    }
+
+    /// Writes a file durably, all at once, and for this user alone, in place of an earlier one. Returns it, as it lies
+    /// there then. Refuses to go through a symlink; replaces one.
+    pub(super) fn write(&self, file: &str, pieces: &[Bytes]) -> io::Result<File> {
+        let parent = match self.opened(parents(file)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.prepare(file)?;
+                self.opened(parents(file))?
+            }
+            opened => opened?,
+        };
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let staged = format!("{name}{BESIDE}{}", self.written.fetch_add(1, Relaxed));
+        let written = filled(&parent, &staged, pieces).and_then(|file| {
+            renameat(&parent, &staged, &parent, name)?;
+            fsync(&parent)?;
+            Ok(file)
+        });
+        if written.is_err() {
+            // What cannot be removed now is removed by the next start.
+            let _ = unlinkat(&parent, &staged, AtFlags::empty());
+        }
+        written
+    }
+
+    /// A directory below this one, reached without a symlink.
+    fn opened<'a>(&self, segments: impl Iterator<Item = &'a str>) -> io::Result<OwnedFd> {
+        let how = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut found = open(&self.root, how, Mode::empty())?;
+        for segment in segments {
+            found = openat(&found, segment, how, Mode::empty())?;
+        }
+        Ok(found)
     }
 
     /// Takes a file's rights from everybody but this user.
@@ -159,11 +205,11 @@ impl Directory {
         Ok(path.map(|path| FileEntry { path, size: meta.len(), stored_at }))
     }
 
-    /// Removes uploads that a crash cut off: ours, and the `#<number>` files that object_store writes beside a blob.
+    /// Removes uploads that a crash cut off: staged ones, and what was written beside a blob.
     /// A directory that cannot be swept still serves.
     fn sweep(&self) -> io::Result<()> {
         let mut left = self.files(STAGING)?;
-        left.extend(self.files(ROOT)?.into_iter().filter(|file| file.path.contains('#')));
+        left.extend(self.files(ROOT)?.into_iter().filter(|file| file.path.contains(BESIDE)));
         for file in &left {
             match fs::remove_file(self.root.join(&file.path)) {
                 Ok(()) => info!(file.path, file.size, "removed an upload cut off by a crash"),
@@ -172,6 +218,19 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// A new file with those bytes, on the disk. One without bytes gets there with its name.
+fn filled(parent: &OwnedFd, name: &str, pieces: &[Bytes]) -> io::Result<File> {
+    let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    let mut file = File::from(openat(parent, name, how, Mode::from_raw_mode(PRIVATE_FILE))?);
+    for piece in pieces {
+        file.write_all(piece)?;
+    }
+    if pieces.iter().any(|piece| !piece.is_empty()) {
+        file.sync_all()?;
+    }
+    Ok(file)
 }
 
 fn identity(directory: &Path) -> io::Result<(u64, u64)> {

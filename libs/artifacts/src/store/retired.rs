@@ -2,7 +2,7 @@
 //! the blob lay, so that whoever still asks for one learns that it was no mistake.
 use super::{BlobKey, SourceKey, StoreError, attached::is_record, backend::Backend, directory::FileEntry};
 use crate::Digest;
-use object_store::{ObjectStoreExt, PutPayload, path::Path};
+use object_store::path::Path;
 
 const SUFFIX: &str = ".gone";
 
@@ -15,10 +15,7 @@ impl Backend {
         const ATTEMPT: &str = "noting a revision that is kept no longer";
         key.source.check()?;
         let path = Path::from(format!("{}/{}{SUFFIX}", key.source.path(), key.digest.hex()));
-        self.prepare(path.as_ref()).await?;
-        let written = self.objects.put(&path, PutPayload::new()).await;
-        written.map_err(|error| StoreError::write(ATTEMPT, error))?;
-        self.make_private(&path).await?;
+        self.write(&path, Vec::new(), ATTEMPT).await?;
         let notes = self.notes(&key.source).await?;
         self.discard(&notes[..notes.len().saturating_sub(REMEMBERED)]).await
     }

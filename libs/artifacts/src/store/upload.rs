@@ -123,27 +123,20 @@ impl Staged {
         }
         let Self { store, share, place, .. } = self;
         let target = Path::from(key.path());
-        store.prepare(target.as_ref()).await?;
         let _turn = store.turns.take(&key).await;
         let copy = match &place {
             Place::Memory(chunks) => chunks.clone(),
             _ => Vec::new(),
         };
+        let mut written = None;
         match place {
             Place::Memory(chunks) if store.is_remote() => {
                 store.put_remote(&key, Ready::Memory(chunks)).await?;
             }
             Place::Spool(spool, parts) => store.put_remote(&key, Ready::File(spool, parts)).await?,
-            Place::Memory(chunks) => {
-                let payload = PutPayload::from_iter(chunks);
-                store
-                    .objects
-                    .put(&target, payload)
-                    .await
-                    .map_err(|error| StoreError::write(ATTEMPT, error))?;
-                store.make_private(&target).await?;
-            }
+            Place::Memory(chunks) => written = store.write(&target, chunks, ATTEMPT).await?,
             Place::File(staged, mut file) => {
+                store.prepare(target.as_ref()).await?;
                 file.complete().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
                 store.make_private(&staged.path).await?;
                 reached(Step::Synced);
@@ -153,7 +146,7 @@ impl Staged {
         }
         reached(Step::Stored);
         store.budget.keep(key.clone(), share);
-        let info = store.published(key).await?;
+        let info = store.published(key, written).await?;
         store.cache.published(&info, &copy);
         Ok(info)
     }

@@ -75,6 +75,8 @@ impl S3Gateway {
             .arg(format!("ROOT_ACCESS_KEY={ACCESS_KEY}"))
             .arg(format!("ROOT_SECRET_KEY={secret}"))
             .arg(program)
+            // As S3 itself does; versitygw would end each connection after an answer.
+            .arg("--keep-alive")
             .arg("--port")
             .arg(self.address.to_string())
             .args(self.domain.iter().map(|domain| format!("--virtual-domain={domain}")));

@@ -26,7 +26,7 @@ impl EgressPolicy {
     }
 
     /// Says whether `address` may be connected to, whatever way it is written: an IPv6 address that stands for an
-    /// IPv4 address (mapped, compatible, NAT64, 6to4) is judged as that one, and the lists may name either.
+    /// IPv4 address (mapped, compatible, NAT64, 6to4, ISATAP) is judged as that one, and the lists may name either.
     ///
     /// # Errors
     /// It may not; the error says what the address is and which flag would open it.

@@ -108,7 +108,7 @@ pub(super) fn closed(address: IpAddr) -> Option<Range> {
 
 /// The address that packets for `address` end at: the IPv4 address inside IPv4-mapped (`::ffff:0:0/96`),
 /// IPv4-translated (`::ffff:0:0:0/96`), IPv4-compatible (`::/96`), NAT64 (`64:ff9b::/96`) and 6to4 (`2002::/16`)
-/// addresses, else itself.
+/// addresses, and inside ISATAP ones of a public prefix (RFC 5214), else itself.
 pub(super) fn meant(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -126,6 +126,8 @@ fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
         [0, 0, 0, 0, 0xffff, 0, high, low] => join(high, low),
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] => join(high, low),
         [0x2002, high, low, ..] => join(high, low),
+        // Of a prefix that is closed, the address stays closed whatever the IPv4 address is.
+        [.., 0 | 0x200, 0x5efe, high, low] if closed(v6.into()).is_none() => join(high, low),
         _ => None,
     }
 }

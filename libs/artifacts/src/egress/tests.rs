@@ -24,6 +24,7 @@ fn the_public_internet_is_open() {
         "64:ff9b::1.1.1.1",
         "::ffff:8.8.8.8",
         "2002:808:808::1",
+        "2606:4700::5efe:808:808",
     ] {
         assert_eq!(check(&EgressPolicy::default(), address), Ok(()), "{address}");
     }
@@ -44,6 +45,7 @@ fn what_is_not_public_is_closed_and_named() {
         ("100.127.255.255", "a shared (carrier-grade NAT) address (100.64.0.0/10)"),
         ("169.254.0.1", "a link-local address (169.254.0.0/16)"),
         ("fe80::1", "a link-local address (fe80::/10)"),
+        ("fe80::5efe:808:808", "a link-local address (fe80::/10)"),
         ("169.254.169.254", "a cloud metadata address (169.254.169.254/32)"),
         ("168.63.129.16", "a cloud metadata address (168.63.129.16/32)"),
         ("fd00:ec2::254", "a cloud metadata address (fd00:ec2::254/128)"),
@@ -71,6 +73,8 @@ fn an_address_that_stands_for_another_is_judged_as_that_one() {
         "64:ff9b::127.0.0.1",
         "2002:7f00:1::",
         "2002:7f00:1:ffff::1",
+        "2606:4700::5efe:7f00:1",
+        "2606:4700::200:5efe:127.0.0.1",
     ] {
         let refused = check(&EgressPolicy::default(), address).expect_err(address);
         assert!(

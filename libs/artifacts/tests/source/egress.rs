@@ -1,5 +1,6 @@
 //! The guard over real connections: what is closed is never connected to, however it is spelled. The only listeners
-//! are on loopback, which the policy of these tests closes.
+//! are on loopback, which the policy of these tests closes. `tests/suite/fault_egress.rs` spells all that is closed, in a
+//! network of its own.
 use crate::{
     server::{Server, answer, redirect},
     world::{Case, World},
@@ -67,10 +68,10 @@ async fn no_spelling_of_a_closed_address_is_connected_to() {
         let redirected = world.fails(&Case::new(source.url(&format!("/?{target}")))).await;
         for error in [direct, redirected] {
             assert_eq!(error.reason(), "AddressRefused", "{spelling}: {error}");
-            tried += 1;
         }
+        tried += 1;
     }
-    assert!(tried >= 500, "{tried}");
+    assert!(tried >= 350, "{tried}, each as an address and as a redirect");
     assert_eq!(sink.connections(), 0);
 }
 

@@ -5,7 +5,7 @@
 use artifacts::Digest;
 use crds::names::LEASE;
 use extension_apiserver::selectors::{LabelSelector, Operator, Requirement};
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::{collections::BTreeSet, str::FromStr};
 
 /// The share of the sources that one controller works on; the default is all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, NoSelector> {
         let read = LabelSelector::parse(text).map_err(|status| NoSelector(status.message().to_owned()))?;
         let terms = read.requirements().to_vec();
-        let written: Vec<_> = terms.iter().map(|term| Written(term).to_string()).collect();
+        let written: Vec<_> = terms.iter().map(Requirement::to_string).collect();
         Ok(Self { selector: (!terms.is_empty()).then(|| written.join(",")), terms })
     }
 }
@@ -72,24 +72,6 @@ fn candidates(about: &[&&Requirement]) -> Vec<Option<String>> {
     let unnamed = "x".repeat(longest + 1);
     let given = named.chain(neighbours.map(|value| value.to_string())).chain([unnamed]);
     given.map(Some).chain([None]).collect()
-}
-
-/// A term as kube-apiserver reads it.
-struct Written<'a>(&'a Requirement);
-
-impl fmt::Display for Written<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Requirement { key, operator, values } = self.0;
-        let values = values.join(",");
-        match operator {
-            Operator::In => write!(f, "{key} in ({values})"),
-            Operator::NotIn => write!(f, "{key} notin ({values})"),
-            Operator::Exists => write!(f, "{key}"),
-            Operator::DoesNotExist => write!(f, "!{key}"),
-            Operator::GreaterThan => write!(f, "{key}>{values}"),
-            Operator::LessThan => write!(f, "{key}<{values}"),
-        }
-    }
 }
 
 #[cfg(test)]

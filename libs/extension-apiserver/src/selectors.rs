@@ -7,7 +7,7 @@ mod pace;
 
 use crate::status::Status;
 use futures::FutureExt;
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use merged::merged;
 pub(crate) use pace::Pace;
@@ -60,6 +60,22 @@ impl Requirement {
         let bound: i64 = self.values.first()?.parse().ok()?;
         let value: i64 = value.parse().ok()?;
         Some(value.cmp(&bound) as i64)
+    }
+}
+
+/// As a label selector has it: a text that [`LabelSelector::parse`] reads as this very term.
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, operator, values } = self;
+        let values = values.join(",");
+        match operator {
+            Operator::In => write!(f, "{key} in ({values})"),
+            Operator::NotIn => write!(f, "{key} notin ({values})"),
+            Operator::Exists => write!(f, "{key}"),
+            Operator::DoesNotExist => write!(f, "!{key}"),
+            Operator::GreaterThan => write!(f, "{key}>{values}"),
+            Operator::LessThan => write!(f, "{key}<{values}"),
+        }
     }
 }
 

@@ -175,6 +175,16 @@ fn of_thousands_of_wrong_values_a_hundred_are_told() {
 
 proptest::proptest! {
     #[test]
+    fn a_term_that_is_written_reads_as_itself(
+        text in "(a|x[.]y/b-c)( in \\((1,)?(|2)\\)| notin \\(3,4\\)|=|!=5|>1|<7)|!?a",
+    ) {
+        let read = LabelSelector::parse(&text).unwrap();
+        let [term] = read.requirements() else { panic!("one term: {text}") };
+        let again = LabelSelector::parse(&term.to_string()).unwrap();
+        proptest::prop_assert_eq!(again.requirements(), [term.clone()]);
+    }
+
+    #[test]
     fn any_selector_is_judged_without_a_panic(text in "[a-c=!,()<> \\\\/.]{0,40}") {
         let _ = LabelSelector::parse(&text);
         let _ = FieldSelector::parse(&text);

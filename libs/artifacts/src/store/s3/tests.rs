@@ -1,4 +1,6 @@
 //! What is sent to S3, as a server sees it that answers what a test likes.
+mod role;
+
 use super::*;
 use crate::{
     Digest, SourceKey, Store,

@@ -4,6 +4,7 @@
 //! admission, `api_` the aggregated API, `reconcile_` the controller, `e2e_` what a user sees, `fault_` what must
 //! survive, `soak` all of it for long. A file a class and kind.
 #![expect(clippy::print_stderr, reason = "what a test measures stands beside its result")]
+mod admit_external_artifact;
 mod admit_external_source;
 mod aggregated;
 mod api_examples;

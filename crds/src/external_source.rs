@@ -3,10 +3,12 @@
 //! Group, kind, field names, types and defaults are those of flux-externalsource-controller, so that its manifests
 //! apply unchanged; fields marked *addition* are ours, and all optional.
 mod defaults;
+mod expression;
 mod generators;
 mod pin;
 mod rules;
 
+pub use expression::{Expression, Language, LayoutFile};
 pub use generators::*;
 
 use crate::{
@@ -80,8 +82,12 @@ pub struct ExternalSourceSpec {
     pub hooks: Option<Hooks>,
 
     /// What to make of the data before it is stored, without any command: after the `postRequest` hooks, before it is unpacked.
+    /// Exactly one of `cel`, `jq` and `template`, at most 4,096 bytes. It may take 100 ms of processor time, and with the data, of which there
+    /// may be 8 MiB, 64 MiB of memory. To all three the data is the decoded document if it is a JSON object or array, or YAML that is
+    /// a map or a list, else a text if it is UTF-8, else bytes. YAML is looked for where the content type says so or says nothing;
+    /// several documents are a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transform: Option<Transform>,
+    pub transform: Option<Expression>,
 
     /// Splits the data into several files, at most 32; without it, it is one file, or what `unpack` makes of it. Each is an expression
     /// as in `transform`, about the data that `transform` made if it is set. The files lie below `destinationPath`.
@@ -201,27 +207,6 @@ pub struct EnvVar {
     pub name: String,
     /// Its value.
     pub value: String,
-}
-
-/// What to make of the data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Transform {
-    /// An expression in CEL (<https://cel.dev>), at most 4,096 bytes, whose value is stored instead of the data: text and bytes as they are,
-    /// anything else as compact JSON with sorted names. `body` is the data: the decoded document if it is a JSON object or array,
-    /// else a string if it is UTF-8, else bytes. `headers` are those of the answer, by names in lower case, and `status` is its
-    /// code. It may take 100 ms of processor time, and with the data, of which there may be 8 MiB, 64 MiB of memory.
-    pub cel: String,
-}
-
-/// A file made of the data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LayoutFile {
-    /// Where the file lies: relative, without empty steps, `.` and `..`, at most 255 bytes.
-    pub path: String,
-    /// What it holds: an expression with the variables and bounds of `spec.transform.cel`, each with a time of its own.
-    pub cel: String,
 }
 
 /// Which files of an archive make up the artifact. In patterns `*` and `?` stand for anything but `/`, `**` for any folders, `[a-z]` for

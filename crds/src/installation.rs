@@ -1,6 +1,6 @@
 //! What an installation allows beyond what makes a spec right anywhere. Pure: whoever asks brings what the flags say.
 use crate::{
-    external_source::Hook,
+    external_source::{Hook, Language},
     rules::{FieldError, Invalid, Rules, Valid, Violations, check},
 };
 
@@ -10,10 +10,10 @@ pub trait Commands: Send + Sync {
     fn refusal(&self, hook: &Hook) -> Option<String>;
 }
 
-/// The language of expressions. Which programs read it is no matter of the API.
+/// The languages of expressions. Which programs read them is no matter of the API.
 pub trait Expressions: Send + Sync {
-    /// Why a text is no expression, in one line and with its place; `None` if it is one.
-    fn problem(&self, expression: &str) -> Option<String>;
+    /// Why a text is no expression in that language, in one line and with its place; `None` if it is one.
+    fn problem(&self, language: Language, expression: &str) -> Option<String>;
 }
 
 /// What this installation allows.

@@ -3,21 +3,29 @@
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use cluster::postern::program;
-use expressions::{Error, Evaluator, Input, LARGEST_BODY, Named, SUBCOMMAND};
+use crds::external_source::Language;
+use expressions::{Error, Evaluator, Input, LARGEST_BODY, Named, Program, SUBCOMMAND};
 use futures::stream;
 use std::{fs, io, time::Duration};
 use tokio::time::sleep;
 
-fn named(field: &str, text: &str) -> Named {
-    Named { field: field.into(), text: text.into() }
+mod languages;
+
+fn named(field: &str, language: Language, text: &str) -> Named {
+    Named { field: format!("{field}.{}", language.field()), program: Program { language, text: text.into() } }
 }
 
 fn transform(text: &str) -> Input {
-    Input { status: 200, transform: Some(named("spec.transform.cel", text)), ..Input::default() }
+    transform_in(Language::Cel, text)
+}
+
+fn transform_in(language: Language, text: &str) -> Input {
+    Input { status: 200, transform: Some(named("spec.transform", language, text)), ..Input::default() }
 }
 
 fn layout(texts: &[&str]) -> Vec<Named> {
-    texts.iter().enumerate().map(|(i, text)| named(&format!("spec.layout[{i}].cel"), text)).collect()
+    let file = |(i, text): (usize, &&str)| named(&format!("spec.layout[{i}]"), Language::Cel, text);
+    texts.iter().enumerate().map(file).collect()
 }
 
 async fn evaluate(input: &Input, data: impl Into<Bytes>) -> Result<Result<Vec<String>, Error>> {
@@ -32,7 +40,11 @@ async fn evaluate(input: &Input, data: impl Into<Bytes>) -> Result<Result<Vec<St
 
 /// What is told of an expression that gives nothing.
 async fn told(text: &str, data: impl Into<Bytes>) -> Result<String> {
-    let error = evaluate(&transform(text), data).await?.err().context("it gives nothing")?;
+    told_in(Language::Cel, text, data).await
+}
+
+async fn told_in(language: Language, text: &str, data: impl Into<Bytes>) -> Result<String> {
+    let error = evaluate(&transform_in(language, text), data).await?.err().context("it gives nothing")?;
     Ok(error.to_string())
 }
 

@@ -11,6 +11,8 @@ use cluster::suite::{Suite, skip};
 use http::header;
 use serde_json::{Value, json};
 
+mod languages;
+
 const SETTINGS: &str =
     r#"{"replicas": 2, "apps": [{"name": "web", "port": 80}, {"name": "api", "port": 8080}]}"#;
 
@@ -235,8 +237,8 @@ async fn the_provenance_names_every_expression_by_its_digest() -> Result<()> {
         bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
     };
     let expected = json!([
-        { "name": "transform", "digest": { "sha256": sha256("body.apps") } },
-        { "name": "layout", "path": "first", "digest": { "sha256": sha256("body[0].name") } },
+        { "name": "transform", "language": "cel", "digest": { "sha256": sha256("body.apps") } },
+        { "name": "layout", "language": "cel", "path": "first", "digest": { "sha256": sha256("body[0].name") } },
     ]);
     assert_eq!(statement["predicate"]["buildDefinition"]["internalParameters"]["expressions"], expected);
     Ok(())

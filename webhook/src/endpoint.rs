@@ -12,7 +12,7 @@ use crds::{
     duration,
     installation::{Commands, Installation},
 };
-use expressions::Language;
+use expressions::Languages;
 use extension_apiserver::serve::{BODY_IDLE_TIMEOUT, Body, BodyError, Handler, full, read_body};
 use hooks::whitelist::Live;
 use http::{
@@ -87,7 +87,7 @@ impl Webhook {
         let started = Instant::now();
         let whitelist = self.whitelist.as_ref().map(Live::now);
         let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let installation = Installation { commands, expressions: Some(&Language) };
+        let installation = Installation { commands, expressions: Some(&Languages) };
         let verdict = admit::admit(step, &self.kinds, &installation, request);
         self.metrics.record(step, &verdict, started.elapsed());
         debug!(

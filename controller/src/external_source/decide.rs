@@ -25,7 +25,7 @@ use crds::{
     rules::{Invalid, Valid, Violation, check},
     schedule::Calendar,
 };
-use expressions::Language;
+use expressions::Languages;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -149,14 +149,16 @@ fn checked<'a>(
 ) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
     let broken = |invalid: &Invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string());
     let spec = check(spec).map_err(|invalid| broken(&invalid))?;
-    allowed(spec, &Installation { commands, expressions: Some(&Language) }).map_err(|refused| {
-        match refused.errors().iter().all(|error| error.kind == Violation::Forbidden) {
-            true => Failure {
-                retry: Retry::AtInterval,
-                ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
-            },
-            false => broken(&refused),
-        }
+    allowed(spec, &Installation { commands, expressions: Some(&Languages) }).map_err(|refused| match refused
+        .errors()
+        .iter()
+        .all(|error| error.kind == Violation::Forbidden)
+    {
+        true => Failure {
+            retry: Retry::AtInterval,
+            ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
+        },
+        false => broken(&refused),
     })
 }
 

@@ -18,7 +18,7 @@ use crds::{
     rules::{FieldError, Rules, Valid, Violation},
     structure,
 };
-use expressions::Language;
+use expressions::Languages;
 use hooks::whitelist::Live;
 use kube::{Api, Client};
 use previews::{Answer, Question, Refusal};
@@ -47,7 +47,7 @@ impl Previewing {
         spec.set_defaults();
         let whitelist = self.whitelist.as_ref().map(Live::now);
         let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let valid = check_here(&spec, &Installation { commands, expressions: Some(&Language) })
+        let valid = check_here(&spec, &Installation { commands, expressions: Some(&Languages) })
             .map_err(|invalid| Refusal::Invalid(invalid.errors().to_vec()))?;
         let source = SourceKey::new(&question.namespace, &question.name).map_err(|_| unnamed(question))?;
         if question.only_reads && !(spec.generator.only_reads() && spec.hooks.is_none()) {

@@ -7,6 +7,7 @@ use crate::{
     pipeline::Fetched,
     plan::{Hook, Plan},
 };
+use expressions::Program;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -93,11 +94,21 @@ impl Made<'_> {
     /// Those of the spec, by their fields.
     fn expressions(&self) -> Vec<Value> {
         let shape = &self.plan.shape;
-        let digest = |text: &String| sha256(&Digest::of(text.as_bytes()));
-        let transform =
-            shape.transform.iter().map(|text| json!({ "name": "transform", "digest": digest(text) }));
-        let file = |(path, text): &(EntryPath, String)| json!({ "name": "layout", "path": path.as_str(), "digest": digest(text) });
-        transform.chain(shape.layout.iter().map(file)).collect()
+        let one = |name: &str, program: &Program| {
+            let digest = sha256(&Digest::of(program.text.as_bytes()));
+            json!({ "name": name, "language": program.language.field(), "digest": digest })
+        };
+        let file = |(path, program): &(EntryPath, Program)| {
+            let mut file = one("layout", program);
+            file["path"] = json!(path.as_str());
+            file
+        };
+        shape
+            .transform
+            .iter()
+            .map(|program| one("transform", program))
+            .chain(shape.layout.iter().map(file))
+            .collect()
     }
 
     fn hooks(&self, list: List, hooks: &[Hook]) -> Vec<Value> {

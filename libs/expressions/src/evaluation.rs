@@ -1,6 +1,6 @@
 //! What the process that evaluates does. It is one of ours, started for one pass and gone after it; it bounds itself before it
 //! reads anything, since only a process itself can do so at its start.
-use crate::{Expression, LARGEST_BODY, MEMORY, TIME, document::Document, frames, frames::Asked};
+use crate::{LARGEST_BODY, MEMORY, TIME, data::Form, document::Document, frames, frames::Asked};
 use nix::{
     sys::{
         resource::{Resource, setrlimit},
@@ -57,26 +57,27 @@ fn confine() -> io::Result<Time> {
 
 fn answer(mut time: Time, from: &mut impl Read, to: &mut impl io::Write) -> io::Result<()> {
     let asked = Asked::read(from)?;
-    let mut document = Document::new(asked.status, &asked.headers);
+    let languages = asked.programs().map(|program| program.language);
+    let mut document = Document::new(asked.status, &asked.headers, languages);
     let mut data = Vec::new();
     from.take(LARGEST_BODY).read_to_end(&mut data)?;
-    document.set_body(data);
-    if let Some(text) = &asked.transform {
+    document.set_body(data, Form::of(&asked.headers));
+    if let Some(program) = &asked.transform {
         time.allow(TIME)?;
-        let made = evaluate(&document, text);
+        let made = document.evaluate(program);
         time.allow(READING)?;
         let is_last = asked.others.is_empty() || made.is_err();
         // What only the next expressions see stays here.
         let shown = if is_last { made.clone() } else { Ok(Vec::new()) };
         frames::write(&shown, to)?;
         match made {
-            Ok(made) if !is_last => document.set_body(made),
+            Ok(made) if !is_last => document.set_body(made, Form::Other),
             _ => return Ok(()),
         }
     }
-    for text in &asked.others {
+    for program in &asked.others {
         time.allow(TIME)?;
-        let made = evaluate(&document, text);
+        let made = document.evaluate(program);
         time.allow(READING)?;
         frames::write(&made, to)?;
         if made.is_err() {
@@ -84,9 +85,4 @@ fn answer(mut time: Time, from: &mut impl Read, to: &mut impl io::Write) -> io::
         }
     }
     Ok(())
-}
-
-fn evaluate(document: &Document, text: &str) -> frames::Answer {
-    let expression = Expression::parse(text).map_err(|malformed| malformed.to_string())?;
-    document.evaluate(&expression, text)
 }

@@ -1,6 +1,6 @@
 //! Has expressions evaluated, in a process for each pass that has any.
 use crate::{
-    LARGEST_BODY, LARGEST_RESULT, Metrics, SUBCOMMAND,
+    LARGEST_BODY, LARGEST_RESULT, Metrics, Program, SUBCOMMAND,
     frames::{self, Answer, Asked, HEAD},
 };
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub struct Named {
     /// The field, as in `spec.transform.cel`.
     pub field: String,
     /// The expression.
-    pub text: String,
+    pub program: Program,
 }
 
 /// What expressions are asked about, beside the data.
@@ -174,8 +174,8 @@ impl Input {
         Asked {
             status: self.status,
             headers: self.headers.clone(),
-            transform: self.transform.as_ref().map(|named| named.text.clone()),
-            others: self.others.iter().map(|named| named.text.clone()).collect(),
+            transform: self.transform.as_ref().map(|named| named.program.clone()),
+            others: self.others.iter().map(|named| named.program.clone()).collect(),
         }
     }
 }

@@ -1,103 +1,94 @@
-//! What is an expression. Pure, and bounded in time and in depth: admission asks it about whatever anybody writes.
-use crate::{order, reference};
-use cel::{
-    IdedExpr,
-    parser::{ParseErrors, PrattParser},
-};
-use crds::installation::Expressions;
-use std::{fmt, panic::catch_unwind};
+//! What is an expression, in the languages that there are. Pure, and bounded in time and in depth: admission asks about whatever
+//! anybody writes.
+use crate::{cel, jq, template};
+use crds::{external_source::Language, installation::Expressions};
+use serde::{Deserialize, Serialize};
+use std::{fmt, thread};
 
-/// How deep brackets and calls may nest in the text.
-const DEEPEST: u16 = 48;
-/// How many errors the parser looks for: the first is told.
-const ERRORS: u32 = 4;
-/// How much of the parser's words is shown, in characters.
+/// How much of a parser's words is shown, in characters.
 const SHOWN: usize = 160;
+/// The stack on which a text is read, in bytes. Parsers go down as deep as a text nests before anybody can count that; in a debug
+/// build 4,096 brackets, the most that the rules let through, take a third of it. What is not used is never memory.
+const STACK: usize = 64 << 20;
 
-/// An expression that can be evaluated.
-#[derive(Debug)]
-pub struct Expression {
-    pub(crate) tree: IdedExpr,
+/// An expression, which may be none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// What it is written in.
+    pub language: Language,
+    /// What it says.
+    pub text: String,
 }
 
-/// Why a text is no [`Expression`].
+/// Why a text is no expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Malformed {
-    /// Line and column, from 1, if there is one place to look at.
-    pub at: Option<(usize, usize)>,
-    /// What is wrong there, in one line.
-    pub problem: String,
+pub(crate) struct Malformed {
+    at: Option<Place>,
+    problem: String,
 }
 
-impl Expression {
-    /// Reads an expression. Its length is bounded elsewhere: by `crds`.
-    ///
-    /// # Errors
-    /// It breaks the grammar, nests too deeply, or names a variable that there is not.
-    pub fn parse(text: &str) -> Result<Self, Malformed> {
-        // What would be a bug of the parser is no reason to end whoever asks.
-        let parsed = catch_unwind(|| parser().parse(text));
-        let parsed = parsed.map_err(|_| Malformed::somewhere("it cannot be read"))?;
-        let mut tree = parsed.map_err(|errors| Malformed::first(&errors))?;
-        reference::check(&tree).map_err(|problem| Malformed::somewhere(&problem))?;
-        order::put(&mut tree);
-        Ok(Self { tree })
+/// Where to look, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) line: usize,
+    pub(crate) column: Option<usize>,
+}
+
+impl Place {
+    /// Where that byte of a text is.
+    pub(crate) fn of(text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        Self { line, column: Some(column) }
     }
-}
-
-fn parser() -> PrattParser {
-    PrattParser::new()
-        .max_recursion_depth(DEEPEST)
-        .error_recovery_limit(ERRORS)
-        .enable_optional_syntax(true)
-        .enable_ident_escape_syntax(true)
 }
 
 impl Malformed {
-    fn somewhere(problem: &str) -> Self {
-        Self { at: None, problem: one_line(problem) }
+    pub(crate) fn somewhere(problem: &str) -> Self {
+        let line = problem.chars().map(|c| if c.is_control() { ' ' } else { c });
+        Self { at: None, problem: line.take(SHOWN).collect() }
     }
 
-    fn first(errors: &ParseErrors) -> Self {
-        let place = |number: isize| usize::try_from(number).ok().filter(|number| *number > 0);
-        let mut placed = errors
-            .errors
-            .iter()
-            .filter_map(|error| Some((error, (place(error.pos.0)?, place(error.pos.1)?))));
-        match (placed.next(), errors.errors.first()) {
-            (Some((error, at)), _) => Self { at: Some(at), ..Self::somewhere(plain(&error.msg)) },
-            (None, Some(error)) => Self::somewhere(plain(&error.msg)),
-            (None, None) => Self::somewhere("it cannot be read"),
-        }
+    pub(crate) fn at(place: Place, problem: &str) -> Self {
+        Self { at: Some(place), ..Self::somewhere(problem) }
     }
 }
 
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some((line, column)) = self.at {
-            write!(f, "line {line}, column {column}: ")?;
+        match self.at {
+            Some(Place { line, column: Some(column) }) => write!(f, "line {line}, column {column}: ")?,
+            Some(Place { line, column: None }) => write!(f, "line {line}: ")?,
+            None => {}
         }
         f.write_str(&self.problem)
     }
 }
 
-/// Without what every message begins with.
-fn plain(message: &str) -> &str {
-    message.strip_prefix("Syntax error: ").unwrap_or(message)
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN).collect()
-}
-
-/// The language in which specs have expressions, for whoever checks one.
+/// The languages in which specs have expressions, for whoever checks one.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Language;
+pub struct Languages;
 
-impl Expressions for Language {
-    fn problem(&self, expression: &str) -> Option<String> {
-        Expression::parse(expression).err().map(|malformed| malformed.to_string())
+impl Expressions for Languages {
+    fn problem(&self, language: Language, text: &str) -> Option<String> {
+        thread::scope(|scope| {
+            let reader = thread::Builder::new().stack_size(STACK);
+            // Without a thread nothing is said against it: whoever evaluates it reads it again.
+            let reading = reader.spawn_scoped(scope, || problem(language, text)).ok()?;
+            // What would be a bug of a parser is no reason to end whoever asks.
+            reading.join().unwrap_or_else(|_| Some("it cannot be read".to_owned()))
+        })
     }
+}
+
+fn problem(language: Language, text: &str) -> Option<String> {
+    let malformed = match language {
+        Language::Cel => cel::Program::parse(text).err(),
+        Language::Jq => jq::Program::parse(text).err(),
+        Language::Template => template::Program::parse(text).err(),
+    };
+    malformed.map(|malformed| malformed.to_string())
 }
 
 #[cfg(test)]
@@ -105,85 +96,83 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn problem(text: &str) -> String {
-        Expression::parse(text).expect_err(text).to_string()
+    /// As long as the rules let anything be.
+    const LONGEST: usize = 4096;
+
+    fn filled(before: &str, inner: &str, after: &str) -> String {
+        let count = (LONGEST - inner.len()) / (before.len() + after.len());
+        before.repeat(count) + inner + &after.repeat(count)
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
-        assert_eq!(problem("1 +"), "line 1, column 4: mismatched input '<EOF>' expecting expression");
-        assert_eq!(problem("{\n  'a': [1,,2]\n}"), "line 2, column 11: unexpected token");
-        assert_eq!(problem("bdy.items"), "there is no variable bdy; there are body, headers and status");
-        assert!(problem("").starts_with("line 1, column 1: "));
+    fn a_place_is_counted_in_characters() {
+        let text = "ü\näb|c";
+        assert_eq!(Place::of(text, text.len()), Place { line: 2, column: Some(5) });
+        assert_eq!(Place::of(text, 0), Place { line: 1, column: Some(1) });
+        assert_eq!(Place::of(text, 999), Place { line: 2, column: Some(5) });
     }
 
-    #[test]
-    fn what_the_language_has_is_an_expression() {
-        for good in [
-            "body",
-            "body.items.map(item, item.name)",
-            "body.items.filter(i, i.n > 1).map(i, {'name': i.name, 'text': string(i.n)})",
-            "has(body.a) ? body.a : headers['content-type']",
-            "status == 200 && body.all(k, k != '') || body.exists_one(x, x == 1)",
-            "body.?a.orValue('none')",
-            "base64.decode(body.data)",
-            "[body, headers].map(x, x.map(y, [x, y]))",
-            "type(body) == map",
-            "size(body) > 3 ? 'a' : b'\\xff'",
-        ] {
-            assert!(Expression::parse(good).is_ok(), "{good}: {}", problem(good));
-        }
-    }
-
-    #[test]
-    fn a_variable_of_a_macro_is_known_inside_of_it_alone() {
-        assert_eq!(
-            problem("[1].map(x, x) + [x]"),
-            "there is no variable x; there are body, headers and status"
-        );
-        assert!(Expression::parse("[1].map(x, [x].map(y, x + y))").is_ok());
-    }
-
-    /// The stack of a thread that serves is 2 MiB.
     #[test]
     fn no_text_is_too_deep_for_a_stack() {
-        let of = |before: &str, inner: &str, after: &str, count: usize| {
-            before.repeat(count) + inner + &after.repeat(count)
-        };
-        let deep = move || {
-            for text in [
-                of("(", "1", ")", 2000),
-                of("[", "1", "]", 2000),
-                of("{1:", "1", "}", 1000),
-                of("!", "true", "", 4000),
-                of("-", "status", "", 4000),
-                of("size(", "1", ")", 600),
-                of("[1].map(x,", "1", ")", 370),
-                of("", "1", "+1", 2000),
-                of("", "body", ".a", 2000),
-                of("", "body", "[0]", 1300),
-                of("", "body", ".a()", 1000),
-                of("true?1:", "1", "", 580),
-                of("1?", "1", ":1", 1000),
-                of("", "true", "&&true", 680),
-                of("", "true", "||true", 680),
-                of("", "1", " in [1]", 580),
-                of("a{b:", "1", "}", 800),
-            ] {
-                let told = Expression::parse(&text).err();
-                assert!(told.is_none_or(|malformed| malformed.to_string().len() < 300));
+        for (language, texts) in [
+            (Language::Cel, &[("(", "1", ")"), ("[", "1", "]"), ("!", "true", ""), ("", "1", "+1")][..]),
+            (
+                Language::Jq,
+                &[
+                    ("(", ".", ")"),
+                    ("(", "", ""),
+                    ("[", ".", "]"),
+                    ("{a:", ".", "}"),
+                    ("\"\\(", ".", ")\""),
+                    ("-", "1", ""),
+                    ("", ".", "|."),
+                    ("", "1", "+1"),
+                    ("", "1", ",1"),
+                    ("", ".", ".a"),
+                    ("", ".", "[0]"),
+                    ("", ".", "//1"),
+                    ("def f:", ".", ";."),
+                    ("def f:.;", ".", ""),
+                    ("try ", ".", ""),
+                    ("if . then ", ".", " end"),
+                    ("reduce . as $x(", ".", ";.)"),
+                    ("label $x|", ".", ""),
+                    (". as $x|", ".", ""),
+                    (". as [", "$x", "]|."),
+                    ("map(", ".", ")"),
+                    ("", ".", "?"),
+                ],
+            ),
+            (
+                Language::Template,
+                &[
+                    ("{{(", "1", ")}}"),
+                    ("{% if body %}", "", "{% endif %}"),
+                    ("{% for x in body %}", "", "{% endfor %}"),
+                    ("{{ body }}", "", ""),
+                    ("{#", "", "#}"),
+                ],
+            ),
+        ] {
+            for (before, inner, after) in texts {
+                let told = Languages.problem(language, &filled(before, inner, after));
+                assert!(told.is_none_or(|told| told.len() < 300), "{before}");
             }
-        };
-        std::thread::Builder::new().stack_size(2 << 20).spawn(deep).unwrap().join().unwrap();
+        }
+        for inner in ["1+", "(", "[", "-", "not ", "1 if ", "body.", "{1:", "body|", "~1", "1**", "1 and "] {
+            let text = format!("{{{{{}1}}}}", inner.repeat((LONGEST - 5) / inner.len()));
+            let told = Languages.problem(Language::Template, &text);
+            assert!(told.is_none_or(|told| told.len() < 300), "{inner}");
+        }
     }
 
     proptest! {
         #[test]
         fn any_text_is_an_expression_or_wrong_in_one_line(
-            text in r#"([\[\](){}.,:?!<>=&|+*/% "'\\\n-]|body|map|has|x|0x|1\.|b'|r"|\PC){0,60}"#
+            language in prop_oneof![Just(Language::Cel), Just(Language::Jq), Just(Language::Template)],
+            text in r#"([\[\](){}.,:?!<>=&|+*/%$@#; "'\\\n-]|body|map|has|x|0x|1\.|b'|r"|\{\{|\}\}|\{%|%\}|if|for|in|def|as|reduce|\PC){0,60}"#
         ) {
-            if let Err(malformed) = Expression::parse(&text) {
-                let told = malformed.to_string();
+            if let Some(told) = Languages.problem(language, &text) {
                 prop_assert!(!told.contains(char::is_control) && told.len() < 1000, "{told:?}");
             }
         }

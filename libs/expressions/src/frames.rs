@@ -1,5 +1,6 @@
 //! How two processes speak of evaluations: what is asked goes in as one document and the data, what is made comes out as one
 //! frame an expression. Blocking, and pure but for the pipe that it is given.
+use crate::Program;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -17,12 +18,17 @@ pub(crate) struct Asked {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     /// Makes the data that the others are asked about.
-    pub(crate) transform: Option<String>,
+    pub(crate) transform: Option<Program>,
     /// Each makes one result.
-    pub(crate) others: Vec<String>,
+    pub(crate) others: Vec<Program>,
 }
 
 impl Asked {
+    /// All that is to be evaluated.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &Program> {
+        self.transform.iter().chain(&self.others)
+    }
+
     /// What goes before the data.
     pub(crate) fn written(&self) -> Vec<u8> {
         let json = serde_json::to_vec(self).expect("texts and numbers serialize");
@@ -74,12 +80,14 @@ pub(crate) fn read(mut written: &[u8]) -> Vec<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crds::external_source::Language;
     use proptest::prelude::*;
 
     #[test]
     fn what_is_asked_is_read_as_it_was_written() {
         let headers = BTreeMap::from([("a".to_owned(), "ü".to_owned())]);
-        let asked = Asked { status: 200, headers, transform: None, others: vec!["body".into()] };
+        let others = vec![Program { language: Language::Jq, text: ".".into() }];
+        let asked = Asked { status: 200, headers, transform: None, others };
         let written = [asked.written(), b"data".to_vec()].concat();
         let mut from = written.as_slice();
         let read = Asked::read(&mut from).unwrap();

@@ -1,23 +1,24 @@
-//! CEL over what a source sent: what is an expression ([`Expression`]), and what becomes of one.
+//! Expressions over what a source sent, in CEL, in jq and as templates: what is one ([`Languages`]), and what becomes of one.
 //!
-//! An expression is read wherever one is judged: the parser is bounded, so admission can ask it. It is evaluated nowhere
-//! but in a process of its own, whose time and memory the kernel bounds, since the interpreter knows no bound:
-//! [`Evaluator`] starts that process, `evaluation` is what it does, `frames` how the two speak. Of our crates it imports
-//! `crds`. Start reading at [`Evaluator::run`].
+//! An expression is read wherever one is judged: what is read is bounded in length and depth, so admission can ask. It is evaluated
+//! nowhere but in a process of its own, whose time and memory the kernel bounds, since the interpreters know no bound:
+//! [`Evaluator`] starts that process, `evaluation` is what it does, `frames` how the two speak. A language is a file that reads a
+//! text, reads data into values of its own (`data`) and evaluates. Of our crates it imports `crds`. Start reading at
+//! [`Evaluator::run`].
+mod cel;
+mod data;
 mod document;
 mod evaluation;
 mod evaluator;
 mod expression;
 mod frames;
+mod jq;
 mod metrics;
-mod order;
-mod reference;
-mod told;
-mod value;
+mod template;
 
 pub use evaluation::serve;
 pub use evaluator::{Error, Evaluator, Input, Named};
-pub use expression::{Expression, Language, Malformed};
+pub use expression::{Languages, Program};
 pub use metrics::Metrics;
 
 use std::time::Duration;

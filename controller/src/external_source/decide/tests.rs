@@ -10,7 +10,7 @@ use crate::external_source::artifact::{
 use artifacts::plan::{ReferencedSecret, Secrets};
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, HttpGenerator, SecretReference, Transform},
+    external_source::{Expression, Generator, HttpGenerator, SecretReference},
 };
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -280,7 +280,7 @@ fn an_invalid_spec_never_reaches_the_network() {
 #[test]
 fn what_is_no_expression_waits_for_a_change_as_what_breaks_a_rule() {
     let mut scene = Scene::well();
-    scene.source.spec.transform = Some(Transform { cel: "body.".into() });
+    scene.source.spec.transform = Some(Expression { cel: Some("body.".into()), ..Expression::default() });
     let failure = scene.failure();
     assert_eq!((failure.reason, failure.retry), ("InvalidSpec", crate::reconcile::Retry::OnChange));
     assert!(failure.message.starts_with("spec.transform.cel: Invalid value: \"body.\": line 1, column 6: "));

@@ -2,7 +2,7 @@
 use super::{ExternalSourceSpec, LONGEST_PATH, Violations};
 use crate::{
     entry_path::EntryPath,
-    external_source::{LayoutFile, Settings},
+    external_source::{Expression, Language, LayoutFile, Settings},
     installation::Installation,
 };
 use std::collections::BTreeMap;
@@ -10,19 +10,30 @@ use std::collections::BTreeMap;
 const MOST_FILES: usize = 32;
 const LONGEST: usize = 4096;
 
-/// Every expression, with the name of its field.
-fn all(spec: &ExternalSourceSpec) -> impl Iterator<Item = (String, &str)> {
-    let transform = spec.transform.iter().map(|transform| ("spec.transform.cel".to_owned(), &*transform.cel));
+/// Everything that may hold an expression, with its path.
+fn all(spec: &ExternalSourceSpec) -> impl Iterator<Item = (String, &Expression)> {
+    let transform = spec.transform.iter().map(|transform| ("spec.transform".to_owned(), transform));
     let files = spec.layout.iter().enumerate();
-    transform.chain(files.map(|(i, file)| (format!("spec.layout[{i}].cel"), &*file.cel)))
+    transform.chain(files.map(|(i, file)| (format!("spec.layout[{i}]"), &file.expression)))
 }
 
 pub(super) fn expressions(found: &mut Violations, spec: &ExternalSourceSpec) {
-    for (field, text) in all(spec) {
-        if text.trim().is_empty() {
-            found.required(&field, "write an expression, such as body");
-        } else if text.len() > LONGEST {
-            found.too_long(&field, text.len(), LONGEST);
+    for (path, expression) in all(spec) {
+        if expression.set().next().is_none() {
+            found.required(&path, "set one of cel, jq and template");
+        }
+        let mut first = None;
+        for (language, text) in expression.set() {
+            let field = format!("{path}.{}", language.field());
+            if let Some(first) = first.replace(language) {
+                let detail = format!("may not be set together with {}; keep one of them", first.field());
+                found.forbidden(&field, &detail);
+            }
+            if text.trim().is_empty() {
+                found.required(&field, &format!("write {}", example(language)));
+            } else if text.len() > LONGEST {
+                found.too_long(&field, text.len(), LONGEST);
+            }
         }
     }
     if spec.layout.len() > MOST_FILES {
@@ -35,6 +46,14 @@ pub(super) fn expressions(found: &mut Violations, spec: &ExternalSourceSpec) {
         found.forbidden("spec.layout", &detail);
     }
     paths(found, &spec.layout);
+}
+
+fn example(language: Language) -> &'static str {
+    match language {
+        Language::Cel => "an expression, such as body",
+        Language::Jq => "an expression, such as .items",
+        Language::Template => "a template, such as {{ body.name }}",
+    }
 }
 
 /// Paths are those of an archive, and no two of them are in each other's way.
@@ -71,12 +90,17 @@ fn paths(found: &mut Violations, layout: &[LayoutFile]) {
 
 /// Asks the language about every expression that is not wrong already.
 pub(super) fn language(spec: &ExternalSourceSpec, installation: &Installation<'_>, found: &mut Violations) {
-    for (field, text) in all(spec).filter(|(_, text)| !text.trim().is_empty() && text.len() <= LONGEST) {
-        match installation.expressions {
-            None => found.forbidden(&field, "there are no expressions on this installation; remove it"),
-            Some(language) => {
-                if let Some(problem) = language.problem(text) {
-                    found.invalid(&field, text, &problem);
+    for (path, expression) in all(spec) {
+        for (language, text) in
+            expression.set().filter(|(_, text)| !text.trim().is_empty() && text.len() <= LONGEST)
+        {
+            let field = format!("{path}.{}", language.field());
+            match installation.expressions {
+                None => found.forbidden(&field, "there are no expressions on this installation; remove it"),
+                Some(languages) => {
+                    if let Some(problem) = languages.problem(language, text) {
+                        found.invalid(&field, text, &problem);
+                    }
                 }
             }
         }

@@ -49,7 +49,7 @@ fn patterns(found: &mut Violations, field: &str, patterns: &[String]) {
 mod tests {
     use super::*;
     use crate::{
-        external_source::{Generator, HttpGenerator, LayoutFile, Unpack},
+        external_source::{Expression, Generator, HttpGenerator, LayoutFile, Unpack},
         rules::Rules,
     };
 
@@ -82,7 +82,10 @@ mod tests {
         let select = including(&["deploy/**"]);
         assert_eq!(wrong(&spec(select.clone(), Unpack::Auto)), [""; 0]);
         assert_eq!(wrong(&spec(select.clone(), Unpack::Never)), ["spec.select"]);
-        let layout = vec![LayoutFile { path: "a".into(), cel: "body".into() }];
+        let layout = vec![LayoutFile {
+            path: "a".into(),
+            expression: Expression { cel: Some("body".into()), ..Expression::default() },
+        }];
         assert_eq!(wrong(&ExternalSourceSpec { layout, ..spec(select, Unpack::Never) }), ["spec.select"]);
     }
 

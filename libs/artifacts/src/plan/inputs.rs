@@ -4,11 +4,26 @@
 //! Secrets enter by name and version: their values leave no trace, not even a hash that could be guessed against.
 use super::{Hook, ReferencedSecret, Shape};
 use crate::{Digest, Hasher, pack::PACKER_VERSION};
-use crds::external_source::{RetryPolicy, Select, Unpack};
+use crds::external_source::{Language, RetryPolicy, Select, Unpack};
+use expressions::Program;
 
 /// Whether a failure is ignored shapes what is published; whether it is tried again does not.
 fn ignores(policy: RetryPolicy) -> &'static str {
     if policy == RetryPolicy::Ignore { "ignore" } else { "fail" }
+}
+
+/// The name of an expression, by its language: the same text is something else in another one.
+fn of_language(
+    cel: &'static str,
+    jq: &'static str,
+    template: &'static str,
+    program: &Program,
+) -> &'static str {
+    match program.language {
+        Language::Cel => cel,
+        Language::Jq => jq,
+        Language::Template => template,
+    }
 }
 
 /// What has been written so far.
@@ -59,10 +74,12 @@ impl Inputs {
     }
 
     pub(super) fn shape(&mut self, shape: &Shape) {
-        self.optional("transform", shape.transform.as_deref());
-        for (path, expression) in &shape.layout {
+        if let Some(program) = &shape.transform {
+            self.text(of_language("transform", "transformJq", "transformTemplate", program), &program.text);
+        }
+        for (path, program) in &shape.layout {
             self.text("layoutPath", path.as_str());
-            self.text("layoutExpression", expression);
+            self.text(of_language("layoutExpression", "layoutJq", "layoutTemplate", program), &program.text);
         }
     }
 

@@ -4,7 +4,7 @@
 //! these, in names, number and size.
 use super::{Transformer, post_request::Kept};
 use crate::{EntryPath, Error, fetch::Head, plan::Shape};
-use expressions::{Input, Named};
+use expressions::{Input, Named, Program};
 use http::HeaderMap;
 use std::{collections::BTreeMap, io};
 
@@ -23,13 +23,16 @@ impl Transformer {
 }
 
 fn input(shape: &Shape, head: &Head) -> Input {
-    let named = |field: String, text: &String| Named { field, text: text.clone() };
+    let named = |path: &str, program: &Program| Named {
+        field: format!("{path}.{}", program.language.field()),
+        program: program.clone(),
+    };
     let others = shape.layout.iter().enumerate();
     Input {
         status: head.status.as_u16(),
         headers: shown(&head.headers),
-        transform: shape.transform.as_ref().map(|text| named("spec.transform.cel".into(), text)),
-        others: others.map(|(i, (_, text))| named(format!("spec.layout[{i}].cel"), text)).collect(),
+        transform: shape.transform.as_ref().map(|program| named("spec.transform", program)),
+        others: others.map(|(i, (_, program))| named(&format!("spec.layout[{i}]"), program)).collect(),
     }
 }
 
@@ -59,6 +62,7 @@ fn append(archive: &mut tar::Builder<Vec<u8>>, path: &EntryPath, bytes: &[u8]) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crds::external_source::Language;
 
     #[test]
     fn headers_are_shown_by_name_with_all_their_values() {
@@ -72,7 +76,8 @@ mod tests {
     #[test]
     fn files_become_an_archive_with_their_names() {
         let long = format!("{}/{}", "a".repeat(120), "b".repeat(120));
-        let path = |path: &str| (EntryPath::new(path).unwrap(), "body".to_owned());
+        let body = Program { language: Language::Cel, text: "body".to_owned() };
+        let path = |path: &str| (EntryPath::new(path).unwrap(), body.clone());
         let shape = Shape { transform: None, layout: vec![path("b"), path(&long)] };
         let bytes = archive(&shape, &[b"1".to_vec(), Vec::new()]).unwrap();
         let mut read = tar::Archive::new(bytes.as_slice());

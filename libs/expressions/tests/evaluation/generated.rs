@@ -1,4 +1,7 @@
 //! Documents, and expressions that are mostly right about them: what is asked of a list is mostly asked of one.
+use crate::written;
+use crds::external_source::Language;
+use expressions::Program;
 use proptest::{
     collection::{btree_map, vec},
     option,
@@ -14,8 +17,8 @@ pub(crate) struct Case {
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) data: Vec<u8>,
-    pub(crate) transform: Option<String>,
-    pub(crate) others: Vec<String>,
+    pub(crate) transform: Option<Program>,
+    pub(crate) others: Vec<Program>,
 }
 
 /// With data that can be read.
@@ -33,8 +36,13 @@ const DEPTH: u32 = 4;
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 pub(crate) fn case() -> impl Strategy<Value = Case> {
-    let expressions = (option::weighted(0.2, bound()), vec(bound(), 1..3));
-    let headers = btree_map("x-[a-d]", "[a-z]{0,4}", 0..3);
+    let expressions = (option::weighted(0.2, program()), vec(program(), 1..3));
+    let headers = (btree_map("x-[a-d]", "[a-z]{0,4}", 0..3), option::of(Just("application/yaml"))).prop_map(
+        |(mut headers, content_type)| {
+            headers.extend(content_type.map(|value| ("content-type".to_owned(), value.to_owned())));
+            headers
+        },
+    );
     (100..600_u16, headers, data(), expressions).prop_map(|(status, headers, data, (transform, others))| {
         Case { status, headers, data, transform, others }
     })
@@ -77,6 +85,15 @@ fn document() -> impl Strategy<Value = Value> {
 
 fn object(of: impl Strategy<Value = Value>) -> impl Strategy<Value = Map<String, Value>> {
     btree_map(select(&NAMES[..]).prop_map(str::to_owned), of, 0..5).prop_map(Map::from_iter)
+}
+
+fn program() -> impl Strategy<Value = Program> {
+    let of = |language| move |text| Program { language, text };
+    prop_oneof![
+        2 => bound().prop_map(of(Language::Cel)),
+        1 => written::jq(DEPTH).prop_map(of(Language::Jq)),
+        1 => written::template(DEPTH).prop_map(of(Language::Template)),
+    ]
 }
 
 /// An expression that may use `x` and `y`, which are bound around it.

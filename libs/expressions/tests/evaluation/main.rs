@@ -2,9 +2,10 @@
 //! Expressions and documents are generated; each is evaluated as a controller has it done, in a process of its own, which is
 //! this program.
 mod generated;
+mod written;
 
 use bytes::Bytes;
-use expressions::{Error, Evaluator, Input, LARGEST_RESULT, Named, SUBCOMMAND};
+use expressions::{Error, Evaluator, Input, LARGEST_RESULT, Named, Program, SUBCOMMAND};
 use futures::{future::join, stream};
 use generated::Case;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -52,12 +53,12 @@ fn an_evaluation_ends_within_its_budget_and_gives_again_what_it_gave() {
 }
 
 async fn evaluate(evaluator: &Evaluator, case: &Case) -> Result<Vec<Vec<u8>>, Error> {
-    let named = |field: &str, text: &String| Named { field: field.into(), text: text.clone() };
+    let named = |field: &str, program: &Program| Named { field: field.into(), program: program.clone() };
     let input = Input {
         status: case.status,
         headers: case.headers.clone(),
-        transform: case.transform.as_ref().map(|text| named("spec.transform.cel", text)),
-        others: case.others.iter().map(|text| named("spec.layout.cel", text)).collect(),
+        transform: case.transform.as_ref().map(|program| named("spec.transform", program)),
+        others: case.others.iter().map(|program| named("spec.layout", program)).collect(),
     };
     let data = Bytes::from(case.data.clone());
     let length = data.len() as u64;

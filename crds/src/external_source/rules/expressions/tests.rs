@@ -1,13 +1,17 @@
 //! What the rules say of expressions and of the files that they make.
 use super::*;
 use crate::{
-    external_source::{Generator, GeneratorType, HttpGenerator, S3Generator, Transform, Unpack},
+    external_source::{Generator, GeneratorType, HttpGenerator, S3Generator, Unpack},
     installation::{Allowed, Expressions},
     rules::Rules,
 };
 
+fn in_cel(text: &str) -> Expression {
+    Expression { cel: Some(text.into()), ..Expression::default() }
+}
+
 fn file(path: &str, cel: &str) -> LayoutFile {
-    LayoutFile { path: path.into(), cel: cel.into() }
+    LayoutFile { path: path.into(), expression: in_cel(cel) }
 }
 
 fn laid_out(layout: Vec<LayoutFile>) -> ExternalSourceSpec {
@@ -54,9 +58,8 @@ fn no_two_files_of_a_layout_are_in_each_others_way() {
 #[test]
 fn expressions_are_there_and_not_too_long() {
     let long = "1".repeat(LONGEST + 1);
-    let transform = |cel: &str| Some(Transform { cel: cel.into() });
     let layout = vec![file("a", " "), file("b", &long)];
-    let spec = ExternalSourceSpec { transform: transform(""), ..laid_out(layout) };
+    let spec = ExternalSourceSpec { transform: Some(in_cel("")), ..laid_out(layout) };
     assert_eq!(wrong(&spec), ["spec.transform.cel", "spec.layout[0].cel", "spec.layout[1].cel"]);
     let many = (0..33).map(|n| file(&n.to_string(), "body")).collect();
     assert_eq!(wrong(&laid_out(many)), ["spec.layout"]);
@@ -77,14 +80,50 @@ fn a_layout_and_an_archive_exclude_each_other() {
 }
 
 #[test]
+fn there_is_one_language_for_each_expression() {
+    let set = |cel: Option<&str>, jq: Option<&str>, template: Option<&str>| {
+        let [cel, jq, template] = [cel, jq, template].map(|text| text.map(str::to_owned));
+        Expression { cel, jq, template }
+    };
+    let told = |expression: Expression| {
+        let layout = vec![LayoutFile { path: "a".into(), expression: expression.clone() }];
+        let spec = ExternalSourceSpec { transform: Some(expression), ..laid_out(layout) };
+        spec.violations().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for one in
+        [set(Some("body"), None, None), set(None, Some("."), None), set(None, None, Some("{{ body }}"))]
+    {
+        assert_eq!(told(one), [""; 0]);
+    }
+    assert_eq!(
+        told(set(None, None, None)),
+        [
+            "spec.transform: Required value: set one of cel, jq and template",
+            "spec.layout[0]: Required value: set one of cel, jq and template",
+        ]
+    );
+    assert_eq!(
+        told(set(Some("body"), Some("."), Some("x")))[..2],
+        [
+            "spec.transform.jq: Forbidden: may not be set together with cel; keep one of them",
+            "spec.transform.template: Forbidden: may not be set together with jq; keep one of them",
+        ]
+    );
+    assert_eq!(
+        told(set(None, Some(" "), None))[0],
+        "spec.transform.jq: Required value: write an expression, such as .items"
+    );
+}
+
+#[test]
 fn every_expression_that_is_none_is_named_with_what_its_language_says() {
     struct OnlyBody;
     impl Expressions for OnlyBody {
-        fn problem(&self, text: &str) -> Option<String> {
-            (text != "body").then(|| "line 1, column 1: not body".into())
+        fn problem(&self, language: Language, text: &str) -> Option<String> {
+            (text != "body" || language != Language::Cel).then(|| "line 1, column 1: not body".into())
         }
     }
-    let transform = Some(Transform { cel: "bdy".into() });
+    let transform = Some(in_cel("bdy"));
     let spec = ExternalSourceSpec { transform, ..laid_out(vec![file("a", "body"), file("b", "x")]) };
     let told = |installation: &Installation<'_>| {
         let mut found = Violations::default();

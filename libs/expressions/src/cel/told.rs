@@ -1,6 +1,6 @@
 //! What may be told of an error. The interpreter's own words hold the values that it met: of those nothing is told but
 //! their types, and names only where the expression itself, which everybody may read, has them.
-use cel::ExecutionError;
+use ::cel::ExecutionError;
 
 /// What went wrong, in words that hold nothing of the data.
 pub(crate) fn told(error: &ExecutionError, text: &str) -> String {

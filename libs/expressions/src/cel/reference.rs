@@ -1,5 +1,5 @@
 //! That a tree is not too deep to be walked, and that all its variables are there.
-use cel::{
+use ::cel::{
     IdedExpr,
     common::ast::{EntryExpr, Expr},
 };

@@ -1,6 +1,6 @@
 //! The order in which macros go over a map: that of its keys. The interpreter has none, and another one in each process, so that
 //! the same data would make another artifact each time.
-use cel::{
+use ::cel::{
     Env, ExecutionError, IdedExpr,
     common::{
         ast::{CallExpr, EntryExpr, Expr},
@@ -61,13 +61,14 @@ fn in_order<'b, 'v>(mut args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exe
 
 #[cfg(test)]
 mod tests {
-    use crate::{Expression, document::Document};
+    use super::super::{Cel, Program};
+    use crate::{data::Form, document::Interpreter};
     use std::collections::BTreeMap;
 
     fn made(body: &str, text: &str) -> String {
-        let mut document = Document::new(200, &BTreeMap::new());
-        document.set_body(body.as_bytes().to_vec());
-        let made = document.evaluate(&Expression::parse(text).expect(text), text).expect(text);
+        let mut document = Cel::new(200, &BTreeMap::new());
+        document.set_body(body.as_bytes().to_vec(), Form::Other);
+        let made = document.evaluate(text).expect(text);
         String::from_utf8(made).expect("text")
     }
 
@@ -103,9 +104,9 @@ mod tests {
     fn lists_keep_their_order_and_what_is_neither_is_refused_as_before() {
         assert_eq!(made("[3, 1, 2]", "body.map(n, n)"), "[3,1,2]");
         let text = "body.map(n, n)";
-        let mut document = Document::new(200, &BTreeMap::new());
-        document.set_body(b"text".to_vec());
-        let problem = document.evaluate(&Expression::parse(text).expect(text), text);
+        let mut document = Cel::new(200, &BTreeMap::new());
+        document.set_body(b"text".to_vec(), Form::Other);
+        let problem = document.evaluate(text);
         assert_eq!(
             problem.expect_err("no list").split(" (").next(),
             Some("a value of another type than iterable was given")
@@ -114,6 +115,6 @@ mod tests {
 
     #[test]
     fn nobody_can_call_what_puts_in_order() {
-        assert!(Expression::parse("@inOrder(body)").is_err());
+        assert!(Program::parse("@inOrder(body)").is_err());
     }
 }

@@ -89,24 +89,35 @@ impl Object for Diff {
             let spec = Comparison { files: vec![file.clone()], ..Comparison::default() };
             Self { metadata: ObjectMeta::default(), spec }
         };
-        Some(self.spec.files.iter().map(one).collect())
+        let unlisted = self.spec.unlisted;
+        let rest = Comparison { unlisted, ..Comparison::default() };
+        let rest = (unlisted > 0).then(|| Self { metadata: ObjectMeta::default(), spec: rest });
+        Some(self.spec.files.iter().map(one).chain(rest).collect())
     }
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("Path", "The path of the file.", |row: &Self| row.file().path),
-            Column::text("Change", "What became of it.", |row: &Self| format!("{:?}", row.file().change)),
-            Column::text("From", "Its size in bytes before.", |row: &Self| size(row.file().from_size)),
-            Column::text("To", "Its size in bytes after.", |row: &Self| size(row.file().to_size)),
-            Column::text("Lines", "How many lines were added and removed.", |row: &Self| lines(&row.file())),
+            Column::text("Path", "The path of the file.", |row: &Self| match row.file() {
+                Some(file) => file.path.clone(),
+                None => format!("… and {} more", row.spec.unlisted),
+            }),
+            of_file("Change", "What became of it.", |file| format!("{:?}", file.change)),
+            of_file("From", "Its size in bytes before.", |file| size(file.from_size)),
+            of_file("To", "Its size in bytes after.", |file| size(file.to_size)),
+            of_file("Lines", "How many lines were added and removed.", lines),
         ]
     }
 }
 
+/// A column that is empty in the row of what is not listed.
+fn of_file(name: &'static str, description: &'static str, text: fn(&FileDiff) -> String) -> Column<Diff> {
+    Column::text(name, description, move |row: &Diff| row.file().map(text).unwrap_or_default())
+}
+
 impl Diff {
-    /// The file of a row.
-    fn file(&self) -> FileDiff {
-        self.spec.files.first().cloned().unwrap_or_default()
+    /// The file of a row; the last row may speak of files that are not listed.
+    fn file(&self) -> Option<&FileDiff> {
+        self.spec.files.first()
     }
 
     /// What differs between those two artifacts of a source.
@@ -185,6 +196,19 @@ fn lines(file: &FileDiff) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_says_how_many_files_it_does_not_list() {
+        let files = vec![FileDiff { path: "a".into(), ..FileDiff::default() }];
+        let rows = |unlisted| {
+            let spec = Comparison { unlisted, files: files.clone(), ..Comparison::default() };
+            Diff { metadata: ObjectMeta::default(), spec }.rows().expect("a row for each file")
+        };
+        assert_eq!(rows(0).len(), 1);
+        let [file, rest] = &*rows(7) else { panic!("one file, and what is not listed") };
+        assert_eq!(file.file().map(|file| &*file.path), Some("a"));
+        assert_eq!((rest.file(), rest.spec.unlisted), (None, 7));
+    }
 
     #[test]
     fn lines_are_counted_below_the_names_of_files() {

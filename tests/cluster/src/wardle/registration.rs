@@ -28,9 +28,13 @@ impl Wardle {
             }
             let known = kubectl.run(&["api-resources", "--cached=false", "--api-group", GROUP]).await?;
             ensure!(known.contains("flunders"), "discovery knows {known:?}");
-            // Until kube-apiserver has read it, kubectl takes the server for one that cannot validate fields.
+            // Until kube-apiserver has read them, kubectl explains no kind, and takes the server for one that cannot
+            // validate fields.
             let documents = kubectl.run(&["get", "--raw", "/openapi/v3"]).await?;
-            ensure!(documents.contains(GROUP), "OpenAPI does not know {GROUP}");
+            for version in VERSIONS {
+                let path = format!("apis/{GROUP}/{version}");
+                ensure!(documents.contains(&path), "OpenAPI does not know {path}");
+            }
             Ok(())
         })
         .await

@@ -20,7 +20,7 @@ use artifacts::{
 use cluster::suite::Suite;
 use crds::{
     ExternalSourceSpec,
-    external_source::{Generator, HttpGenerator, LayoutFile},
+    external_source::{Expression, Generator, HttpGenerator, LayoutFile},
     rules,
 };
 use futures::TryStreamExt;
@@ -112,7 +112,8 @@ fn no_path_of_a_layout_leads_out_of_the_archive() -> Result<()> {
     for name in spellings::all() {
         let Ok(path) = String::from_utf8(name) else { continue };
         tried += 1;
-        let layout = vec![LayoutFile { path: path.clone(), cel: "body".into() }];
+        let expression = Expression { cel: Some("body".into()), ..Expression::default() };
+        let layout = vec![LayoutFile { path: path.clone(), expression }];
         let is_refused = rules::check(&ExternalSourceSpec { layout, ..spec() }).is_err();
         // What admission takes, and what the packer takes, is the same.
         let Ok(entry) = EntryPath::new(&*path) else {

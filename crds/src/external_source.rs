@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 /// The finalizer that keeps a source until its artifacts are gone; the original's name.
 pub const FINALIZER: &str = "source.flux.oddkin.co/externalsource-finalizer";
 
-/// Brings data from behind an HTTP API, or from S3, into the cluster as a versioned, verified artifact that Flux can apply.
+/// Brings data from behind an HTTP API, from S3 or from releases into the cluster as a versioned, verified artifact that Flux can apply.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[kube(
     group = "source.flux.oddkin.co",
@@ -38,7 +38,7 @@ pub const FINALIZER: &str = "source.flux.oddkin.co/externalsource-finalizer";
     namespaced,
     status = "ExternalSourceStatus",
     derive = "PartialEq",
-    doc = "ExternalSource fetches data from an HTTP API or from S3 at an interval, packs it reproducibly as a tar.gz, and publishes it as a versioned, verified artifact: as an ExternalArtifact for Flux, and through `kubectl get externalsources.subresources.postern.dev NAME --subresource artifact` for people.",
+    doc = "ExternalSource fetches data from an HTTP API, from S3 or from releases at an interval, packs it reproducibly as a tar.gz, and publishes it as a versioned, verified artifact: as an ExternalArtifact for Flux, and through `kubectl get externalsources.subresources.postern.dev NAME --subresource artifact` for people.",
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
     printcolumn = r#"{"name":"Status","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#,
     printcolumn = r#"{"name":"Revision","type":"string","jsonPath":".status.artifact.shortRevision"}"#,
@@ -95,7 +95,7 @@ pub struct ExternalSourceSpec {
     pub layout: Vec<LayoutFile>,
 
     /// Which files of an archive make up the artifact, and what is cut off from their paths. Only where the files of one do: with
-    /// `unpack` of `Auto` or `Always`, or with a `prefix` of S3. Unset, all of them do.
+    /// `unpack` of `Auto` or `Always`, with a `prefix` of S3, or with `assets` of a release. Unset, all of them do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub select: Option<Select>,
 

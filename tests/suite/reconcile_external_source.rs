@@ -2,6 +2,7 @@
 mod flux;
 mod inputs;
 mod namespaces;
+mod release;
 mod s3;
 mod schedule;
 mod secrets;

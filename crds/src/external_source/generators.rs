@@ -2,9 +2,11 @@
 //!
 //! What fetches for a kind is in the file of the same name in `artifacts`; `docs/add-a-generator.md` goes through both.
 mod http;
+mod release;
 mod s3;
 
 pub use http::{ExpectedValue, HttpGenerator, ServiceAccountTokenReference};
+pub use release::{ReleaseGenerator, ReleaseProvider};
 pub use s3::S3Generator;
 
 use super::rules::address;
@@ -98,6 +100,11 @@ generators! {
         /// Settings of the `http` generator. Required when `type` is `http`.
         http: HttpGenerator
     }
+    /// Fetches assets of the release with the highest version, from GitHub, GitLab or Gitea.
+    Release {
+        /// Settings of the `release` generator. Required when `type` is `release`.
+        release: ReleaseGenerator
+    }
     /// Fetches an object, or all objects of a folder, from S3 or what speaks like it.
     S3 {
         /// Settings of the `s3` generator. Required when `type` is `s3`.
@@ -157,6 +164,7 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
             let whole = serde_json::to_value(Generator {
                 http: Some(HttpGenerator::default()),
+                release: Some(ReleaseGenerator::default()),
                 s3: Some(S3Generator::default()),
                 ..Generator::default()
             });

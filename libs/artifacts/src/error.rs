@@ -154,6 +154,22 @@ pub enum Error {
         limit: usize,
     },
 
+    /// No release, or no asset of one, is what the spec asks for.
+    #[error("{host} {problem}")]
+    NoRelease {
+        /// The host in question.
+        host: String,
+        /// What there is not, in words that hold nothing of what it said.
+        problem: String,
+    },
+
+    /// An asset whose checksum cannot be known.
+    #[error("{host} lists no checksum of an asset that is wanted")]
+    NoChecksum {
+        /// The host in question.
+        host: String,
+    },
+
     /// A key that is no name of a file.
     #[error("{host} has an object whose key cannot be the name of a file: {problem}")]
     UnsafeKey {

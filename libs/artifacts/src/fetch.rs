@@ -45,7 +45,8 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
-/// Fetches. Holds the connections that sources share.
+/// Fetches. Holds the connections that sources share; clones share them too.
+#[derive(Clone)]
 pub(crate) struct Fetcher {
     policy: Arc<EgressPolicy>,
     clients: Clients,

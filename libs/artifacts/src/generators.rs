@@ -3,7 +3,9 @@
 //! A generator is planned from its settings and Secrets, which is pure, and then asked for its bytes. Whatever it is, the
 //! rest of the pipeline is the same: the limits and the deadline of [`Body`](crate::fetch::Body), hooks, unpacking,
 //! packing, the store. `docs/add-a-generator.md` says how to add one.
+mod archive;
 mod http;
+mod release;
 mod s3;
 
 pub(crate) use http::{Expected, HttpRequest};
@@ -54,6 +56,7 @@ pub(crate) fn plan(
 ) -> Result<Arc<dyn Generator>, Error> {
     match generator.type_ {
         GeneratorType::Http => http::plan(generator, secrets, inputs),
+        GeneratorType::Release => release::plan(generator, secrets, inputs),
         GeneratorType::S3 => s3::plan(generator, secrets, inputs),
     }
 }

@@ -20,7 +20,7 @@ impl Error {
             Self::InvalidCredentials { .. } => reasons::INVALID_CREDENTIALS,
             Self::CredentialsRefused { .. } => reasons::UNAUTHORIZED,
             Self::ReadForbidden { .. } => reasons::FORBIDDEN,
-            Self::EmptyPrefix { .. } => reasons::NOT_FOUND,
+            Self::EmptyPrefix { .. } | Self::NoRelease { .. } => reasons::NOT_FOUND,
             Self::TooManyObjects { .. } => reasons::TOO_LARGE,
             Self::UnsafeKey { .. } => reasons::UNSAFE_ARCHIVE,
             Self::AddressRefused { .. } => reasons::ADDRESS_REFUSED,
@@ -33,7 +33,7 @@ impl Error {
             Self::RedirectRefused { .. } => reasons::REDIRECT_REFUSED,
             Self::Truncated { .. } => reasons::TRUNCATED,
             Self::TooLarge { .. } => reasons::TOO_LARGE,
-            Self::DigestMismatch { .. } => reasons::DIGEST_MISMATCH,
+            Self::DigestMismatch { .. } | Self::NoChecksum { .. } => reasons::DIGEST_MISMATCH,
             Self::NotSpooled(source) if source.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
             Self::NoClient(_) | Self::PackerDied(_) => reasons::INTERNAL_ERROR,
@@ -69,6 +69,8 @@ impl Error {
             | Self::RedirectRefused { .. }
             | Self::TooLarge { .. }
             | Self::DigestMismatch { .. }
+            | Self::NoRelease { .. }
+            | Self::NoChecksum { .. }
             | Self::Pack(PackError::Path { .. }) => Retry::AtInterval,
             Self::HooksNotEnabled => Retry::AtInterval,
             Self::Hook { failure, .. } if !failure.is_disagreement() && !self.spends_retry() => {

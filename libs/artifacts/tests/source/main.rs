@@ -11,6 +11,7 @@ mod preview;
 mod provenance;
 mod proxy;
 mod redirects;
+mod release;
 mod s3;
 mod secrets;
 mod server;

@@ -8,7 +8,8 @@ use artifacts::{
 use crds::{
     ExternalSourceSpec,
     external_source::{
-        Generator, GeneratorType, HttpGenerator, S3Generator, SecretKeyReference, SecretReference,
+        Generator, GeneratorType, HttpGenerator, ReleaseGenerator, S3Generator, SecretKeyReference,
+        SecretReference,
     },
     rules,
 };
@@ -166,6 +167,23 @@ impl Case {
         case.spec.generator = Generator { type_: GeneratorType::S3, s3: Some(s3), ..Default::default() };
         let keys = [("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "canary-7f3a")];
         case.secrets.extend([secret("s3", &keys)]);
+        case
+    }
+
+    /// The asset `app.yaml` of the newest release of `acme/shop`, asked for at that API with a token.
+    pub(crate) fn release(api: String, token: &str, change: impl FnOnce(&mut ReleaseGenerator)) -> Self {
+        let mut release = ReleaseGenerator {
+            repository: "acme/shop".into(),
+            url: Some(api),
+            asset: Some("app.yaml".into()),
+            secret_ref: Some(SecretReference { name: "api".into() }),
+            ..Default::default()
+        };
+        change(&mut release);
+        let mut case = Self::new("http://unused");
+        case.spec.generator =
+            Generator { type_: GeneratorType::Release, release: Some(release), ..Default::default() };
+        case.secrets.extend([secret("api", &[("token", token)])]);
         case
     }
 

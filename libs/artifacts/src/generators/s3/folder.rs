@@ -2,32 +2,26 @@
 //! the archive of any source.
 use super::client::Connection;
 use crate::{
-    Digest, EntryPath, Error, Hasher,
+    Digest, Error, Hasher,
     fetch::{Body, Head, Incoming, Reply, Validators},
-    generators::Ask,
+    generators::{
+        Ask,
+        archive::{self, BLOCK, END, Pieces, end, file},
+    },
 };
 use bytes::Bytes;
-use futures::{
-    StreamExt, TryStreamExt,
-    future::ready,
-    stream::{self, BoxStream},
-};
+use futures::{StreamExt, TryStreamExt, stream};
 use http::{HeaderMap, StatusCode};
 use object_store::{GetOptions, ObjectMeta, ObjectStore, path::Path};
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// As many as may wait in memory by name.
 const MOST: usize = 10_000;
 /// Objects that are asked for before it is their turn.
 const AHEAD: usize = 8;
-const BLOCK: u64 = 512;
-/// What an empty archive ends with.
-const END: usize = 2 * BLOCK as usize;
 
 /// Objects by the names that they will have.
 type Objects = BTreeMap<String, ObjectMeta>;
-
-type Pieces = BoxStream<'static, Result<Bytes, Error>>;
 
 pub(super) async fn folder(
     connection: &Connection,
@@ -121,29 +115,11 @@ fn archive(connection: &Connection, objects: Objects) -> Result<(u64, Pieces), E
             Ok(file(header, body.boxed(), object.size))
         }
     });
-    let end = stream::once(ready(Ok(Bytes::from_static(&[0; END]))));
-    Ok((length, opened.buffered(AHEAD).try_flatten().chain(end).boxed()))
+    Ok((length, opened.buffered(AHEAD).try_flatten().chain(end()).boxed()))
 }
 
-/// An entry: its header, its bytes, and what fills the last block. The transport holds the sender to the length.
-fn file(header: Bytes, body: Pieces, size: u64) -> Pieces {
-    let padding = usize::try_from(size.next_multiple_of(BLOCK) - size).expect("less than a block");
-    let before = stream::once(ready(Ok(header)));
-    let after = stream::once(ready(Ok(Bytes::from(vec![0; padding]))));
-    before.chain(body).chain(after).boxed()
-}
-
-/// The blocks before a file's bytes; more than one where the name is long.
 fn header(host: &str, name: &str, size: u64) -> Result<Bytes, Error> {
-    let refuse = |problem: String| Error::UnsafeKey { host: host.to_owned(), problem };
-    EntryPath::new(name).map_err(|problem| refuse(problem.to_string()))?;
-    let mut header = tar::Header::new_gnu();
-    header.set_size(size);
-    header.set_mode(0o644);
-    let mut builder = tar::Builder::new(Vec::new());
-    let written = builder.append_data(&mut header, name, io::empty());
-    written.map_err(|_| refuse("it does not fit into an archive".to_owned()))?;
-    Ok(Bytes::copy_from_slice(builder.get_ref()))
+    archive::header(name, size).map_err(|problem| Error::UnsafeKey { host: host.to_owned(), problem })
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn json_is_the_same_as_yaml(numbers in proptest::collection::vec(any::<i64>(), 0..5), text in "[a-z \"\\\\\n]{0,9}") {
+    fn any_json_is_the_same_as_yaml(numbers in proptest::collection::vec(any::<i64>(), 0..5), text in "[a-z \"\\\\\n]{0,9}") {
         let document = serde_json::json!({ "numbers": numbers, "text": text, "none": null }).to_string();
         prop_assert_eq!(json(&format!("# as YAML\n{document}")), document_sorted(&document));
     }

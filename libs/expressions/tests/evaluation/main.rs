@@ -5,11 +5,16 @@ mod generated;
 mod written;
 
 use bytes::Bytes;
+use crds::external_source::Language;
 use expressions::{Error, Evaluator, Input, LARGEST_RESULT, Named, Program, SUBCOMMAND};
 use futures::{future::join, stream};
 use generated::Case;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
-use std::{cell::Cell, process::ExitCode};
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 use tokio::runtime::Runtime;
 
 /// Each takes two processes. The variable `PROPTEST_CASES` asks for more.
@@ -27,6 +32,8 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Ends {
     made: Cell<u32>,
+    /// Those with an expression in that language.
+    made_in: RefCell<BTreeMap<Language, u32>>,
     failed: Cell<u32>,
     over_budget: Cell<u32>,
 }
@@ -40,6 +47,13 @@ fn an_evaluation_ends_within_its_budget_and_gives_again_what_it_gave() {
     let outcome = TestRunner::new(config).run(&generated::case(), |case| {
         let twice = join(evaluate(&evaluator, &case), evaluate(&evaluator, &case));
         let (first, second) = runtime.block_on(twice);
+        if first.is_ok() {
+            let languages: BTreeSet<Language> =
+                case.transform.iter().chain(&case.others).map(|program| program.language).collect();
+            languages
+                .into_iter()
+                .for_each(|language| *ends.made_in.borrow_mut().entry(language).or_default() += 1);
+        }
         judged(&first, &second, &ends)
     });
     if let Err(problem) = outcome {
@@ -49,6 +63,11 @@ fn an_evaluation_ends_within_its_budget_and_gives_again_what_it_gave() {
     assert!(
         made >= cases / 5 && failed > 0,
         "of {cases} cases, each evaluated twice, only {made} made something ({failed} had no value, {over} went over)"
+    );
+    let made_in = ends.made_in.into_inner();
+    assert!(
+        made_in.len() == 3 && made_in.values().all(|made| *made >= cases / 20),
+        "of {cases} cases {made_in:?}"
     );
 }
 

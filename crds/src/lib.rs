@@ -22,6 +22,7 @@ pub mod reasons;
 pub mod rules;
 pub mod schedule;
 pub mod structure;
+pub mod versions;
 
 pub use decoded::Decoded;
 pub use external_artifact::ExternalArtifact;

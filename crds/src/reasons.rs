@@ -32,6 +32,8 @@ pub const INVALID_CLIENT_CERTIFICATE: &str = "InvalidClientCertificate";
 
 /// What a Secret says of a proxy cannot be used.
 pub const INVALID_PROXY: &str = "InvalidProxy";
+/// A public key of a Secret cannot be used to verify signatures.
+pub const INVALID_PUBLIC_KEY: &str = "InvalidPublicKey";
 /// A key of a Secret cannot be used as a credential.
 pub const INVALID_CREDENTIALS: &str = "InvalidCredentials";
 
@@ -71,6 +73,10 @@ pub const TRUNCATED: &str = "Truncated";
 pub const TOO_LARGE: &str = "TooLarge";
 /// The body's SHA-256 is not the one that `sha256` pins.
 pub const DIGEST_MISMATCH: &str = "DigestMismatch";
+/// What the registry calls the artifact is none that can be fetched.
+pub const UNEXPECTED_MANIFEST: &str = "UnexpectedManifest";
+/// The artifact is not signed by any of the keys that `verify` names.
+pub const VERIFICATION_ERROR: &str = "VerificationError";
 /// The body must be unpacked and is neither a tar, a gzip nor a zip.
 pub const NOT_AN_ARCHIVE: &str = "NotAnArchive";
 /// The body is no archive that can be unpacked safely, or it holds no file.

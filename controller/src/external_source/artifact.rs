@@ -102,6 +102,7 @@ pub(super) mod tests {
                 validators: Validators::default(),
                 headers: Vec::new(),
                 peer_key: None,
+                signed_by: None,
             },
             validators: Validators { etag: Some("\"1\"".into()), last_modified: None },
             skipped_links: 2,

@@ -2,10 +2,15 @@
 //!
 //! What fetches for a kind is in the file of the same name in `artifacts`; `docs/add-a-generator.md` goes through both.
 mod http;
+mod oci;
 mod release;
 mod s3;
 
 pub use http::{ExpectedValue, HttpGenerator, ServiceAccountTokenReference};
+pub use oci::{
+    LayerOperation, LayerSelector, OciGenerator, OciReference, OciVerification, OciWanted, OidcIdentityMatch,
+    filter,
+};
 pub use release::{ReleaseGenerator, ReleaseProvider};
 pub use s3::S3Generator;
 
@@ -110,6 +115,11 @@ generators! {
         /// Settings of the `s3` generator. Required when `type` is `s3`.
         s3: S3Generator
     }
+    /// Fetches an artifact from an OCI registry.
+    Oci {
+        /// Settings of the `oci` generator. Required when `type` is `oci`.
+        oci: OciGenerator
+    }
 }
 
 impl Generator {
@@ -166,6 +176,7 @@ mod tests {
                 http: Some(HttpGenerator::default()),
                 release: Some(ReleaseGenerator::default()),
                 s3: Some(S3Generator::default()),
+                oci: Some(OciGenerator::default()),
                 ..Generator::default()
             });
             assert!(whole.unwrap().get(kind.name()).is_some(), "{kind:?}");

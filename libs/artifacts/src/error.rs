@@ -2,7 +2,10 @@
 //!
 //! Sentences name the host and the status code. They never hold a body, a path, a query, a header or a value of a
 //! Secret, and neither does `Debug`.
+mod registry;
 mod verdict;
+
+pub use registry::RegistryError;
 
 use crate::{Digest, HookFailure, List, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
 use http::StatusCode;
@@ -107,7 +110,18 @@ pub enum Error {
         problem: String,
     },
 
-    /// A key of the Secret cannot be a credential of S3.
+    /// A key of the Secret cannot verify signatures.
+    #[error("key {key} of Secret {secret} is no public key that can be used: {problem}")]
+    InvalidPublicKey {
+        /// The name of the Secret.
+        secret: String,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// A key of the Secret cannot be a credential.
     #[error("key {key} of Secret {secret} cannot be used: {problem}")]
     InvalidCredentials {
         /// The name of the Secret.
@@ -118,7 +132,7 @@ pub enum Error {
         problem: &'static str,
     },
 
-    /// S3 does not believe the credentials.
+    /// The source does not believe the credentials.
     #[error("{host} does not accept key {key} of Secret {secret}")]
     CredentialsRefused {
         /// The host in question.
@@ -296,13 +310,13 @@ pub enum Error {
     },
 
     /// The body is not the one that is pinned.
-    #[error("the body from {host} has the digest {found}, but sha256 pins {expected}")]
+    #[error("the body from {host} has the digest {found}, but {expected} is pinned")]
     DigestMismatch {
         /// The host in question.
         host: String,
         /// What the body has.
         found: Digest,
-        /// What the spec pins.
+        /// What the spec, or the manifest that it leads to, pins.
         expected: Digest,
     },
 
@@ -350,6 +364,10 @@ pub enum Error {
     /// The archive could not be made.
     #[error(transparent)]
     Pack(PackError),
+
+    /// A registry has no artifact that can be used.
+    #[error(transparent)]
+    Registry(RegistryError),
 
     /// The store failed.
     #[error(transparent)]

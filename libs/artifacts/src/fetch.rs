@@ -16,7 +16,7 @@ pub(crate) mod resolver;
 
 pub(crate) use answer::media_type;
 pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
-pub use origin::Origin;
+pub use origin::{Origin, SignedBy};
 
 use crate::{
     Error,

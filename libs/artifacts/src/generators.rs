@@ -5,6 +5,7 @@
 //! packing, the store. `docs/add-a-generator.md` says how to add one.
 mod archive;
 mod http;
+mod oci;
 mod release;
 mod s3;
 
@@ -56,6 +57,7 @@ pub(crate) fn plan(
 ) -> Result<Arc<dyn Generator>, Error> {
     match generator.type_ {
         GeneratorType::Http => http::plan(generator, secrets, inputs),
+        GeneratorType::Oci => oci::plan(generator, secrets, inputs),
         GeneratorType::Release => release::plan(generator, secrets, inputs),
         GeneratorType::S3 => s3::plan(generator, secrets, inputs),
     }

@@ -32,7 +32,7 @@ pub mod unpack;
 
 pub use crds::entry_path::{EntryPath, InvalidPath};
 pub use digest::{Digest, Hasher, InvalidDigest, InvalidTarDigest, TarDigest, TarHasher};
-pub use error::{Error, Retry};
+pub use error::{Error, RegistryError, Retry};
 pub use revision::{revision, short_revision, shortened};
 pub use store::{Blob, BlobInfo, BlobKey, InvalidKey, SourceKey, Store, StoreError, Upload};
 pub use transform::{HookFailure, Ignored, List};

@@ -11,7 +11,7 @@ mod pipe;
 mod spool;
 mod stage;
 
-pub use crate::fetch::{Origin, Validators};
+pub use crate::fetch::{Origin, SignedBy, Validators};
 
 use crate::{
     BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,

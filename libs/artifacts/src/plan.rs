@@ -19,6 +19,7 @@ pub(crate) use hooks::{Hook, Hooks};
 pub(crate) use inputs::Inputs;
 pub(crate) use proxy::Proxy;
 pub(crate) use request_body::RequestBody;
+pub(crate) use secrets::told;
 pub use secrets::{ReferencedSecret, Secrets};
 pub(crate) use shape::Shape;
 
@@ -50,6 +51,9 @@ pub struct Plan {
     pub(crate) inputs: Digest,
 }
 
+/// Where Secrets of certificates hold the authorities of the other side (cert-manager, Flux).
+const BESIDE_CERTIFICATE: &str = "ca.crt";
+
 /// Whose certificates are believed.
 #[derive(Clone)]
 pub(crate) enum Trust {
@@ -64,6 +68,17 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
+    /// What a Secret of certificates says of whom to trust.
+    ///
+    /// # Errors
+    /// It holds authorities that cannot be read.
+    pub(crate) fn beside_certificate(secret: &ReferencedSecret) -> Result<Self, Error> {
+        match secret.data.contains_key(BESIDE_CERTIFICATE) {
+            true => Ok(Self::SystemAnd(ca_bundle::from_secret(secret, BESIDE_CERTIFICATE)?)),
+            false => Ok(Self::System),
+        }
+    }
+
     /// Where the authorities stand that the spec names.
     pub(crate) fn bundle(&self) -> Option<&SecretKeyReference> {
         match self {

@@ -4,7 +4,7 @@
 //! (<https://slsa.dev/provenance/v1>) names what it was made from and how, without a value that could open anything.
 use crate::{
     BlobKey, Digest, EntryPath, List, TarDigest,
-    pipeline::Fetched,
+    pipeline::{Fetched, SignedBy},
     plan::{Hook, Plan},
 };
 use expressions::Program;
@@ -80,6 +80,11 @@ impl Made<'_> {
         ];
         annotations
             .extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), json!(value?)))));
+        if let Some(SignedBy { provider, key, public_key }) = &origin.signed_by {
+            let signature =
+                json!({ "provider": provider, "secretKey": key, "publicKeySha256": public_key.hex() });
+            annotations.insert("signature".to_owned(), signature);
+        }
         let mut body = json!({
             "uri": origin.url.as_str(),
             "digest": sha256(content_digest),

@@ -147,7 +147,7 @@ fn contract_reason(ready: bool, reason: &str) -> &'static str {
         | reasons::STORE_READ_ONLY
         | reasons::STORE_ACCESS_DENIED
         | reasons::STORAGE_OPERATION_FAILED => reasons::STORAGE_OPERATION_FAILED,
-        reasons::DIGEST_MISMATCH => "VerificationFailed",
+        reasons::DIGEST_MISMATCH | reasons::VERIFICATION_ERROR => "VerificationFailed",
         _ => "FetchFailed",
     }
 }

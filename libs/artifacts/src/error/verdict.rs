@@ -18,7 +18,9 @@ impl Error {
             Self::ProxyFailed { .. } | Self::ProxyRefused { .. } => reasons::PROXY_FAILED,
             Self::UnexpectedJson { .. } => reasons::UNEXPECTED_JSON,
             Self::InvalidCredentials { .. } => reasons::INVALID_CREDENTIALS,
+            Self::InvalidPublicKey { .. } => reasons::INVALID_PUBLIC_KEY,
             Self::CredentialsRefused { .. } => reasons::UNAUTHORIZED,
+            Self::Registry(error) => error.reason(),
             Self::ReadForbidden { .. } => reasons::FORBIDDEN,
             Self::EmptyPrefix { .. } | Self::NoRelease { .. } => reasons::NOT_FOUND,
             Self::TooManyObjects { .. } => reasons::TOO_LARGE,
@@ -56,9 +58,11 @@ impl Error {
             | Self::InvalidCaBundle { .. }
             | Self::InvalidClientCertificate { .. }
             | Self::InvalidProxy { .. }
+            | Self::InvalidPublicKey { .. }
             | Self::InvalidCredentials { .. } => Retry::OnChange,
             Self::AddressRefused { .. }
             | Self::CredentialsRefused { .. }
+            | Self::Registry(_)
             | Self::ProxyRefused { .. }
             | Self::UnexpectedJson { .. }
             | Self::ReadForbidden { .. }

@@ -19,6 +19,19 @@ pub struct Origin {
     pub headers: Vec<String>,
     /// SHA-256 of the public key of its certificate (SubjectPublicKeyInfo, DER); None without TLS, and where a library speaks it.
     pub peer_key: Option<Digest>,
+    /// Whose signature vouches for it, where one is asked for.
+    pub signed_by: Option<SignedBy>,
+}
+
+/// Whose signature vouches for data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedBy {
+    /// The tool whose format it has.
+    pub provider: &'static str,
+    /// The key of the Secret that holds the public key.
+    pub key: String,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo, DER).
+    pub public_key: Digest,
 }
 
 impl Origin {
@@ -31,13 +44,20 @@ impl Origin {
     ) -> Self {
         let headers = asked.headers.keys().map(|name| name.as_str().to_owned()).collect();
         let url = without_secrets(url);
-        Self { method: method.clone(), url, validators, headers, peer_key: peer_key(response) }
+        Self {
+            method: method.clone(),
+            url,
+            validators,
+            headers,
+            peer_key: peer_key(response),
+            signed_by: None,
+        }
     }
 
     /// The origin of what a library has fetched that keeps its connection to itself.
     pub(crate) fn at(url: &Url, validators: Validators) -> Self {
         let url = without_secrets(url);
-        Self { method: Method::GET, url, validators, headers: Vec::new(), peer_key: None }
+        Self { method: Method::GET, url, validators, headers: Vec::new(), peer_key: None, signed_by: None }
     }
 }
 

@@ -13,9 +13,6 @@ use http::{HeaderMap, Method, header::AUTHORIZATION};
 use std::sync::Arc;
 use url::{Position, Url};
 
-/// Where Secrets of certificates hold the authorities of the other side (cert-manager, Flux).
-const BESIDE_CERTIFICATE: &str = "ca.crt";
-
 /// The request, and what its answer must look like.
 #[derive(Clone)]
 pub(crate) struct HttpRequest {
@@ -201,11 +198,7 @@ fn trust(http: &HttpGenerator, secrets: &Secrets) -> Result<Trust, Error> {
         return Ok(Trust::Anybody);
     }
     let Some(reference) = &http.cert_secret_ref else { return Ok(Trust::System) };
-    let secret = secrets.find(&reference.name)?;
-    match secret.data.contains_key(BESIDE_CERTIFICATE) {
-        true => Ok(Trust::SystemAnd(ca_bundle::from_secret(secret, BESIDE_CERTIFICATE)?)),
-        false => Ok(Trust::System),
-    }
+    Trust::beside_certificate(secrets.find(&reference.name)?)
 }
 
 fn proxy(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<Proxy>, Error> {

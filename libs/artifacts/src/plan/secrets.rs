@@ -1,7 +1,13 @@
 //! The Secrets that a spec refers to, as far as it does.
 use crate::Error;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+
+/// A secret that stands in JSON, perhaps; for `#[serde(default, deserialize_with = …)]`.
+pub(crate) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
+}
 
 /// A Secret as a plan needs it.
 #[derive(Clone, Debug)]

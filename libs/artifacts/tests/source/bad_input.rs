@@ -285,7 +285,7 @@ async fn a_body_that_is_not_the_pinned_one() {
     let error = World::new().fails(&pinned(&"0".repeat(64))).await;
     assert_is(&error, "DigestMismatch", Retry::AtInterval);
     let zeros = "0".repeat(64);
-    let sentence = format!("has the digest sha256:{hello}, but sha256 pins sha256:{zeros}");
+    let sentence = format!("has the digest sha256:{hello}, but sha256:{zeros} is pinned");
     assert_eq!(error.to_string(), format!("the body from {} {sentence}", server.host()));
     World::new().fetched(&pinned(&hello.to_uppercase())).await;
 }

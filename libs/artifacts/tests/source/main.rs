@@ -7,6 +7,7 @@ mod egress;
 mod expected_json;
 mod good_input;
 mod mutual_tls;
+mod oci;
 mod preview;
 mod provenance;
 mod proxy;

@@ -8,8 +8,8 @@ use artifacts::{
 use crds::{
     ExternalSourceSpec,
     external_source::{
-        Generator, GeneratorType, HttpGenerator, ReleaseGenerator, S3Generator, SecretKeyReference,
-        SecretReference,
+        Generator, GeneratorType, HttpGenerator, OciGenerator, ReleaseGenerator, S3Generator,
+        SecretKeyReference, SecretReference,
     },
     rules,
 };
@@ -185,6 +185,33 @@ impl Case {
             Generator { type_: GeneratorType::Release, release: Some(release), ..Default::default() };
         case.secrets.extend([secret("api", &[("token", token)])]);
         case
+    }
+
+    /// The repository `acme/app` of a registry at `address`, which says whether it speaks TLS.
+    pub(crate) fn oci(address: &str, change: impl FnOnce(&mut OciGenerator)) -> Self {
+        let (scheme, host) = address.split_once("://").expect("an address");
+        let (url, insecure) = (format!("oci://{host}/acme/app"), Some(scheme == "http"));
+        let oci = OciGenerator { url, insecure, ..Default::default() };
+        let mut case = Self::new("http://unused");
+        case.spec.generator = Generator { type_: GeneratorType::Oci, oci: Some(oci), ..Default::default() };
+        case.of_oci(change)
+    }
+
+    pub(crate) fn of_oci(mut self, change: impl FnOnce(&mut OciGenerator)) -> Self {
+        change(self.spec.generator.oci.as_mut().unwrap());
+        self
+    }
+
+    /// Knows the registry by user and password.
+    pub(crate) fn pull(mut self, user: &str, password: &str) -> Self {
+        self.secrets.extend([secret("pull", &[("username", user), ("password", password)])]);
+        self.of_oci(|oci| oci.secret_ref = Some(SecretReference { name: "pull".into() }))
+    }
+
+    /// Trusts the registry's authority.
+    pub(crate) fn authority(mut self, pem: &str) -> Self {
+        self.secrets.extend([secret("authority", &[("ca.crt", pem)])]);
+        self.of_oci(|oci| oci.cert_secret_ref = Some(SecretReference { name: "authority".into() }))
     }
 
     /// Knows S3 by keys that last for a while, with this token.

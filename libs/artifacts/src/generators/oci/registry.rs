@@ -1,0 +1,238 @@
+//! Asking a registry, as whom it wants to know. Everything goes the way of any HTTP source: through the guard, along redirects that
+//! leave credentials behind, in the time and within the limits of the pass.
+use super::{
+    challenge::{self, Challenge},
+    manifest::{self, Descriptor, Manifest},
+    place::Place,
+};
+use crate::{
+    Digest, Error, RegistryError,
+    fetch::{Body, Bounds, Fetcher, Head, Reply},
+    generators::{Ask, Expected, HttpRequest},
+    plan::{headers, told},
+};
+use crds::external_source::Unpack;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::{Position, Url};
+
+/// What a registry must take, and so the largest manifest; listings are bounded by the same.
+pub(super) const LARGEST: u64 = 4 << 20;
+/// Tokens have a few KiB.
+const LARGEST_TOKEN: u64 = 64 << 10;
+
+/// One pass's conversation with a registry.
+pub(super) struct Registry<'a> {
+    pub(super) place: &'a Place,
+    fetcher: &'a Fetcher,
+    bounds: Bounds,
+    /// What lets in, once the registry has asked for that.
+    authorization: Option<HeaderValue>,
+}
+
+/// What is asked for.
+pub(super) struct Piece {
+    pub(super) url: Url,
+    pub(super) accept: &'static str,
+    pub(super) pinned: Option<Digest>,
+    /// The most that may come, in bytes.
+    pub(super) largest: u64,
+}
+
+/// What came, whole.
+pub(super) struct Whole {
+    pub(super) head: Head,
+    pub(super) bytes: Vec<u8>,
+    pub(super) digest: Digest,
+}
+
+#[derive(Deserialize)]
+struct Token {
+    #[serde(default, deserialize_with = "told")]
+    token: Option<SecretString>,
+    #[serde(default, deserialize_with = "told")]
+    access_token: Option<SecretString>,
+}
+
+impl<'a> Registry<'a> {
+    pub(super) fn new(place: &'a Place, fetcher: &'a Fetcher, bounds: Bounds) -> Self {
+        Self { place, fetcher, bounds, authorization: None }
+    }
+
+    /// What a tag or a digest names, and the digest of that; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// The request failed, or what came is no manifest, or another than the registry or the reference says.
+    pub(super) async fn manifest(
+        &mut self,
+        reference: &str,
+        pinned: Option<Digest>,
+    ) -> Result<Option<(Manifest, Digest)>, Error> {
+        let url = self.place.address(&format!("manifests/{reference}"));
+        let piece = Piece { url, accept: manifest::ACCEPTED, pinned, largest: LARGEST };
+        let Some(Whole { head, bytes, digest }) = self.whole(&piece).await? else { return Ok(None) };
+        let said =
+            head.headers.get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse().ok());
+        if let Some(expected) = said.filter(|said| *said != digest) {
+            return Err(Error::DigestMismatch { host: self.host(), found: digest, expected });
+        }
+        let manifest = manifest::read(&bytes, head.content_type.as_deref());
+        Ok(Some((manifest.map_err(|problem| self.unexpected(problem))?, digest)))
+    }
+
+    /// A layer, still to be read; it is the one that its manifest names, or reading it fails.
+    pub(super) async fn blob(&mut self, layer: &Descriptor) -> Result<(Head, Body), Error> {
+        let piece = self.piece(layer, self.bounds.largest)?;
+        self.get(&piece)
+            .await?
+            .ok_or_else(|| self.unexpected("a layer that its manifest names is not there".into()))
+    }
+
+    /// A small layer, which need not be there.
+    pub(super) async fn small_blob(
+        &mut self,
+        layer: &Descriptor,
+        largest: u64,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let piece = self.piece(layer, largest)?;
+        Ok(self.whole(&piece).await?.map(|whole| whole.bytes))
+    }
+
+    fn piece(&self, layer: &Descriptor, largest: u64) -> Result<Piece, Error> {
+        let digest = layer.digest().map_err(|problem| self.unexpected(problem))?;
+        let url = self.place.address(&format!("blobs/{digest}"));
+        Ok(Piece { url, accept: "*/*", pinned: Some(digest), largest })
+    }
+
+    /// All of something small; `None` if it is not there.
+    pub(super) async fn whole(&mut self, piece: &Piece) -> Result<Option<Whole>, Error> {
+        let Some((head, body)) = self.get(piece).await? else { return Ok(None) };
+        let (bytes, digest) = read(body).await?;
+        Ok(Some(Whole { head, bytes, digest }))
+    }
+
+    /// Asks, and once more as whom the registry wants to know; `None` if it is not there.
+    async fn get(&mut self, piece: &Piece) -> Result<Option<(Head, Body)>, Error> {
+        let mut was_asked = false;
+        loop {
+            let request = self.request(piece, self.authorization.clone());
+            let (head, body) = match self.send(&request, piece.largest).await {
+                Err(Error::Answered { status: StatusCode::NOT_FOUND, .. }) => return Ok(None),
+                answer => answer?,
+            };
+            match head.status {
+                StatusCode::UNAUTHORIZED if !self.place.is_registry(&head.origin.url) => {
+                    let host = host(&head.origin.url);
+                    let status = StatusCode::UNAUTHORIZED;
+                    return Err(Error::Answered { host, status, pause: head.pause, limited: false });
+                }
+                StatusCode::UNAUTHORIZED if was_asked => return Err(self.refused(self.host())),
+                // A token may have ended meanwhile.
+                StatusCode::UNAUTHORIZED => self.authorization = Some(self.authorize(&head.headers).await?),
+                _ => return Ok(Some((head, body))),
+            }
+            was_asked = true;
+        }
+    }
+
+    async fn authorize(&self, headers: &HeaderMap) -> Result<HeaderValue, Error> {
+        let refused =
+            |problem| Error::Registry(RegistryError::ChallengeRefused { host: self.host(), problem });
+        let allows_http = self.place.settings.is_insecure();
+        match challenge::read(headers, &self.place.repository, allows_http).map_err(refused)? {
+            Challenge::Bearer(url) => self.token(url).await,
+            Challenge::Basic => match &self.place.credentials {
+                Some(credentials) => Ok(credentials.basic.clone()),
+                None => Err(Error::Registry(RegistryError::CredentialsWanted { host: self.host() })),
+            },
+        }
+    }
+
+    /// Asks for a token: as who the Secret says, or as nobody, which suffices for what anybody may read.
+    async fn token(&self, url: Url) -> Result<HeaderValue, Error> {
+        let realm = host(&url);
+        let piece = Piece { url, accept: "application/json", pinned: None, largest: LARGEST_TOKEN };
+        let basic = self.place.credentials.as_ref().map(|credentials| credentials.basic.clone());
+        let mut request = self.request(&piece, basic);
+        request.follow_redirects = false;
+        request.expected.statuses = Some(vec![200, 401, 403]);
+        let (head, body) = self.send(&request, piece.largest).await?;
+        if head.status != StatusCode::OK {
+            return Err(self.refused(realm));
+        }
+        let unfit = |()| {
+            Error::Registry(RegistryError::ChallengeRefused {
+                host: self.host(),
+                problem: "and gives a token that cannot be used",
+            })
+        };
+        let (bytes, _) = read(body).await?;
+        let token: Token = serde_json::from_slice(&bytes).map_err(|_| unfit(()))?;
+        let token = token.token.or(token.access_token).ok_or_else(|| unfit(()))?;
+        headers::value(format!("Bearer {}", token.expose_secret()).as_bytes()).map_err(|_| unfit(()))
+    }
+
+    /// The certificate of the spec is shown to the registry alone.
+    fn request(&self, piece: &Piece, authorization: Option<HeaderValue>) -> HttpRequest {
+        let place = self.place;
+        let accept = (header::ACCEPT, HeaderValue::from_static(piece.accept));
+        let authorization = authorization.map(|value| (header::AUTHORIZATION, value));
+        let expected = Expected {
+            statuses: Some(vec![200, 401]),
+            media_types: None,
+            sha256: piece.pinned,
+            values: Vec::new(),
+        };
+        HttpRequest {
+            url: piece.url.clone(),
+            method: Method::GET,
+            headers: [accept].into_iter().chain(authorization).collect(),
+            account: None,
+            body: None,
+            trust: place.trust.clone(),
+            certificate: place.certificate.clone().filter(|_| place.is_registry(&piece.url)),
+            proxy: place.proxy.clone(),
+            follow_redirects: true,
+            expected,
+            unpack: Unpack::Never,
+        }
+    }
+
+    async fn send(&self, request: &HttpRequest, largest: u64) -> Result<(Head, Body), Error> {
+        let bounds = Bounds { largest, ..self.bounds };
+        match self.fetcher.fetch(request, Ask { validators: None, bounds }).await? {
+            Reply::Data(head, body) => Ok((head, body)),
+            Reply::NotModified { .. } => unreachable!("nothing was asked for conditionally"),
+        }
+    }
+
+    /// Why whoever asks is not let in.
+    fn refused(&self, host: String) -> Error {
+        match &self.place.credentials {
+            Some(known) => Error::CredentialsRefused { host, secret: known.secret.clone(), key: known.key },
+            None => Error::Registry(RegistryError::CredentialsWanted { host: self.host() }),
+        }
+    }
+
+    pub(super) fn host(&self) -> String {
+        self.place.settings.registry().to_owned()
+    }
+
+    pub(super) fn unexpected(&self, problem: String) -> Error {
+        Error::Registry(RegistryError::UnexpectedManifest { host: self.host(), problem })
+    }
+}
+
+/// The host as messages name it.
+fn host(url: &Url) -> String {
+    url[Position::BeforeHost..Position::AfterPort].to_owned()
+}
+
+async fn read(mut body: Body) -> Result<(Vec<u8>, Digest), Error> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.chunk().await? {
+        bytes.extend_from_slice(&piece);
+    }
+    Ok((bytes, body.finish()?.digest))
+}

@@ -2,6 +2,7 @@
 mod flux;
 mod inputs;
 mod namespaces;
+mod oci;
 mod release;
 mod s3;
 mod schedule;

@@ -9,6 +9,7 @@ use crate::{
     install,
     kubectl::Kubectl,
     network::Network,
+    oci_registry::{Entry, OciRegistry},
     postern::Postern,
     process::Process,
     s3_gateway::S3Gateway,
@@ -161,6 +162,14 @@ impl Cluster {
     /// No port is free.
     pub fn s3_gateway_to_be(&self, name: &str) -> Result<S3Gateway> {
         S3Gateway::new(&self.directory, name)
+    }
+
+    /// An OCI registry, with a folder of its own, not started yet.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub fn oci_registry(&self, name: &str, entry: Entry) -> Result<OciRegistry> {
+        OciRegistry::new(&self.directory, name, entry)
     }
 
     /// What runs the hooks of every Postern here.

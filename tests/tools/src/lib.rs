@@ -35,6 +35,9 @@ const SOURCE_CONTROLLER: GoModule = GoModule {
 };
 const VERSITYGW: GoModule =
     GoModule { name: "versitygw", folder: "versitygw", path: "github.com/versity/versitygw" };
+const REGISTRY: GoModule =
+    GoModule { name: "registry", folder: "registry", path: "github.com/distribution/distribution/v3" };
+const COSIGN: GoModule = GoModule { name: "cosign", folder: "cosign", path: "github.com/sigstore/cosign/v3" };
 const GO_CLIENT: GoModule = GoModule { name: "go-client", folder: "../clients/go", path: "k8s.io/client-go" };
 
 /// Absolute paths of everything that a control plane is started from.
@@ -145,6 +148,22 @@ pub fn older_kubectl() -> Result<PathBuf> {
 /// As for [`Programs::provide`].
 pub fn versitygw() -> Result<PathBuf> {
     Sources::from_env()?.program(&VERSITYGW, VERSITYGW.name, "github.com/versity/versitygw/cmd/versitygw")
+}
+
+/// The OCI registry of the Distribution project.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn registry() -> Result<PathBuf> {
+    Sources::from_env()?.program(&REGISTRY, REGISTRY.name, ".")
+}
+
+/// Sigstore's cosign, which signs artifacts.
+///
+/// # Errors
+/// As for [`Programs::provide`].
+pub fn cosign() -> Result<PathBuf> {
+    Sources::from_env()?.program(&COSIGN, COSIGN.name, "github.com/sigstore/cosign/v3/cmd/cosign")
 }
 
 /// Our program on client-go, of the same version as the control plane, which says what it sees of a resource.

@@ -19,6 +19,8 @@ fn main() -> Result<()> {
         println!("{}", tools::notification_crds()?.display());
         println!("{}", tools::notification_controller()?.display());
         println!("{}", tools::versitygw()?.display());
+        println!("{}", tools::registry()?.display());
+        println!("{}", tools::cosign()?.display());
     }
     Ok(())
 }

@@ -2,11 +2,12 @@
 //!
 //! `>=1.2 <2`, `^1.4`, `~1.4.2`, `1.x`, `1.2 - 1.5`, `!=1.3.0`; a space or comma between means both, `||` either. A version with
 //! a suffix such as `-rc.1` is in a range only if one of its bounds has a suffix, as in `>=1.0.0-0`.
+use crate::rules::Violations;
 use semver::{Prerelease, Version};
 use std::cmp::Ordering;
 
 /// Longest range, in bytes: bounds the work of each comparison.
-pub const LONGEST: usize = 256;
+const LONGEST: usize = 256;
 
 /// A set of versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,15 @@ enum Operator {
 /// The version that a tag names, whose three numbers are all there; a `v` in front is no part of it.
 pub fn version(tag: &str) -> Option<Version> {
     Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()
+}
+
+/// Finds what is wrong with the range of a field.
+pub(crate) fn judge(found: &mut Violations, field: &str, text: &str) {
+    if text.len() > LONGEST {
+        found.too_long(field, text.len(), LONGEST);
+    } else if let Err(problem) = Range::parse(text) {
+        found.invalid(field, text, &problem);
+    }
 }
 
 impl Range {

@@ -7,9 +7,9 @@ use crate::{
     },
     path_patterns,
     rules::Violations,
+    versions,
 };
 use schemars::JsonSchema;
-use semver::VersionReq;
 use serde::{Deserialize, Serialize};
 use url::{Position, Url};
 
@@ -33,8 +33,8 @@ pub struct ReleaseGenerator {
     #[schemars(extend("format" = "uri"))]
     pub url: Option<String>,
 
-    /// Which versions are good, as Cargo writes them: `1.4` (below 2), `~1.4` (below 1.5), `>=1.2, <2`, `=1.4.2`. Unset, any
-    /// is. Of those the highest is taken; tags that are no versions, with or without a leading `v`, are passed over. The
+    /// Which versions are good, in the words of Flux and Helm: `1.4.x`, `^1.4` (below 2), `~1.4` (below 1.5), `>=1.2 <2`,
+    /// `1.4.2`. Unset, any is. Of those the highest is taken; tags that are no versions, with or without a leading `v`, are passed over. The
     /// 1,000 newest releases are looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semver: Option<String>,
@@ -109,14 +109,8 @@ impl Settings for ReleaseGenerator {
         if let Some(text) = &self.url {
             api(found, text);
         }
-        if let Some(text) = &self.semver
-            && let Err(why) = VersionReq::parse(text)
-        {
-            found.invalid(
-                "spec.generator.release.semver",
-                text,
-                &format!("must be versions such as >=1.2, <2: {why}"),
-            );
+        if let Some(text) = &self.semver {
+            versions::judge(found, "spec.generator.release.semver", text);
         }
         let names = [("tagPrefix", &self.tag_prefix), ("checksums", &self.checksums)];
         for (field, name) in names.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))) {

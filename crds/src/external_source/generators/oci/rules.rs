@@ -4,7 +4,7 @@ use crate::{
     external_source::rules::{address, secret_name},
     names,
     rules::Violations,
-    versions::{self, Range},
+    versions,
 };
 use regex::{Regex, RegexBuilder};
 
@@ -108,12 +108,7 @@ fn reference(found: &mut Violations, wanted: &OciReference) {
         found.invalid(&format!("{FIELD}.digest"), digest, detail);
     }
     if let Some(range) = &wanted.semver {
-        let field = format!("{FIELD}.semver");
-        if range.len() > versions::LONGEST {
-            found.too_long(&field, range.len(), versions::LONGEST);
-        } else if let Err(problem) = Range::parse(range) {
-            found.invalid(&field, range, &problem);
-        }
+        versions::judge(found, &format!("{FIELD}.semver"), range);
     }
     if let Some(text) = &wanted.semver_filter {
         let field = format!("{FIELD}.semverFilter");

@@ -44,7 +44,7 @@ fn what_is_wrong_is_named_with_what_to_do() {
     assert_eq!(
         told(|r| r.semver = Some("one".into())),
         [
-            r#"spec.generator.release.semver: Invalid value: "one": must be versions such as >=1.2, <2: unexpected character 'o' while parsing major version number"#
+            r#"spec.generator.release.semver: Invalid value: "one": must name versions such as 1.2.3, 1.2 or 1.x, which "one" is not"#
         ]
     );
     for pattern in ["", "a/b", "[a", "a\nb", &"a".repeat(256)] {

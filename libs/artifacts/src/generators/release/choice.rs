@@ -1,7 +1,11 @@
 //! Which release, and which of its assets. Pure.
 use crate::{Digest, Hasher};
-use crds::{external_source::ReleaseGenerator, path_patterns::PathPatterns};
-use semver::{BuildMetadata, Prerelease, Version, VersionReq};
+use crds::{
+    external_source::ReleaseGenerator,
+    path_patterns::PathPatterns,
+    versions::{self, Range},
+};
+use semver::{BuildMetadata, Prerelease, Version};
 use std::cmp::Ordering;
 use url::Url;
 
@@ -40,7 +44,7 @@ pub(super) struct Picked {
 /// What the spec asks for.
 #[derive(Clone)]
 pub(super) struct Wanted {
-    good: VersionReq,
+    good: Range,
     tag_prefix: String,
     prereleases: bool,
     /// Each with its own words.
@@ -57,7 +61,7 @@ impl Wanted {
             (text.clone(), pattern.expect("the rules accepted this pattern"))
         };
         Self {
-            good: VersionReq::parse(good).expect("the rules accepted these versions"),
+            good: Range::parse(good).expect("the rules accepted these versions"),
             tag_prefix: release.tag_prefix.clone().unwrap_or_default(),
             prereleases: release.prereleases.unwrap_or_default(),
             patterns: release.asset.iter().chain(&release.assets).map(pattern).collect(),
@@ -84,12 +88,11 @@ impl Wanted {
         {
             return None;
         }
-        let text = release.tag.strip_prefix(&self.tag_prefix)?;
-        let version = Version::parse(text.strip_prefix('v').unwrap_or(text)).ok()?;
+        let version = versions::version(release.tag.strip_prefix(&self.tag_prefix)?)?;
         let leads_to = Version { pre: Prerelease::EMPTY, build: BuildMetadata::EMPTY, ..version.clone() };
         let is_wanted = match version.pre.is_empty() {
-            true => self.good.matches(&version),
-            false => self.prereleases && (self.good.matches(&version) || self.good.matches(&leads_to)),
+            true => self.good.contains(&version),
+            false => self.prereleases && (self.good.contains(&version) || self.good.contains(&leads_to)),
         };
         is_wanted.then_some(version)
     }

@@ -5,6 +5,7 @@ mod memory;
 mod peer;
 mod retired;
 mod s3;
+mod s3_faults;
 mod shards;
 mod unruly;
 mod uploads;

@@ -34,6 +34,7 @@ mod fault_paths;
 mod fault_registration;
 mod fault_shutdown;
 mod fault_wardle;
+mod faulty_s3;
 mod generators;
 mod hook_executor;
 mod layers;

@@ -76,7 +76,7 @@ impl Scene {
         source.status.and_then(|status| status.artifact).context("artifact")
     }
 
-    async fn publish(&self, token: &str, body: Vec<u8>) -> Result<Artifact> {
+    pub(super) async fn publish(&self, token: &str, body: Vec<u8>) -> Result<Artifact> {
         self.upstream.answer(Answer::data(body));
         self.still_works(token).await?;
         self.ready().await?;

@@ -33,7 +33,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 impl Bucket<'_> {
     /// A Postern whose collectors do not wait for long, and whose passes wait for nobody else's Lease.
-    fn hasty(&self) -> Postern {
+    pub(super) fn hasty(&self) -> Postern {
         let mut postern = self.uses(self.cluster.postern());
         postern.flags.push("--leader-elect=false".to_owned());
         postern.environment.push(("POSTERN_FAILPOINT_GRACE_MS", GRACE.as_millis().to_string()));
@@ -41,12 +41,12 @@ impl Bucket<'_> {
     }
 
     /// The parts that nobody has put together.
-    fn parts(&self) -> Result<Vec<PathBuf>> {
+    pub(super) fn parts(&self) -> Result<Vec<PathBuf>> {
         files(&self.gateway.parts())
     }
 
     /// What says that somebody is at an upload.
-    fn staged(&self) -> Result<Vec<PathBuf>> {
+    pub(super) fn staged(&self) -> Result<Vec<PathBuf>> {
         files(&self.folder().join(".staging"))
     }
 }

@@ -1,5 +1,6 @@
 //! Sources in S3: what is fetched from a real one, with real signatures, and what is told where it does not let us in.
 mod by_host;
+mod faults;
 mod secure;
 
 use crate::{
@@ -80,7 +81,10 @@ impl Bucket {
 
     /// Applies the source; `what` is a field and its value.
     async fn source(&self, what: &str) -> Result<()> {
-        let endpoint = &self.endpoint;
+        self.source_at(&self.endpoint, what).await
+    }
+
+    async fn source_at(&self, endpoint: &str, what: &str) -> Result<()> {
         let manifest = format!(
             "apiVersion: source.flux.oddkin.co/v1alpha1
 kind: ExternalSource

@@ -1,5 +1,6 @@
 //! What must survive: restarts, damaged blobs, an absent kube-apiserver, objects from before the rules, a replaced leader.
 mod damage;
+mod disk;
 mod leader;
 mod memory;
 mod peer;

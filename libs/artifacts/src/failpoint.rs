@@ -2,7 +2,8 @@
 //! the tests of this workspace turn on and no published program has. Without it nothing of this is left.
 //!
 //! A step that is reached is looked for in the file that `POSTERN_FAILPOINT` names; if its name is there, the process gets SIGKILL.
-use std::time::Duration;
+//! What is done to the disk fails instead while that file holds `EIO` and its name, as it does on a disk that breaks.
+use std::{io, time::Duration};
 
 /// A step, in the order of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,32 @@ impl Step {
     ];
 }
 
+/// What is done to the disk of a directory's store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// Bytes of a blob are written.
+    Write,
+    /// They are brought to the disk.
+    Sync,
+    /// The blob gets its name.
+    Rename,
+}
+
+impl Disk {
+    /// All of it.
+    pub const ALL: [Self; 3] = [Self::Write, Self::Sync, Self::Rename];
+}
+
+/// That is about to be done to the disk.
+///
+/// # Errors
+/// A test has it fail.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub fn disk(_: Disk) -> io::Result<()> {
+    Ok(())
+}
+
 /// The pass has reached that step.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
@@ -70,21 +97,33 @@ pub fn grace(usual: Duration) -> Duration {
 }
 
 #[cfg(feature = "failpoints")]
-pub use armed::{grace, reached};
+pub use armed::{disk, grace, reached};
 
 #[cfg(feature = "failpoints")]
 mod armed {
-    use super::{Duration, Step};
+    use super::{Disk, Duration, Step, io};
     use rustix::process::{Signal, getpid, kill_process};
     use std::{env, fs, path::PathBuf, sync::LazyLock};
 
+    /// What says what is to happen.
+    static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| env::var_os("POSTERN_FAILPOINT").map(PathBuf::from));
+
+    /// Whether that is what it says.
+    fn is_armed(with: &str) -> bool {
+        let armed = FILE.as_ref().and_then(|file| fs::read_to_string(file).ok());
+        armed.is_some_and(|armed| armed.trim() == with)
+    }
+
     /// Every step, set up once.
     static STEPS: LazyLock<()> = LazyLock::new(|| {
-        let Some(file) = env::var_os("POSTERN_FAILPOINT").map(PathBuf::from) else { return };
+        if FILE.is_none() {
+            return;
+        }
         for step in Step::ALL {
-            let (file, name) = (file.clone(), format!("{step:?}"));
+            let name = format!("{step:?}");
             let kill = move || {
-                if fs::read_to_string(&file).is_ok_and(|armed| armed.trim() == name) {
+                if is_armed(&name) {
                     kill_process(getpid(), Signal::KILL).expect("a process may signal itself");
                 }
             };
@@ -96,6 +135,14 @@ mod armed {
     pub fn reached(step: Step) {
         LazyLock::force(&STEPS);
         fail::fail_point!(&format!("{step:?}"));
+    }
+
+    /// That is about to be done to the disk.
+    pub fn disk(at: Disk) -> io::Result<()> {
+        match is_armed(&format!("EIO {at:?}")) {
+            true => Err(io::Error::from(rustix::io::Errno::IO)),
+            false => Ok(()),
+        }
     }
 
     /// How long collectors wait, where they usually do so for that long: a test need not wait for minutes.

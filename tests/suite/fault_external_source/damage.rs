@@ -32,7 +32,7 @@ impl Scene {
     }
 
     /// Where a blob lies, if that is for us to disturb.
-    fn file(&self, artifact: &Artifact) -> Option<PathBuf> {
+    pub(super) fn file(&self, artifact: &Artifact) -> Option<PathBuf> {
         Some(self.suite.own()?.directory().path().join("store").join(&artifact.path))
     }
 }

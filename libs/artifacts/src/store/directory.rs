@@ -4,6 +4,7 @@
 //! process's umask, hides what a crash left behind, does not know that a second process is at work, and goes to another
 //! thread for each step of a write. So it is left what is large, and [`Directory::write`] does the rest.
 use super::{StoreError, key::ROOT};
+use crate::failpoint::{Disk, disk};
 use bytes::Bytes;
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, Mode, OFlags, fsync, open, openat, renameat, unlinkat};
@@ -106,6 +107,7 @@ impl Directory {
         let name = file.rsplit('/').next().unwrap_or(file);
         let staged = format!("{name}{BESIDE}{}", self.written.fetch_add(1, Relaxed));
         let written = filled(&parent, &staged, pieces).and_then(|file| {
+            disk(Disk::Rename)?;
             renameat(&parent, &staged, &parent, name)?;
             fsync(&parent)?;
             Ok(file)
@@ -225,9 +227,11 @@ fn filled(parent: &OwnedFd, name: &str, pieces: &[Bytes]) -> io::Result<File> {
     let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
     let mut file = File::from(openat(parent, name, how, Mode::from_raw_mode(PRIVATE_FILE))?);
     for piece in pieces {
+        disk(Disk::Write)?;
         file.write_all(piece)?;
     }
     if pieces.iter().any(|piece| !piece.is_empty()) {
+        disk(Disk::Sync)?;
         file.sync_all()?;
     }
     Ok(file)

@@ -1,6 +1,7 @@
 //! What every store promises, and what a directory promises when somebody else was at work in it.
 mod attached;
 mod directory;
+mod disk;
 mod remote;
 mod retired;
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Digest, Hasher,
-    failpoint::{Step, reached},
+    failpoint::{Disk, Step, disk, reached},
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
@@ -137,9 +137,11 @@ impl Staged {
             Place::Memory(chunks) => written = store.write(&target, chunks, ATTEMPT).await?,
             Place::File(staged, mut file) => {
                 store.prepare(target.as_ref()).await?;
+                disk(Disk::Sync).map_err(|error| StoreError::write(ATTEMPT, error))?;
                 file.complete().await.map_err(|error| StoreError::write(ATTEMPT, error))?;
                 store.make_private(&staged.path).await?;
                 reached(Step::Synced);
+                disk(Disk::Rename).map_err(|error| StoreError::write(ATTEMPT, error))?;
                 let renamed = store.objects.rename(&staged.path, &target).await;
                 renamed.map_err(|error| StoreError::write(ATTEMPT, error))?;
             }
@@ -198,5 +200,6 @@ async fn spooled(spool: &mut Spool, chunk: Bytes) -> Result<(), StoreError> {
 }
 
 async fn put(file: &mut Box<dyn MultipartUpload>, chunk: PutPayload) -> Result<(), StoreError> {
+    disk(Disk::Write).map_err(|error| StoreError::write(ATTEMPT, error))?;
     file.put_part(chunk).await.map_err(|error| StoreError::write(ATTEMPT, error))
 }

@@ -1,6 +1,5 @@
 //! A directory that somebody else was at work in: a crash, a full disk, an editor, an attacker.
 use super::*;
-use crds::reasons;
 use std::{
     fs,
     io::Write,
@@ -10,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-fn at(directory: &Path) -> Objects {
+pub(super) fn at(directory: &Path) -> Objects {
     Objects::new(Backend::directory(directory).unwrap())
 }
 
@@ -250,97 +249,4 @@ async fn a_blob_is_as_old_as_its_file() {
     let info = store(&stored, &bytes(10)).await;
     let modified: SystemTime = path_of(directory.path(), &bytes(10)).metadata().unwrap().modified().unwrap();
     assert_eq!(info.stored_at, Timestamp::try_from(modified).unwrap());
-}
-
-/// A file system of one mebibyte, unmounted when dropped.
-struct Tmpfs(tempfile::TempDir);
-
-impl Tmpfs {
-    /// `None`, with a word, for who may not mount.
-    fn mount() -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let options = ["-t", "tmpfs", "-o", "size=1m", "tmpfs"];
-        let mounted = Command::new("mount").args(options).arg(directory.path()).output();
-        if !mounted.is_ok_and(|output| output.status.success()) {
-            println!("skipped: needs the right to mount a tmpfs");
-            return None;
-        }
-        Some(Self(directory))
-    }
-
-    /// What an upload leaves is closed and removed in the background.
-    async fn has_room_for(&self, length: usize) {
-        let probe = self.0.path().join("probe");
-        while fs::write(&probe, vec![1; length]).is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        fs::remove_file(probe).unwrap();
-    }
-
-    fn remount(&self, how: &str) {
-        let remounted =
-            Command::new("mount").arg("-o").arg(format!("remount,{how}")).arg(self.0.path()).status();
-        assert!(remounted.unwrap().success());
-    }
-}
-
-impl Drop for Tmpfs {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
-
-#[tokio::test]
-async fn a_full_disk_says_so_publishes_nothing_and_recovers() {
-    let Some(disk) = Tmpfs::mount() else { return };
-    let stored = at(disk.0.path());
-    let (kept, large) = (bytes(300_000), bytes(2 * LARGE));
-    store(&stored, &kept).await;
-    let mut upload = stored.begin().await.unwrap();
-    let mut written = Ok(());
-    for chunk in large.chunks(100_000) {
-        written = written.and(upload.write(large.slice_ref(chunk)).await);
-    }
-    let full = written.unwrap_err();
-    assert_eq!(full.reason(), reasons::STORE_FULL);
-    let digest = upload.digest();
-    upload.commit(BlobKey { digest, ..key(b"") }).await.expect_err("a part is missing");
-    assert_eq!(stored.list(None).await.unwrap().len(), 1);
-
-    // All but less than `small`: otherwise it might find room that comes back only now.
-    disk.has_room_for(700_000).await;
-    fs::write(disk.0.path().join("filler"), vec![1; 2 * LARGE]).unwrap_err();
-    let small = bytes(100_000);
-    let full = staged(&stored, &small).await.commit(key(&small)).await.unwrap_err();
-    assert_eq!(full.reason(), reasons::STORE_FULL);
-    assert_eq!(stored.check().await.unwrap_err().reason(), reasons::STORE_FULL);
-    assert_eq!(read_range(&stored, &key(&kept), None).await.1, kept);
-
-    fs::remove_file(disk.0.path().join("filler")).unwrap();
-    stored.check().await.unwrap();
-    store(&stored, &small).await;
-    assert_eq!(stored.list(None).await.unwrap().len(), 2);
-}
-
-#[tokio::test]
-async fn a_disk_that_became_read_only_says_so_and_serves_on_even_after_a_restart() {
-    let Some(disk) = Tmpfs::mount() else { return };
-    let mut stored = at(disk.0.path());
-    let (kept, more) = (bytes(1_000), bytes(300_000));
-    store(&stored, &kept).await;
-    drop(stored);
-    disk.remount("ro");
-    stored = at(disk.0.path());
-    let refused = stored.check().await.unwrap_err();
-    assert_eq!(refused.reason(), reasons::STORE_READ_ONLY);
-    assert_eq!(
-        staged(&stored, &kept).await.commit(key(&kept)).await.unwrap_err().reason(),
-        reasons::STORE_READ_ONLY
-    );
-    let refused = stored.begin().await.unwrap().write(more.clone()).await.unwrap_err();
-    assert_eq!(refused.reason(), reasons::STORE_READ_ONLY);
-    assert_eq!(read_range(&stored, &key(&kept), None).await.1, kept);
-    assert_eq!(stored.remove(&key(&kept)).await.unwrap_err().reason(), reasons::STORE_READ_ONLY);
-    disk.remount("rw");
-    store(&stored, &more).await;
 }

@@ -4,6 +4,7 @@ mod disk;
 mod leader;
 mod memory;
 mod peer;
+mod poisoned;
 mod retired;
 mod s3;
 mod s3_faults;

@@ -213,7 +213,7 @@ impl State {
                 headers
                     .insert(header::ETAG, HeaderValue::from_static("\"0123456789abcdef0123456789abcdef\""));
             }
-            Some(Fault::Slow) if is_object => return response(status, headers, slow(body)),
+            Some(Fault::Slow) if is_object => return response(status, headers, slow(&body)),
             Some(Fault::Resets { left }) if *left > 0 && is_object => {
                 *left -= 1;
                 return response(status, headers, reset(&body));
@@ -243,7 +243,7 @@ fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body
     response
 }
 
-fn slow(body: Bytes) -> Body {
+fn slow(body: &Bytes) -> Body {
     let pieces: Vec<_> = body.chunks(512).map(|piece| body.slice_ref(piece)).collect();
     serve::stream(stream::iter(pieces).then(async |piece| {
         sleep(Duration::from_millis(500)).await;

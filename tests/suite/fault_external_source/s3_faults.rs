@@ -134,7 +134,7 @@ async fn a_completion_that_never_succeeds_is_told_and_leaves_nothing() -> Result
             faulty.stores("never", 3, Fault::Completions { left: usize::MAX, are_done: false }).await?;
         faulty.keeps(&before, &seen, "StorageOperationFailed").await?;
         let is_aborted = timeout(RECOVERY, async {
-            while !faulty.s3.passed().iter().any(|passed| passed.is_abort()) {
+            while !faulty.s3.passed().iter().any(Passed::is_abort) {
                 sleep(AGAIN).await;
             }
         });

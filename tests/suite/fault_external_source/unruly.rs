@@ -21,7 +21,7 @@ const CRD: &str = "externalsources.source.flux.oddkin.co";
 
 impl Scene {
     /// Runs something while no webhook and no schema of ours is in the way, and puts both back.
-    async fn without_rules<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
+    pub(super) async fn without_rules<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
         let definitions: Api<CustomResourceDefinition> = Api::all(self.suite.client().clone());
         let before = definitions.get(CRD).await?;
         let kubectl = self.suite.kubectl();
@@ -47,15 +47,16 @@ impl Scene {
     }
 
     /// Creates a source whatever it looks like; the schema may take a moment to be loose.
-    async fn force(&self, name: &str, spec: serde_json::Value) -> Result<()> {
-        let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(
-            "source.flux.oddkin.co",
-            "v1alpha1",
-            "ExternalSource",
-        ));
-        let any: Api<DynamicObject> =
-            Api::namespaced_with(self.suite.client().clone(), self.namespace.name(), &kind);
-        let object = DynamicObject::new(name, &kind).data(json!({ "spec": spec }));
+    pub(super) async fn force(&self, name: &str, spec: serde_json::Value) -> Result<()> {
+        self.force_object(json!({ "metadata": { "name": name }, "spec": spec })).await
+    }
+
+    /// The same, of a whole object; kind and version are those of sources.
+    pub(super) async fn force_object(&self, mut object: serde_json::Value) -> Result<()> {
+        let any = self.anything();
+        object["apiVersion"] = "source.flux.oddkin.co/v1alpha1".into();
+        object["kind"] = "ExternalSource".into();
+        let object: DynamicObject = serde_json::from_value(object)?;
         tokio::time::timeout(RECOVERY, async {
             while any.create(&Default::default(), &object).await.is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -63,6 +64,13 @@ impl Scene {
         })
         .await
         .context("the schema did not become loose")
+    }
+
+    /// The sources as they are stored, whether they can be read as such or not.
+    pub(super) fn anything(&self) -> Api<DynamicObject> {
+        let kind = GroupVersionKind::gvk("source.flux.oddkin.co", "v1alpha1", "ExternalSource");
+        let kind = ApiResource::from_gvk(&kind);
+        Api::namespaced_with(self.suite.client().clone(), self.namespace.name(), &kind)
     }
 }
 
@@ -98,10 +106,7 @@ async fn an_object_that_cannot_be_read_is_reported_on_itself_and_stops_nothing()
     if scene.suite.own().is_none() {
         return skip("these webhooks are not ours to remove");
     }
-    let kind =
-        ApiResource::from_gvk(&GroupVersionKind::gvk("source.flux.oddkin.co", "v1alpha1", "ExternalSource"));
-    let any: Api<DynamicObject> =
-        Api::namespaced_with(scene.suite.client().clone(), scene.namespace.name(), &kind);
+    let any = scene.anything();
     let poisoned = json!({ "interval": { "not": "a duration" }, "generator": [1, 2, 3] });
     let said = scene.without_rules(async || {
         scene.force("poisoned", poisoned).await?;

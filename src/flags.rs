@@ -115,6 +115,8 @@ pub(crate) struct Flags {
     #[command(flatten)]
     pub(crate) hooks: HookFlags,
     #[command(flatten)]
+    pub(crate) policies: PolicyFlags,
+    #[command(flatten)]
     pub(crate) logs: LogFlags,
     #[command(flatten)]
     pub(crate) audit: AuditFlags,
@@ -272,6 +274,18 @@ pub(crate) struct PreviewFlags {
     /// GET or HEAD alone, for at most 4 s
     #[arg(long, env = "POSTERN_PREVIEW_ON_DRY_RUN", switch = "false")]
     pub(crate) preview_on_dry_run: bool,
+}
+
+/// What sources may do here.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is allowed")]
+pub(crate) struct PolicyFlags {
+    /// The hosts that sources may lead to, by their namespaces. Read again whenever it changes [default: every host]
+    #[arg(long, env = "POSTERN_ALLOWED_HOSTS_FILE", value_name = "FILE")]
+    pub(crate) allowed_hosts_file: Option<PathBuf>,
+    /// Whether sources may accept any certificate by insecureSkipVerify, as those of the original do
+    #[arg(long, env = "POSTERN_ALLOW_INSECURE_SKIP_VERIFY", switch = "true")]
+    pub(crate) allow_insecure_skip_verify: bool,
 }
 
 /// Logs.

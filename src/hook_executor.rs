@@ -2,7 +2,8 @@
 use crate::flags::ExecutorFlags;
 use anyhow::Context as _;
 use hook_executor::{Executor, Limits, Listener, Options};
-use hooks::whitelist::Reload;
+use hooks::Whitelist;
+use installation::Reload;
 use std::sync::Arc;
 use telemetry::metrics;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,7 +13,8 @@ use tracing::{info, warn};
 pub(crate) async fn run(flags: &ExecutorFlags) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut registry = metrics::registry(env!("CARGO_PKG_VERSION"));
-    let (whitelist, reload) = Reload::start(&flags.whitelist, metrics::postern(&mut registry)).await?;
+    let (whitelist, reload) =
+        Reload::<Whitelist>::start(&flags.whitelist, metrics::postern(&mut registry)).await?;
     let options = Options {
         whitelist,
         limits: Limits { output: flags.max_output.0, memory: flags.max_memory.0 },

@@ -13,7 +13,7 @@ use artifacts::{
 };
 use controller::{Config, Listener, Metrics, Previews, Shard, Trust};
 use extension_apiserver::serve::ClientCertificates;
-use hooks::whitelist::Live;
+use installation::Policies;
 use kube::Client;
 use previews::Local;
 use std::{fs, sync::Arc};
@@ -28,7 +28,7 @@ pub(crate) struct Reconciler {
     namespace: String,
     store: Arc<dyn Store>,
     executor: Option<hooks::Client>,
-    whitelist: Option<Live>,
+    policies: Policies,
     policy: EgressPolicy,
     limits: Limits,
     artifacts_url: Url,
@@ -76,7 +76,7 @@ impl Reconciler {
     pub(crate) fn new(
         flags: &Flags,
         cluster: &Cluster,
-        (store, whitelist): (Arc<dyn Store>, Option<Live>),
+        (store, policies): (Arc<dyn Store>, Policies),
         (asked, metrics): (Asked, Metrics),
     ) -> anyhow::Result<Option<Self>> {
         if !flags.cluster.kinds.contains(&Kind::ExternalSource) {
@@ -88,7 +88,7 @@ impl Reconciler {
             namespace: flags.cluster.installation.namespace.clone(),
             store,
             executor: flags.hooks.client(),
-            whitelist,
+            policies,
             policy: EgressPolicy::new(given.allow_egress.clone(), given.deny_egress.clone()),
             limits: Limits {
                 max_artifact_size: given.max_artifact_size.0,
@@ -128,7 +128,7 @@ impl Reconciler {
             pipeline: Arc::new(pipeline),
             artifacts_url: self.artifacts_url,
             events_url: self.events_url,
-            whitelist: self.whitelist,
+            policies: self.policies,
             shard: self.shard,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,

@@ -51,7 +51,9 @@ impl Role {
             "webhook-listen" | "preview-on-dry-run" => !self.admits(),
             "controller-listen" => !self.is_asked(),
             "controller-url" => self.reconciles(),
-            "hook-whitelist" => !self.admits() && !self.reconciles(),
+            "hook-whitelist" | "allowed-hosts-file" | "allow-insecure-skip-verify" => {
+                !self.admits() && !self.reconciles()
+            }
             "store" => !self.serves_api() && !self.reconciles(),
             "leader-elect" => !self.serves_api() && !self.reconciles(),
             "artifacts-url"

@@ -3,10 +3,10 @@ use crate::{
     admin::AdminPort,
     api::{Api, Operation},
     audit, cluster,
-    commands::Commands,
     endpoint::Endpoint,
     flags::Flags,
     listen::Listeners,
+    policies::Followed,
     previewer, ready,
     reconciler::{Asked, Reconciler},
     role::Role,
@@ -62,7 +62,7 @@ struct Parts {
     admin: Endpoint<AdminPort>,
     certificate: Certificate,
     store: Option<(Arc<dyn Store>, Stock)>,
-    commands: Option<Commands>,
+    followed: Followed,
     api: Option<Api>,
     webhook: Option<Endpoint<Webhook>>,
     reconciler: Option<Reconciler>,
@@ -83,14 +83,14 @@ impl Parts {
         let (store, stock) = url.map(|url| store::open(&url, cache, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.installation.kubeconfig.as_deref()).await?;
         let listeners = Listeners::bind(role, &flags.listen).await?;
-        let commands = Commands::start(role, &flags.hooks, counted).await?;
-        let whitelist = commands.as_ref().map(|commands| commands.whitelist.clone());
+        let followed = Followed::start(role, flags, counted).await?;
+        let policies = followed.policies.clone();
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
         let namespace = &flags.cluster.installation.namespace;
         let local = Local::default();
         let previewer = previewer::previewer(role, flags, (&cluster, &certificate), &local)?;
         let webhook = listeners.webhook.map(|listener| {
-            let plain = Webhook::new(counted, whitelist.clone());
+            let plain = Webhook::new(counted, policies.clone());
             let told = flags.previews.preview_on_dry_run;
             let handler = if told { plain.previewing(previewer.clone()) } else { plain };
             Endpoint { listener, handler }
@@ -99,7 +99,7 @@ impl Parts {
             Some(store) => {
                 let metrics = controller::Metrics::register(counted, toolkit);
                 let asked = Asked::new(local, listeners.controller, &cluster, namespace);
-                Reconciler::new(flags, &cluster, (store, whitelist), (asked, metrics))?
+                Reconciler::new(flags, &cluster, (store, policies), (asked, metrics))?
             }
             None => None,
         };
@@ -123,7 +123,7 @@ impl Parts {
             admin,
             certificate,
             store: store.zip(stock),
-            commands,
+            followed,
             api,
             webhook,
             reconciler,
@@ -143,9 +143,7 @@ impl Parts {
             tasks.spawn("stock", stock.measure(Arc::clone(&store), drain.clone()));
             tasks.spawn("store", ready::once_usable(readiness.gate("store"), store, drain.clone()));
         }
-        if let Some(commands) = self.commands {
-            tasks.spawn("whitelist", commands.follow(drain.clone()));
-        }
+        tasks.spawn("policies", self.followed.follow(drain.clone()));
         if let Some(api) = self.api {
             api.start(certificate.clone(), &readiness, &mut tasks);
         }

@@ -2,7 +2,7 @@
 use crate::{metrics::Metrics, shard::Shard};
 use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
-use hooks::whitelist::Live;
+use installation::Policies;
 use kube::Client;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -25,8 +25,8 @@ pub struct Config {
     pub events_url: Option<Url>,
     /// How many stored bytes a second are verified after a start; 0: none are.
     pub verify_rate: u64,
-    /// The commands that hooks may run; `None` where hooks are not enabled.
-    pub whitelist: Option<Live>,
+    /// What the operator allows.
+    pub policies: Policies,
     /// Which sources this controller works on.
     pub shard: Shard,
     /// How many sources may be worked on at once.

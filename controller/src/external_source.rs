@@ -24,7 +24,7 @@ mod sweep;
 mod tokens;
 mod verify;
 
-pub(crate) use admitted::follow_whitelist;
+pub(crate) use admitted::follow_policies;
 pub(crate) use existing::Existing;
 pub(crate) use flux::{FluxArtifacts, follow};
 pub(crate) use heal::heal;
@@ -42,7 +42,7 @@ use crate::{
 use artifacts::{Digest, SourceKey, pipeline::Pipeline, store::collect::Marks};
 use crds::{ExternalSource, duration, external_source::FINALIZER, schedule::Calendar};
 use decide::Decision;
-use hooks::whitelist::Live;
+use installation::Policies;
 use jiff::Timestamp;
 use kube::{Client, Resource, core::ObjectMeta};
 use observe::Seen;
@@ -58,8 +58,8 @@ pub(crate) struct ExternalSources {
     pub pipeline: Arc<Pipeline>,
     /// Where Flux finds the store.
     pub artifacts_url: Url,
-    /// The commands that hooks may run.
-    pub whitelist: Option<Live>,
+    /// What the operator allows.
+    pub policies: Policies,
     pub secrets: SecretWatches,
     pub tokens: Tokens,
     pub flux: Arc<FluxArtifacts>,

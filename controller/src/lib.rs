@@ -64,7 +64,7 @@ async fn lead(config: &Config, term: Term, shutdown: CancellationToken) {
         tokio::select! {
             // On the heap: a thread's stack is small for all that the leader does in one future.
             () = Box::pin(external_sources(config, client.clone(), shutdown.clone())) => {}
-            () = announce::whitelist(client.clone(), config) => {}
+            () = announce::problems(client.clone(), config) => {}
             Some(()) = bundles => {}
         }
     };
@@ -89,7 +89,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         client: client.clone(),
         pipeline: config.pipeline.clone(),
         artifacts_url: config.artifacts_url.clone(),
-        whitelist: config.whitelist.clone(),
+        policies: config.policies.clone(),
         secrets: SecretWatches::new(client.clone(), queue.clone()),
         tokens: Tokens::new(client.clone()),
         flux: flux.clone(),
@@ -112,7 +112,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     tokio::select! {
         () = passes.run(shutdown) => {}
         Some(()) = OptionFuture::from(courier.map(Courier::run)) => {}
-        () = external_source::follow_whitelist(config.whitelist.as_ref(), queue.clone(), &objects) => {}
+        () = external_source::follow_policies(&config.policies, queue.clone(), &objects) => {}
         () = external_source::heal(store.losses(), queue.clone()) => {}
         () = verification.run(&objects) => {}
         () = external_source::follow(client.clone(), flux, follower, (queue, objects.clone())) => {}
@@ -132,6 +132,7 @@ mod tests {
         egress::EgressPolicy,
         pipeline::{Limits, Pipeline},
     };
+    use installation::Policies;
     use kube::client::Body;
     use std::{convert::Infallible, future::pending};
 
@@ -149,7 +150,7 @@ mod tests {
             verify_rate: 0,
             artifacts_url: "http://postern".parse().unwrap(),
             events_url: None,
-            whitelist: None,
+            policies: Policies::default(),
             shard: Shard::default(),
             concurrency: 1,
             leader_elect: false,

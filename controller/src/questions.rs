@@ -31,7 +31,7 @@ impl Previews {
             client: config.client.clone(),
             pipeline: config.pipeline.clone(),
             tokens: Tokens::new(config.client.clone()),
-            whitelist: config.whitelist.clone(),
+            policies: config.policies.clone(),
         };
         let metrics = config.metrics.previews.clone();
         Self { external_sources, turns: Semaphore::new(AT_ONCE), metrics }

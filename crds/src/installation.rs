@@ -1,5 +1,6 @@
 //! What an installation allows beyond what makes a spec right anywhere. Pure: whoever asks brings what the flags say.
 use crate::{
+    allowed_hosts::NamespaceHosts,
     external_source::{Hook, Language},
     rules::{FieldError, Invalid, Rules, Valid, Violations, check},
 };
@@ -23,6 +24,10 @@ pub struct Installation<'a> {
     pub commands: Option<&'a dyn Commands>,
     /// What reads expressions; `None` where there may be none.
     pub expressions: Option<&'a dyn Expressions>,
+    /// The hosts that sources of the namespace may lead to; `None` where every host is allowed.
+    pub hosts: Option<&'a NamespaceHosts>,
+    /// Whether certificates must be verified, whatever a spec says.
+    pub must_verify: bool,
 }
 
 /// A spec that asks for what not every installation has.

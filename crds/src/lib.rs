@@ -4,6 +4,7 @@
 //! other crate may import it. Start with [`external_source`], then [`rules`], which says how a spec is judged.
 //!
 //! Types are lenient, because whatever etcd holds must decode; strictness lives in `rules.rs` of each kind.
+pub mod allowed_hosts;
 pub mod annotations;
 pub mod conditions;
 pub mod decoded;

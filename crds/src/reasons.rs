@@ -86,6 +86,8 @@ pub const NOTHING_SELECTED: &str = "NothingSelected";
 
 /// A hook may not run: the whitelist does not admit it, or hooks are not enabled.
 pub const HOOK_NOT_ALLOWED: &str = "HookNotAllowed";
+/// This installation does not allow what the spec asks for: a host that the namespace may not reach, or that any certificate is accepted.
+pub const NOT_ALLOWED: &str = "NotAllowed";
 /// A hook failed.
 pub const HOOK_FAILED: &str = "HookFailed";
 /// A hook was not done in its timeout.
@@ -141,6 +143,10 @@ pub const HOOK_IGNORED: &str = "HookIgnored";
 pub const WHITELIST_REFUSED: &str = "WhitelistRefused";
 /// Event of the installation: the hook whitelist is as its file says again.
 pub const WHITELIST_LOADED: &str = "WhitelistLoaded";
+/// Event of the installation: the file of allowed hosts cannot be used, and the last good one stays.
+pub const ALLOWED_HOSTS_REFUSED: &str = "AllowedHostsRefused";
+/// Event of the installation: the list of allowed hosts is as its file says again.
+pub const ALLOWED_HOSTS_LOADED: &str = "AllowedHostsLoaded";
 /// Event: the requested reconciliation is not run while the source is suspended.
 pub const REQUEST_IGNORED: &str = "RequestIgnored";
 /// Event: stored revisions beyond the history were removed.

@@ -3,13 +3,13 @@ use crate::{metrics::Metrics, orphans, plain, run::Limits, stream};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use bytes::Bytes;
 use hooks::{
-    Command,
+    Command, Whitelist,
     protocol::{EXECUTE, Malformed, Request as Asked, STREAM},
-    whitelist::Live,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
 use hyper::body::Incoming;
+use installation::Live;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use std::{convert::Infallible, io, path::PathBuf, sync::Arc, time::Duration};
 use telemetry::metrics::Running;
@@ -29,7 +29,7 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 /// What an executor must be given.
 pub struct Options {
     /// Which commands may run.
-    pub whitelist: Live,
+    pub whitelist: Live<Whitelist>,
     /// What none of them may exceed.
     pub limits: Limits,
     /// How many may run at once.

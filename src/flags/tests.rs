@@ -73,6 +73,8 @@ fn the_defaults_are_those_that_the_docs_promise() {
     assert_eq!(flags.artifacts.max_artifact_size, Size(100 << 20));
     assert_eq!(flags.artifacts.max_unpacked_size, Size(400 << 20));
     assert_eq!((flags.controller.concurrency.get(), flags.controller.leader_elect), (16, true));
+    assert_eq!(flags.policies.allowed_hosts_file, None);
+    assert!(flags.policies.allow_insecure_skip_verify, "as sources of the original are used to");
     assert_eq!((flags.logs.format, flags.logs.level.as_str()), (Format::Json, "info"));
     assert_eq!((flags.audit.log, flags.shutdown.delay), (None, Duration::from_secs(5)));
 }

@@ -9,12 +9,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("crds", &["seeds"]),
     ("telemetry", &[]),
     ("certs", &["telemetry"]),
-    ("hooks", &["crds", "seeds", "telemetry"]),
+    ("hooks", &["crds", "seeds"]),
     ("expressions", &["crds"]),
+    ("installation", &["crds", "expressions", "hooks", "telemetry"]),
     ("artifacts", &["crds", "expressions", "hooks", "seeds", "telemetry"]),
     ("previews", &["crds", "telemetry"]),
     ("apiserver", &["artifacts", "crds", "extension-apiserver", "previews", "telemetry"]),
-    ("webhook", &["crds", "expressions", "extension-apiserver", "hooks", "previews", "telemetry"]),
+    ("webhook", &["crds", "extension-apiserver", "installation", "previews", "telemetry"]),
     (
         "controller",
         &[
@@ -24,11 +25,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "expressions",
             "extension-apiserver",
             "hooks",
+            "installation",
             "previews",
             "telemetry",
         ],
     ),
-    ("hook-executor", &["hooks", "telemetry"]),
+    ("hook-executor", &["hooks", "installation", "telemetry"]),
     (
         "postern",
         &[
@@ -41,6 +43,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "extension-apiserver",
             "hook-executor",
             "hooks",
+            "installation",
             "previews",
             "telemetry",
             "webhook",

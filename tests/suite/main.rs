@@ -6,6 +6,7 @@
 #![expect(clippy::print_stderr, reason = "what a test measures stands beside its result")]
 mod admit_external_artifact;
 mod admit_external_source;
+mod admit_installation;
 mod aggregated;
 mod api_examples;
 mod api_external_source;

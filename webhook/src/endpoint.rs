@@ -8,19 +8,15 @@ use crate::{
     review::{Answer, Request as Reviewed, Review, Verdict},
 };
 use bytes::Bytes;
-use crds::{
-    duration,
-    installation::{Commands, Installation},
-};
-use expressions::Languages;
+use crds::duration;
 use extension_apiserver::serve::{BODY_IDLE_TIMEOUT, Body, BodyError, Handler, full, read_body};
-use hooks::whitelist::Live;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ALLOW, CONTENT_TYPE},
 };
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use installation::Policies;
 use kube::core::Status;
 use previews::Previewer;
 use std::{
@@ -42,7 +38,7 @@ const USUAL: Duration = Duration::from_secs(10);
 /// The admission webhook: answers kube-apiserver's `AdmissionReview`s.
 pub struct Webhook {
     kinds: Vec<Kind>,
-    whitelist: Option<Live>,
+    policies: Policies,
     /// Who tells what would become of an object, where dry runs are told.
     dry_runs: Option<DryRuns>,
     budget: Budget,
@@ -50,10 +46,10 @@ pub struct Webhook {
 }
 
 impl Webhook {
-    /// A webhook for every kind of ours, counting in `registry`. It admits hooks as `whitelist` does, and none without.
-    pub fn new(registry: &mut Registry, whitelist: Option<Live>) -> Self {
+    /// A webhook for every kind of ours, counting in `registry`. It admits what `policies` allow.
+    pub fn new(registry: &mut Registry, policies: Policies) -> Self {
         let (kinds, budget) = (kinds::all(), Budget::new(BUDGET));
-        Self { kinds, whitelist, dry_runs: None, budget, metrics: Metrics::new(registry) }
+        Self { kinds, policies, dry_runs: None, budget, metrics: Metrics::new(registry) }
     }
 
     /// The same, and dry runs are told what would become of the object.
@@ -85,10 +81,8 @@ impl Webhook {
 
     fn verdict(&self, step: Step, request: &Reviewed<'_>) -> Verdict {
         let started = Instant::now();
-        let whitelist = self.whitelist.as_ref().map(Live::now);
-        let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let installation = Installation { commands, expressions: Some(&Languages) };
-        let verdict = admit::admit(step, &self.kinds, &installation, request);
+        let ruling = self.policies.now(request.namespace.as_deref().unwrap_or_default());
+        let verdict = admit::admit(step, &self.kinds, &ruling.installation(), request);
         self.metrics.record(step, &verdict, started.elapsed());
         debug!(
             ?step,

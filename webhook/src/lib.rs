@@ -3,7 +3,7 @@
 //! `/mutate` completes a spec and refuses what breaks a rule; `/validate` asks the same rules about what all other
 //! webhooks made of it. What does not decode passes `/mutate` untouched, because kube-apiserver's schema check, which
 //! runs between the two, names every structural error at once. A dry run may be told what would become of it:
-//! `dry_run.rs`. Imports `crds`, `expressions`, `hooks`, `previews`, `telemetry` and the HTTP serving of `extension-apiserver`. Start with
+//! `dry_run.rs`. Imports `crds`, `installation`, `previews`, `telemetry` and the HTTP serving of `extension-apiserver`. Start with
 //! `admit.rs`; a new kind is one row in `kinds.rs`.
 mod admit;
 mod budget;

@@ -6,7 +6,9 @@ mod http;
 
 use crate::{Step, Webhook};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use crds::allowed_hosts::AllowedHosts;
 use futures::executor::block_on;
+use installation::{Live, Policies};
 use json_patch::Patch;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -53,7 +55,12 @@ fn answered(webhook: &Webhook, step: Step, body: &[u8]) -> Result<Vec<u8>, Strin
 }
 
 fn answer(step: Step, review: &Value) -> Value {
-    let webhook = Webhook::new(&mut Registry::default(), None);
+    answer_of(Policies::default(), step, review)
+}
+
+/// Where the operator allows that.
+fn answer_of(policies: Policies, step: Step, review: &Value) -> Value {
+    let webhook = Webhook::new(&mut Registry::default(), policies);
     let json = answered(&webhook, step, review.to_string().as_bytes()).expect("a review");
     let answer: Value = serde_json::from_slice(&json).expect("JSON");
     assert_eq!((&answer["apiVersion"], &answer["kind"]), (&review["apiVersion"], &review["kind"]));
@@ -138,6 +145,39 @@ fn warnings_come_once_though_both_webhooks_are_asked() {
 }
 
 #[test]
+fn an_operator_may_forbid_certificates_that_nobody_verifies() {
+    let unwise = with_spec(|spec| spec["generator"]["http"]["insecureSkipVerify"] = json!(true));
+    let strict = Policies { must_verify: true, ..Policies::default() };
+    for step in [Step::Mutate, Step::Validate] {
+        let response = answer_of(strict.clone(), step, &review("CREATE", &unwise, &Value::Null));
+        let status = &response["status"];
+        assert_eq!((&response["allowed"], &status["code"]), (&json!(false), &json!(422)), "{response}");
+        let cause = &status["details"]["causes"][0];
+        assert_eq!(cause["field"], "spec.generator.http.insecureSkipVerify");
+        let said = cause["message"].as_str().expect("a text");
+        assert!(
+            said.contains("--allow-insecure-skip-verify=false") && said.contains("caBundleSecretRef"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn hosts_are_allowed_by_the_namespace_of_the_object() {
+    let hosts = |namespace| {
+        let file = format!("[{{ namespaces: [{namespace}], hosts: [example.dev] }}]");
+        Some(Live::fixed(AllowedHosts::parse(&file).expect("a good file")))
+    };
+    let created = |namespace| {
+        let policies = Policies { hosts: hosts(namespace), ..Policies::default() };
+        answer_of(policies, Step::Validate, &review("CREATE", &object(), &Value::Null))
+    };
+    allowed_untouched(&created("apps"));
+    let refused = created("others");
+    assert_eq!(refused["status"]["details"]["causes"][0]["field"], "spec.generator.http.url", "{refused}");
+}
+
+#[test]
 fn an_update_of_a_spec_is_completed_and_checked_but_gets_no_finalizer() {
     let new = with_spec(|spec| spec["maxRetries"] = json!(0));
     let response = updated(Step::Mutate, &new, &object());
@@ -180,7 +220,7 @@ fn deletions_subresources_and_foreign_kinds_pass() {
 
 #[test]
 fn reviews_of_other_versions_are_not_answered() {
-    let webhook = Webhook::new(&mut Registry::default(), None);
+    let webhook = Webhook::new(&mut Registry::default(), Policies::default());
     let mut old = review("CREATE", &object(), &Value::Null);
     old["apiVersion"] = json!("admission.k8s.io/v1beta1");
     let why = answered(&webhook, Step::Mutate, old.to_string().as_bytes()).expect_err("old");

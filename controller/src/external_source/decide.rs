@@ -20,12 +20,11 @@ use crds::{
     annotations::REQUESTED_AT,
     conditions::{self, READY, RECONCILING},
     duration,
-    installation::{Commands, Installation, allowed},
+    installation::{Installation, allowed},
     reasons,
-    rules::{Invalid, Valid, Violation, check},
+    rules::{FieldError, Invalid, Valid, Violation, check},
     schedule::Calendar,
 };
-use expressions::Languages;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -118,17 +117,17 @@ fn step(
         let known = memory.own.ignored_request.as_deref();
         return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
     }
-    let commands = seen.whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-    let (spec, left_out) = refused_hooks::left_out(&source.spec, commands);
-    let spec = checked(&spec, commands)?;
+    let (spec, left_out) = refused_hooks::left_out(&source.spec, seen.allowed.commands());
+    let spec = checked(&spec, &seen.allowed.installation())?;
     if let Some(why) = &seen.taken {
         return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
     }
     if pin::is_due(&status, seen.pin.as_ref(), seen.blob.is_some()) {
         return Ok(Step::Obey(seen.pin.clone()));
     }
-    let plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
+    let mut plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
         .map_err(|error| failure::from_pipeline(&error))?;
+    plan.confine(seen.allowed.hosts.clone());
     let inputs = plan.inputs_digest();
     let calendar = source.spec.calendar();
     let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some(), calendar };
@@ -142,23 +141,23 @@ fn step(
 }
 
 /// A spec that breaks a rule, that of the language of expressions included, waits until it changes. One that only this installation
-/// does not allow is looked at again: the operator may change the whitelist.
+/// does not allow is looked at again: the operator may change what it allows.
 fn checked<'a>(
     spec: &'a ExternalSourceSpec,
-    commands: Option<&dyn Commands>,
+    installation: &Installation<'_>,
 ) -> Result<Valid<'a, ExternalSourceSpec>, Failure> {
     let broken = |invalid: &Invalid| Failure::stalled(reasons::INVALID_SPEC, invalid.to_string());
     let spec = check(spec).map_err(|invalid| broken(&invalid))?;
-    allowed(spec, &Installation { commands, expressions: Some(&Languages) }).map_err(|refused| match refused
-        .errors()
-        .iter()
-        .all(|error| error.kind == Violation::Forbidden)
-    {
-        true => Failure {
-            retry: Retry::AtInterval,
-            ..Failure::stalled(reasons::HOOK_NOT_ALLOWED, refused.to_string())
-        },
-        false => broken(&refused),
+    allowed(spec, installation).map_err(|refused| {
+        let is_of_hooks = |error: &FieldError| error.path.starts_with("spec.hooks");
+        let reason = match refused.errors().iter().all(is_of_hooks) {
+            true => reasons::HOOK_NOT_ALLOWED,
+            false => reasons::NOT_ALLOWED,
+        };
+        match refused.errors().iter().all(|error| error.kind == Violation::Forbidden) {
+            true => Failure { retry: Retry::AtInterval, ..Failure::stalled(reason, refused.to_string()) },
+            false => broken(&refused),
+        }
     })
 }
 

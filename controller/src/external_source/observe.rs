@@ -8,10 +8,10 @@ use super::{
 use crate::reconcile::Failure;
 use artifacts::{BlobInfo, BlobKey, plan::Secrets, provenance};
 use crds::ExternalSource;
-use hooks::{Whitelist, whitelist::Live};
+use installation::Ruling;
 use jiff::Timestamp;
 use kube::ResourceExt;
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// What was read.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) struct Seen {
     pub taken: Option<String>,
     /// `requestedAt` on the ExternalArtifact, where Flux's receivers put it, if that is the source's.
     pub flux_request: Option<String>,
-    /// The commands that hooks may run now.
-    pub whitelist: Option<Arc<Whitelist>>,
+    /// What the operator allows this source now.
+    pub allowed: Ruling,
     /// Since when this process reconciles.
     pub since: Timestamp,
 }
@@ -43,7 +43,7 @@ pub(super) async fn observe(sources: &ExternalSources, source: &ExternalSource) 
         blob,
         flux_request: published.filter(|_| taken.is_none()).as_ref().and_then(Published::requested_at),
         taken,
-        whitelist: sources.whitelist.as_ref().map(Live::now),
+        allowed: sources.policies.now(&source.namespace().unwrap_or_default()),
         since: sources.since,
     })
 }

@@ -14,12 +14,11 @@ use crds::{
     ExternalSource, ExternalSourceSpec, ExternalSourceStatus,
     defaults::Defaults,
     external_source::Artifact,
-    installation::{Commands, Installation, check_here},
+    installation::check_here,
     rules::{FieldError, Rules, Valid, Violation},
     structure,
 };
-use expressions::Languages;
-use hooks::whitelist::Live;
+use installation::{Policies, Ruling};
 use kube::{Api, Client};
 use previews::{Answer, Question, Refusal};
 use serde::Deserialize;
@@ -31,8 +30,8 @@ pub(crate) struct Previewing {
     pub(crate) client: Client,
     pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) tokens: Tokens,
-    /// The commands that hooks may run.
-    pub(crate) whitelist: Option<Live>,
+    /// What the operator allows.
+    pub(crate) policies: Policies,
 }
 
 impl Previewing {
@@ -45,24 +44,30 @@ impl Previewing {
         let mut warnings = unknown_fields(&question.spec);
         warnings.extend(spec.warnings());
         spec.set_defaults();
-        let whitelist = self.whitelist.as_ref().map(Live::now);
-        let commands = whitelist.as_deref().map(|whitelist| whitelist as &dyn Commands);
-        let valid = check_here(&spec, &Installation { commands, expressions: Some(&Languages) })
+        let ruling = self.policies.now(&question.namespace);
+        let valid = check_here(&spec, &ruling.installation())
             .map_err(|invalid| Refusal::Invalid(invalid.errors().to_vec()))?;
         let source = SourceKey::new(&question.namespace, &question.name).map_err(|_| unnamed(question))?;
         if question.only_reads && !(spec.generator.only_reads() && spec.hooks.is_none()) {
             return Err(more_than_reads());
         }
-        let preview = self.run(valid, &source).await.map_err(|failure| tell::refusal(&failure))?;
+        let preview =
+            self.run(valid, &source, ruling.clone()).await.map_err(|failure| tell::refusal(&failure))?;
         let preview = tell::with_notes(preview, &spec, warnings);
         let outcome = serde_json::to_value(&preview).expect("texts and numbers are JSON");
         Ok(Answer { summary: tell::summary(&preview), outcome })
     }
 
-    async fn run(&self, spec: Valid<'_, ExternalSourceSpec>, source: &SourceKey) -> Result<Preview, Failure> {
+    async fn run(
+        &self,
+        spec: Valid<'_, ExternalSourceSpec>,
+        source: &SourceKey,
+        allowed: Ruling,
+    ) -> Result<Preview, Failure> {
         let status = self.status(source).await?;
         let secrets = self.secrets(&spec, source).await?;
         let mut plan = Plan::new(spec, &secrets).map_err(|error| failure::from_pipeline(&error))?;
+        plan.confine(allowed.hosts);
         self.tokens.lend(&mut plan, &source.namespace).await?;
         let known = |artifact: Option<&Artifact>| artifact.and_then(artifact::stored);
         let published: Option<Stored> = known(status.artifact.as_ref());

@@ -15,9 +15,13 @@ pub use release::{ReleaseGenerator, ReleaseProvider};
 pub use s3::S3Generator;
 
 use super::rules::address;
-use crate::rules::Violations;
+use crate::{installation::Installation, rules::Violations};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// What is said where every certificate must be verified.
+const VERIFIED: &str = "this installation runs with --allow-insecure-skip-verify=false and verifies every certificate; put that of the \
+     authority into a Secret and name it in caBundleSecretRef";
 
 /// What every kind says of its settings.
 pub trait Settings {
@@ -35,6 +39,21 @@ pub trait Settings {
     /// Who is asked, as messages name it: a host, with its port if that is not the usual one. Empty where the settings
     /// name none.
     fn host(&self) -> String;
+
+    /// The host that requests go to, with its port if that is not the usual one.
+    fn reaches(&self) -> String {
+        self.host()
+    }
+
+    /// The field that says which host that is.
+    fn host_field(&self) -> &'static str {
+        "spec.generator"
+    }
+
+    /// The field by which any certificate is accepted, where it is set and counts.
+    fn unverified(&self) -> Option<&'static str> {
+        None
+    }
 
     /// Whether asking changes nothing where it is asked.
     fn only_reads(&self) -> bool {
@@ -141,6 +160,20 @@ impl Generator {
     /// Whether asking changes nothing where it is asked.
     pub fn only_reads(&self) -> bool {
         self.settings().is_none_or(Settings::only_reads)
+    }
+
+    /// Says what this installation does not allow.
+    pub(super) fn not_allowed(&self, installation: &Installation<'_>, found: &mut Violations) {
+        let Some(settings) = self.settings() else { return };
+        if let Some(field) = settings.unverified().filter(|_| installation.must_verify) {
+            found.forbidden(field, VERIFIED);
+        }
+        // An address that names no host breaks a rule, which says so.
+        let host = Some(settings.reaches()).filter(|host| !host.is_empty());
+        let refusal = installation.hosts.zip(host).and_then(|(hosts, host)| hosts.refusal(&host));
+        if let Some(why) = refusal {
+            found.forbidden(settings.host_field(), &why);
+        }
     }
 
     pub(super) fn judge(&self, found: &mut Violations) {

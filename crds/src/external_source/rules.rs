@@ -70,6 +70,7 @@ impl Allowed for ExternalSourceSpec {
             hooks::commands(hooks, installation, found);
         }
         expressions::language(self, installation, found);
+        self.generator.not_allowed(installation, found);
     }
 }
 

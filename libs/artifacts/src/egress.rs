@@ -100,6 +100,11 @@ impl fmt::Display for Refused {
     }
 }
 
+/// Why a namespace may not reach a host, and who can change that.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct HostRefused(pub(crate) String);
+
 /// The narrowest of `nets` that covers one of `forms`.
 fn narrowest(nets: &[IpNet], forms: &[IpAddr]) -> Option<IpNet> {
     let covering = nets.iter().filter(|net| forms.iter().any(|form| net.contains(form)));

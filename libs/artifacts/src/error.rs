@@ -6,8 +6,14 @@ mod registry;
 mod verdict;
 
 pub use registry::RegistryError;
+pub use verdict::Retry;
 
-use crate::{Digest, HookFailure, List, StoreError, egress::Refused, pack::PackError, unpack::UnpackError};
+use crate::{
+    Digest, HookFailure, List, StoreError,
+    egress::{HostRefused, Refused},
+    pack::PackError,
+    unpack::UnpackError,
+};
 use http::StatusCode;
 use std::{error::Error as StdError, io, time::Duration};
 use thiserror::Error;
@@ -202,6 +208,15 @@ pub enum Error {
         refused: Refused,
     },
 
+    /// The namespace may not reach the host.
+    #[error("{host} may not be reached: {refused}")]
+    HostRefused {
+        /// The host in question.
+        host: String,
+        /// What the operator's list says.
+        refused: HostRefused,
+    },
+
     /// The name has no address, or no name server answered.
     #[error("no address found for {host}")]
     NameNotResolved {
@@ -372,17 +387,6 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
-}
-
-/// When trying again makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Soon, with growing pauses: the cause passes by itself.
-    Soon,
-    /// At the next interval: the source must change first.
-    AtInterval,
-    /// When the spec or one of its Secrets changes.
-    OnChange,
 }
 
 /// The code, with its name where it has one.

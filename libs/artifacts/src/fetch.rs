@@ -9,6 +9,7 @@ mod client;
 pub(crate) mod failure;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+mod gate;
 mod origin;
 pub(crate) mod pause;
 mod redirect;
@@ -16,6 +17,7 @@ pub(crate) mod resolver;
 
 pub(crate) use answer::media_type;
 pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
+pub(crate) use gate::Gate;
 pub use origin::{Origin, SignedBy};
 
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
 use answer::Answer;
 use client::Clients;
 pub(crate) use client::Way;
+use crds::allowed_hosts::NamespaceHosts;
 use futures::{StreamExt, TryStreamExt};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
@@ -45,11 +48,11 @@ pub struct Validators {
     pub last_modified: Option<String>,
 }
 
-/// Fetches. Holds the connections that sources share; clones share them too.
+/// Fetches for one namespace. Holds the connections that sources share; clones share them too.
 #[derive(Clone)]
 pub(crate) struct Fetcher {
-    policy: Arc<EgressPolicy>,
-    clients: Clients,
+    gate: Gate,
+    clients: Arc<Clients>,
     largest_body: u64,
 }
 
@@ -65,7 +68,14 @@ pub(crate) enum Reply {
 impl Fetcher {
     pub(crate) fn new(policy: EgressPolicy, largest_body: u64) -> Result<Self, Error> {
         let policy = Arc::new(policy);
-        Ok(Self { clients: Clients::new(Arc::clone(&policy))?, policy, largest_body })
+        let clients = Arc::new(Clients::new(Arc::clone(&policy))?);
+        Ok(Self { gate: Gate { policy, hosts: None }, clients, largest_body })
+    }
+
+    /// The same, connections included, for who may reach these hosts alone.
+    pub(crate) fn confined(&self, hosts: Option<NamespaceHosts>) -> Self {
+        let gate = Gate { policy: Arc::clone(&self.gate.policy), hosts };
+        Self { gate, clients: Arc::clone(&self.clients), largest_body: self.largest_body }
     }
 
     /// The bounds of a pass that begins now: `spec.timeout` counts from here to the last byte of the body.
@@ -73,10 +83,9 @@ impl Fetcher {
         Bounds { deadline: Instant::now() + timeout, timeout, largest: self.largest_body }
     }
 
-    /// What may be connected to. An address that stands in a URL never reaches a resolver, so whoever sends a request
-    /// asks first: see [`check_literal`].
-    pub(crate) fn policy(&self) -> &Arc<EgressPolicy> {
-        &self.policy
+    /// What may be requested. Whoever sends a request asks first.
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// A client that connects to nothing that the policy closes.
@@ -89,14 +98,14 @@ impl Fetcher {
         let home = self.client(plan.way(true)).await?;
         let conditions = ask.validators.map(conditions).unwrap_or_default();
         let bounds = ask.bounds;
-        let pass = Pass { policy: &self.policy, clients: &self.clients, plan, home, conditions, bounds };
+        let pass = Pass { gate: &self.gate, clients: &self.clients, plan, home, conditions, bounds };
         pass.run().await
     }
 }
 
 /// One fetch: its requests differ only in where they go.
 struct Pass<'a> {
-    policy: &'a EgressPolicy,
+    gate: &'a Gate,
     clients: &'a Clients,
     plan: &'a HttpRequest,
     /// For the origin of the spec, which may know who asks.
@@ -123,10 +132,7 @@ impl Pass<'_> {
 
     async fn send(&self, hop: &Hop) -> Result<Response, Error> {
         let host = hop.host();
-        let guard = |url, host: &str| {
-            let refused = |refused| Error::AddressRefused { host: host.to_owned(), refused };
-            resolver::check_literal(self.policy, url).map_err(refused)
-        };
+        let guard = |url, host: &str| self.gate.check(url).map_err(|closed| closed.at(host));
         guard(&hop.url, &host)?;
         let proxy = self.plan.proxy.as_ref();
         if let Some(proxy) = proxy {

@@ -195,7 +195,8 @@ impl Pipeline {
     async fn fetch(&self, request: Request<'_>) -> Result<Outcome, Error> {
         let validators = request.validators.filter(|_| request.stored.is_some());
         let ask = Ask { validators, bounds: self.fetcher.bounds(request.plan.timeout) };
-        match request.plan.generator.fetch(&self.fetcher, ask).await? {
+        let fetcher = self.fetcher.confined(request.plan.hosts.clone());
+        match request.plan.generator.fetch(&fetcher, ask).await? {
             Reply::NotModified { pause } => Ok(Outcome::NotModified { pause }),
             Reply::Data(head, body) => self.transform(request, head, body).await.map(Outcome::Fetched),
         }

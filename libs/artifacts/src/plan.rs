@@ -30,7 +30,9 @@ use crate::{
 };
 use ca_bundle::CaBundle;
 use crds::{
-    ExternalSourceSpec, duration,
+    ExternalSourceSpec,
+    allowed_hosts::NamespaceHosts,
+    duration,
     external_source::{SecretKeyReference, ServiceAccountTokenReference, Unpack},
     rules::Valid,
 };
@@ -49,6 +51,8 @@ pub struct Plan {
     pub(crate) hooks: Hooks,
     pub(crate) shape: Shape,
     pub(crate) inputs: Digest,
+    /// Where requests may lead; `None`: to every host.
+    pub(crate) hosts: Option<NamespaceHosts>,
 }
 
 /// Where Secrets of certificates hold the authorities of the other side (cert-manager, Flux).
@@ -115,6 +119,7 @@ impl Plan {
             destination,
             hooks,
             shape,
+            hosts: None,
         })
     }
 
@@ -133,6 +138,11 @@ impl Plan {
         let mut request = self.request().clone();
         request.headers.insert(http::header::AUTHORIZATION, bearer.0);
         self.generator = Arc::new(request);
+    }
+
+    /// From now on no request, redirect or proxy leads to another host than these.
+    pub fn confine(&mut self, hosts: Option<NamespaceHosts>) {
+        self.hosts = hosts;
     }
 
     /// A digest of everything that shapes the artifact or decides whether an answer is accepted: the request, the

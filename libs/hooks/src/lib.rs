@@ -2,7 +2,7 @@
 //! ([`protocol`]), and asking the one that runs them ([`client`]).
 //!
 //! The executor lies in a crate of its own, `hook-executor`: the controller never starts a process. Both check the same
-//! whitelist, so that neither has to believe the other. Of our crates it imports `crds` and `telemetry`. Start reading at
+//! whitelist, so that neither has to believe the other; `installation` reads its file. Of our crates it imports `crds`. Start reading at
 //! [`client::Client::run`].
 pub mod client;
 pub mod command;

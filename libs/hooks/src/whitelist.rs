@@ -3,10 +3,7 @@
 //! A rule stands for the command exactly as it is written: a rule for `jq` does not admit `/tmp/jq`. A pattern must match
 //! the whole argument. Without patterns any argument is good but an option, since what options can do is seldom
 //! what was thought of.
-mod file;
 mod interpreters;
-
-pub use file::{Live, Reload, Unusable};
 
 use crds::{external_source::Hook, installation::Commands, names};
 use regex::{Regex, RegexBuilder};

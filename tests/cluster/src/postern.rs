@@ -22,6 +22,8 @@ use std::{
     time::Duration,
 };
 
+const ALLOWED_HOSTS: &str = include_str!("../manifests/allowed-hosts.yaml");
+
 /// One Postern of a cluster.
 #[derive(Clone)]
 pub struct Postern {
@@ -48,6 +50,9 @@ impl Postern {
     /// # Errors
     /// The program is not built, or does not become ready.
     pub async fn start(&self) -> Result<()> {
+        if !self.allowed_hosts().exists() {
+            self.directory.write(&self.allowed_hosts(), ALLOWED_HOSTS)?;
+        }
         let process = Process::new(&self.directory, &self.name);
         process.start(&mut self.command()?)?;
         let admin = self.endpoints.admin;
@@ -117,6 +122,11 @@ impl Postern {
         kubeconfig::write(&self.directory, &path, server, &Credential::Token(&token))
     }
 
+    /// The file of hosts that sources may lead to: all of them, but in namespaces whose names begin with `walled`.
+    pub fn allowed_hosts(&self) -> PathBuf {
+        self.directory.file("allowed-hosts.yaml")
+    }
+
     fn command(&self) -> Result<Command> {
         let PosternEndpoints { apiserver, webhook, artifacts, controller, admin } = &self.endpoints;
         let store = if self.name == "postern" { "store".to_owned() } else { format!("store-{}", self.name) };
@@ -146,6 +156,7 @@ impl Postern {
             // Who stops it here has no other replica to turn to.
             .arg("--shutdown-delay=0s")
             .args(HookExecutor::of(&self.directory).known_by())
+            .arg(format!("--allowed-hosts-file={}", self.allowed_hosts().display()))
             .args(&self.flags);
         Ok(command)
     }

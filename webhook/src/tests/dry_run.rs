@@ -34,7 +34,7 @@ fn good() -> Arc<Controller> {
 
 /// The answer to a review within this patience.
 async fn told(controller: &Arc<Controller>, step: Step, review: &Value, seconds: u64) -> Value {
-    let webhook = Webhook::new(&mut Registry::default(), None).previewing(controller.clone());
+    let webhook = Webhook::new(&mut Registry::default(), Policies::default()).previewing(controller.clone());
     let patience = Duration::from_secs(seconds);
     let json = webhook.answer(step, review.to_string().as_bytes(), patience).await.expect("a review");
     serde_json::from_slice::<Value>(&json).expect("JSON")["response"].clone()

@@ -66,7 +66,7 @@ fn is_well_formed(answer: &[u8], uid: &Value) {
 proptest! {
     #[test]
     fn any_json_gets_an_answer_or_a_sentence(json in json()) {
-        let webhook = Webhook::new(&mut Registry::default(), None);
+        let webhook = Webhook::new(&mut Registry::default(), Policies::default());
         for step in [Step::Mutate, Step::Validate] {
             if let Ok(answer) = answered(&webhook, step, json.to_string().as_bytes()) {
                 is_well_formed(&answer, &json["request"]["uid"]);
@@ -87,14 +87,14 @@ proptest! {
 
     #[test]
     fn any_bytes_get_a_sentence(bytes in collection::vec(any::<u8>(), 0..200)) {
-        let webhook = Webhook::new(&mut Registry::default(), None);
+        let webhook = Webhook::new(&mut Registry::default(), Policies::default());
         prop_assert!(answered(&webhook, Step::Mutate, &bytes).is_err());
     }
 }
 
 #[test]
 fn nesting_without_end_is_refused_without_a_stack_overflow() {
-    let webhook = Webhook::new(&mut Registry::default(), None);
+    let webhook = Webhook::new(&mut Registry::default(), Policies::default());
     let deep = "[".repeat(3 << 20);
     answered(&webhook, Step::Mutate, deep.as_bytes()).expect_err("no review");
     let closed = format!("{}{}", "[".repeat(1 << 20), "]".repeat(1 << 20));

@@ -24,7 +24,7 @@ impl Connection {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
-        let webhook = Arc::new(Webhook::new(&mut Registry::default(), None));
+        let webhook = Arc::new(Webhook::new(&mut Registry::default(), Policies::default()));
         tokio::spawn(serve(listener, None, webhook, Limits::default(), shutdown.clone()));
         let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
         let (sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();

@@ -1,4 +1,5 @@
 //! When a source is fetched, and what the request may be compared with.
+mod allowed;
 mod calendar;
 mod pin;
 
@@ -12,6 +13,7 @@ use crds::{
     ExternalSourceSpec,
     external_source::{Expression, Generator, HttpGenerator, SecretReference},
 };
+use installation::Ruling;
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -129,7 +131,7 @@ fn source() -> ExternalSource {
 
 fn seen() -> Seen {
     Seen {
-        whitelist: None,
+        allowed: Ruling::default(),
         secrets: Ok(Secrets::default()),
         blob: Some(fetched("one", 60).blob),
         pin: None,

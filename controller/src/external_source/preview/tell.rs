@@ -44,6 +44,7 @@ fn blame(failure: &Failure) -> Blame {
         _ if failure.retry == Retry::OnChange => Blame::Owner,
         reasons::ADDRESS_REFUSED
         | reasons::HOOK_NOT_ALLOWED
+        | reasons::NOT_ALLOWED
         | reasons::SERVICE_ACCOUNT_NOT_FOUND
         | reasons::TOKEN_FORBIDDEN => Blame::Owner,
         reasons::STORE_FULL

@@ -69,7 +69,7 @@ pub struct HttpGenerator {
     pub proxy_secret_ref: Option<SecretReference>,
 
     /// Accepts any certificate. Anybody on the way can then change the data: prefer `caBundleSecretRef`, which wins where
-    /// both are set.
+    /// both are set. An operator may forbid it with `--allow-insecure-skip-verify=false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insecure_skip_verify: Option<bool>,
 
@@ -184,6 +184,16 @@ impl Settings for HttpGenerator {
     fn host(&self) -> String {
         let host = |url: Url| url[Position::BeforeHost..Position::AfterPort].to_owned();
         Url::parse(&self.url).map(host).unwrap_or_default()
+    }
+
+    fn host_field(&self) -> &'static str {
+        "spec.generator.http.url"
+    }
+
+    /// A bundle wins where both are set.
+    fn unverified(&self) -> Option<&'static str> {
+        let skips = self.insecure_skip_verify == Some(true) && self.ca_bundle_secret_ref.is_none();
+        skips.then_some("spec.generator.http.insecureSkipVerify")
     }
 
     fn only_reads(&self) -> bool {

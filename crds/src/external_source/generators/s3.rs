@@ -125,6 +125,14 @@ impl Settings for S3Generator {
         Url::parse(&self.endpoint()).map(host).unwrap_or_default()
     }
 
+    fn reaches(&self) -> String {
+        if self.is_path_style() { self.host() } else { format!("{}.{}", self.bucket, self.host()) }
+    }
+
+    fn host_field(&self) -> &'static str {
+        if self.endpoint.is_some() { "spec.generator.s3.endpoint" } else { "spec.generator.s3" }
+    }
+
     /// The objects of a folder come as one archive.
     fn unpacks(&self) -> Option<&'static str> {
         match self.unpack {

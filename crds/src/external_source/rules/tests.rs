@@ -3,10 +3,12 @@ mod any_input;
 
 use super::*;
 use crate::{
+    allowed_hosts::AllowedHosts,
     external_source::{
         ExpectedValue, Generator, GeneratorType, Hook, Hooks, HttpGenerator, S3Generator, SecretReference,
         ServiceAccountTokenReference,
     },
+    installation::check_here,
     rules::check,
     schedule::Schedule,
 };
@@ -288,4 +290,61 @@ fn unwise_things_are_allowed_with_a_warning() {
     assert_eq!(wrong(&unwise), [""; 0]);
     assert_eq!(unwise.warnings().len(), 6);
     assert!(unwise.warnings().iter().all(|warning| warning.len() <= 120));
+}
+
+/// The fields that this installation refuses, and why.
+fn refused(spec: &ExternalSourceSpec, installation: &Installation<'_>) -> Vec<String> {
+    match check_here(spec, installation) {
+        Ok(_) => Vec::new(),
+        Err(invalid) => invalid.errors().iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn certificates_go_unverified_only_where_the_operator_lets_them() {
+    let skipping = with_http(|http| http.insecure_skip_verify = Some(true));
+    assert_eq!(refused(&skipping, &Installation::default()), [""; 0], "as sources of the original do");
+    let strict = Installation { must_verify: true, ..Installation::default() };
+    let [told] = &refused(&skipping, &strict)[..] else { panic!("one field") };
+    assert!(told.starts_with("spec.generator.http.insecureSkipVerify: Forbidden: "), "{told}");
+    assert!(
+        told.contains("--allow-insecure-skip-verify=false") && told.contains("caBundleSecretRef"),
+        "{told}"
+    );
+    let vouched_for = with_http(|http| {
+        http.insecure_skip_verify = Some(true);
+        http.ca_bundle_secret_ref = Some(SecretKeyReference { name: "ca".into(), key: "ca.crt".into() });
+    });
+    assert_eq!(refused(&vouched_for, &strict), [""; 0], "a bundle wins");
+    assert_eq!(refused(&with_http(|http| http.insecure_skip_verify = Some(false)), &strict), [""; 0]);
+}
+
+#[test]
+fn a_host_is_refused_by_the_field_that_names_it() {
+    let file = "[{ namespaces: [a], hosts: [example.dev, configs.s3.eu-west-1.amazonaws.com] }]";
+    let hosts = AllowedHosts::parse(file).unwrap().of("a");
+    let here = Installation { hosts: Some(&hosts), ..Installation::default() };
+    let at = |url: &str| with_http(|http| http.url = url.into());
+    assert_eq!(refused(&at("https://example.dev:8443/data"), &here), [""; 0]);
+    let [told] = &refused(&at("https://example.com/data"), &here)[..] else { panic!("one field") };
+    assert!(
+        told.starts_with("spec.generator.http.url: Forbidden: sources in namespace a may not lead to"),
+        "{told}"
+    );
+    assert_eq!(refused(&at("nowhere"), &here).len(), 1, "an address that is none is told as that alone");
+    let bucket = |name: &str, endpoint: Option<&str>| {
+        let s3 = S3Generator {
+            bucket: name.into(),
+            object: Some("a".into()),
+            region: Some("eu-west-1".into()),
+            endpoint: endpoint.map(Into::into),
+            ..Default::default()
+        };
+        let generator = Generator { type_: GeneratorType::S3, s3: Some(s3), ..Default::default() };
+        ExternalSourceSpec { generator, ..spec() }
+    };
+    assert_eq!(refused(&bucket("configs", None), &here), [""; 0]);
+    assert!(refused(&bucket("others", None), &here)[0].starts_with("spec.generator.s3: Forbidden: "));
+    let elsewhere = refused(&bucket("configs", Some("https://minio.example")), &here);
+    assert!(elsewhere[0].starts_with("spec.generator.s3.endpoint: Forbidden: "), "{elsewhere:?}");
 }

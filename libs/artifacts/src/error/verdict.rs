@@ -1,9 +1,20 @@
 //! What follows from an error: a reason for machines, and when trying again makes sense.
-use super::{Error, Retry};
+use super::Error;
 use crate::{pack::PackError, unpack::UnpackError};
 use crds::reasons;
 use http::StatusCode;
 use std::{io, time::Duration};
+
+/// When trying again makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Soon, with growing pauses: the cause passes by itself.
+    Soon,
+    /// At the next interval: the source must change first.
+    AtInterval,
+    /// When the spec or one of its Secrets changes.
+    OnChange,
+}
 
 impl Error {
     /// The reason for conditions, events and metrics; one of [`crds::reasons`].
@@ -26,6 +37,7 @@ impl Error {
             Self::TooManyObjects { .. } => reasons::TOO_LARGE,
             Self::UnsafeKey { .. } => reasons::UNSAFE_ARCHIVE,
             Self::AddressRefused { .. } => reasons::ADDRESS_REFUSED,
+            Self::HostRefused { .. } => reasons::NOT_ALLOWED,
             Self::NameNotResolved { .. } => reasons::NAME_NOT_RESOLVED,
             Self::ConnectionFailed { .. } => reasons::CONNECTION_FAILED,
             Self::TlsFailed { .. } | Self::UnknownAuthority { .. } => reasons::TLS_FAILED,
@@ -61,6 +73,7 @@ impl Error {
             | Self::InvalidPublicKey { .. }
             | Self::InvalidCredentials { .. } => Retry::OnChange,
             Self::AddressRefused { .. }
+            | Self::HostRefused { .. }
             | Self::CredentialsRefused { .. }
             | Self::Registry(_)
             | Self::ProxyRefused { .. }

@@ -1,6 +1,10 @@
 //! What a failed request or body means. reqwest wraps causes several deep; the one that matters is searched for.
 use super::{Way, resolver::NotResolved};
-use crate::{Error, egress::Refused, error::BoxError};
+use crate::{
+    Error,
+    egress::{HostRefused, Refused},
+    error::BoxError,
+};
 use crds::external_source::SecretKeyReference;
 use rustls::{AlertDescription, CertificateError};
 use std::{error::Error as StdError, io};
@@ -59,6 +63,7 @@ fn tunnel(error: &(dyn StdError + 'static)) -> Option<Tunnel> {
 /// Why there is no answer, without what would name the source.
 pub(crate) enum Cause {
     Refused(Refused),
+    HostRefused(HostRefused),
     NotResolved(io::Error),
     /// A certificate that no authority of the trusted ones has signed.
     NotVouchedFor,
@@ -68,6 +73,9 @@ pub(crate) enum Cause {
 
 impl Cause {
     pub(crate) fn of(error: &(dyn StdError + 'static)) -> Self {
+        if let Some(refused) = find::<HostRefused>(error) {
+            return Self::HostRefused(refused.clone());
+        }
         if let Some(refused) = find::<Refused>(error) {
             return Self::Refused(refused.clone());
         }
@@ -105,6 +113,7 @@ impl Cause {
                 None => Error::TlsFailed { host, problem: UNKNOWN_AUTHORITY, source },
             },
             Self::Refused(refused) => Error::AddressRefused { host, refused },
+            Self::HostRefused(refused) => Error::HostRefused { host, refused },
             Self::NotResolved(source) => Error::NameNotResolved { host, source },
             Self::Tls(problem) => Error::TlsFailed { host, problem, source },
             Self::Connection(problem) => Error::ConnectionFailed { host, problem, source },

@@ -7,6 +7,7 @@ use artifacts::{
 };
 use crds::{
     ExternalSourceSpec,
+    allowed_hosts::NamespaceHosts,
     external_source::{
         Generator, GeneratorType, HttpGenerator, OciGenerator, ReleaseGenerator, S3Generator,
         SecretKeyReference, SecretReference,
@@ -139,6 +140,8 @@ pub(crate) fn noise(length: u64) -> Vec<u8> {
 pub(crate) struct Case {
     pub(crate) spec: ExternalSourceSpec,
     pub(crate) secrets: Secrets,
+    /// Where it may lead; `None`: everywhere.
+    pub(crate) hosts: Option<NamespaceHosts>,
 }
 
 impl Case {
@@ -151,7 +154,7 @@ impl Case {
             generator: Generator { http: Some(http), ..Default::default() },
             ..Default::default()
         };
-        Self { spec, secrets: Secrets::default() }
+        Self { spec, secrets: Secrets::default(), hosts: None }
     }
 
     /// What lies in the bucket `configs` of an S3 at `endpoint`, asked for with credentials.
@@ -268,7 +271,9 @@ impl Case {
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, Error> {
-        Plan::new(rules::check(&self.spec).expect("the spec is good"), &self.secrets)
+        let mut plan = Plan::new(rules::check(&self.spec).expect("the spec is good"), &self.secrets)?;
+        plan.confine(self.hosts.clone());
+        Ok(plan)
     }
 }
 

@@ -6,8 +6,7 @@ use super::{
 };
 use crate::{
     Error,
-    egress::EgressPolicy,
-    fetch::{Fetcher, Origin, Validators, Way, pause, resolver::check_literal},
+    fetch::{Fetcher, Gate, Origin, Validators, Way, pause},
 };
 use bytes::Bytes;
 use crds::external_source::SecretKeyReference;
@@ -24,7 +23,7 @@ use object_store::{
     },
 };
 use secrecy::ExposeSecret;
-use std::{fmt, sync::Arc};
+use std::fmt;
 use url::Url;
 
 /// A page of a listing names up to 1,000 objects, each in a few hundred bytes around its key.
@@ -48,7 +47,7 @@ impl Connection {
         let heard = Heard::default();
         let guarded = Guarded {
             client: fetcher.client(Way { trust: &place.trust, known_by: None, proxy: None }).await?,
-            policy: Arc::clone(fetcher.policy()),
+            gate: fetcher.gate().clone(),
             heard: heard.clone(),
         };
         let builder = signed(builder(place), place.credentials.as_ref());
@@ -121,7 +120,7 @@ fn signed(builder: AmazonS3Builder, credentials: Option<&Credentials>) -> Amazon
 #[derive(Clone)]
 struct Guarded {
     client: reqwest::Client,
-    policy: Arc<EgressPolicy>,
+    gate: Gate,
     heard: Heard,
 }
 
@@ -156,7 +155,7 @@ impl Guarded {
         let refuse = |error| HttpError::new(HttpErrorKind::Unknown, error);
         let url = Url::parse(&request.uri().to_string());
         let url = url.map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
-        check_literal(&self.policy, &url).map_err(refuse)?;
+        self.gate.check(&url).map_err(refuse)?;
         let is_listing =
             request.method() == Method::GET && url.query_pairs().any(|(name, _)| name == "list-type");
         let (head, body) = HttpService::call(&self.client, request).await?.into_parts();

@@ -1,13 +1,13 @@
-//! The whitelist as the operator's file has it now.
+//! What a file of the operator says now.
 //!
 //! Polled, not watched: kubelet swaps the folder that its symlinks point to, which a watch on the file never sees.
-use super::Whitelist;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 use std::{
+    error::Error,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,27 +20,55 @@ use tracing::{info, warn};
 /// One small read, so a new file counts within about a second.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The whitelist of the moment. Clones are the same one.
-#[derive(Clone, Debug)]
-pub struct Live {
-    current: watch::Sender<Arc<Whitelist>>,
+/// What is read from a file of the operator.
+pub trait OfFile: Send + Sync + Sized + 'static {
+    /// What is wrong with a text.
+    type Invalid: Error + Send + Sync + 'static;
+
+    /// What it is called, in sentences.
+    const NAME: &'static str;
+    /// What the names of its metrics begin with.
+    const METRICS: &'static str;
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// Something in it cannot be used.
+    fn parse(text: &str) -> Result<Self, Self::Invalid>;
+
+    /// What is allowed but unwise, a sentence each.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// What the file says at the moment. Clones are the same one.
+#[derive(Debug)]
+pub struct Live<T> {
+    current: watch::Sender<Arc<T>>,
     /// What is wrong with the file, if something is.
     problem: watch::Sender<Option<String>>,
 }
 
-impl Live {
-    /// A whitelist that stays as it is.
-    pub fn fixed(whitelist: Whitelist) -> Self {
-        Self { current: watch::Sender::new(Arc::new(whitelist)), problem: watch::Sender::default() }
+impl<T> Clone for Live<T> {
+    fn clone(&self) -> Self {
+        Self { current: self.current.clone(), problem: self.problem.clone() }
+    }
+}
+
+impl<T> Live<T> {
+    /// What stays as it is.
+    pub fn fixed(value: T) -> Self {
+        Self { current: watch::Sender::new(Arc::new(value)), problem: watch::Sender::default() }
     }
 
-    /// The whitelist as it is now.
-    pub fn now(&self) -> Arc<Whitelist> {
+    /// As it is now.
+    pub fn now(&self) -> Arc<T> {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Tells of each whitelist after the one of now; who is slow hears of the newest alone.
-    pub fn changes(&self) -> watch::Receiver<Arc<Whitelist>> {
+    /// Tells of each version after the one of now; who is slow hears of the newest alone.
+    pub fn changes(&self) -> watch::Receiver<Arc<T>> {
         self.current.subscribe()
     }
 
@@ -50,31 +78,35 @@ impl Live {
     }
 }
 
-/// Why a file gives no whitelist.
+/// Why a file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub enum Unusable<E: Error + 'static> {
     /// It cannot be read.
-    #[error("failed to read the whitelist {path}")]
+    #[error("failed to read the {name} {path}")]
     Unreadable {
+        /// What it should hold.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system says.
         source: io::Error,
     },
     /// It can be read, and not used.
-    #[error("failed to use the whitelist {path}")]
+    #[error("failed to use the {name} {path}")]
     Invalid {
+        /// What it should hold.
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        source: super::Invalid,
+        source: E,
     },
 }
 
 /// Reads the file again and again. Runs until it is dropped.
-pub struct Reload {
+pub struct Reload<T> {
     path: PathBuf,
-    live: Live,
+    live: Live<T>,
     text: String,
     metrics: Metrics,
 }
@@ -96,22 +128,25 @@ enum Outcome {
     Refused,
 }
 
-impl Reload {
+impl<T: OfFile> Reload<T> {
     /// Reads the file for the first time, and registers its metrics below `registry`.
     ///
     /// # Errors
-    /// It gives no whitelist: what begins without one has nothing to stay with.
-    pub async fn start(path: &Path, registry: &mut Registry) -> Result<(Live, Self), Unusable> {
-        let text = read(path).await?;
-        let whitelist = parse(path, &text)?;
+    /// It cannot be used: what begins without one has nothing to stay with.
+    pub async fn start(
+        path: &Path,
+        registry: &mut Registry,
+    ) -> Result<(Live<T>, Self), Unusable<T::Invalid>> {
+        let text = read::<T>(path).await?;
+        let value = parse(path, &text)?;
         let metrics = Metrics::default();
-        metrics.register(registry);
+        metrics.register::<T>(registry);
         metrics.loaded();
-        let live = Live::fixed(whitelist);
+        let live = Live::fixed(value);
         Ok((live.clone(), Self { path: path.to_owned(), live, text, metrics }))
     }
 
-    /// Follows the file. While it is missing or wrong, the last good whitelist stays; that is told once.
+    /// Follows the file. While it is missing or wrong, the last good version stays; that is told once.
     pub async fn run(mut self) {
         let mut ticks = time::interval(EVERY);
         ticks.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
@@ -128,17 +163,17 @@ impl Reload {
         }
         if let Some(error) = &problem {
             self.metrics.refused();
-            warn!(error, "the last good whitelist stays");
+            warn!(error, file = T::NAME, "the last good version stays");
         }
         self.live.problem.send_replace(problem);
     }
 
-    async fn again(&mut self) -> Result<(), Unusable> {
-        let text = read(&self.path).await?;
+    async fn again(&mut self) -> Result<(), Unusable<T::Invalid>> {
+        let text = read::<T>(&self.path).await?;
         if text != self.text {
-            let whitelist = parse(&self.path, &text)?;
-            info!(path = %self.path.display(), "whitelist replaced");
-            self.live.current.send_replace(Arc::new(whitelist));
+            let value = parse(&self.path, &text)?;
+            info!(path = %self.path.display(), file = T::NAME, "file of the operator replaced");
+            self.live.current.send_replace(Arc::new(value));
             self.text = text;
             self.metrics.loaded();
         }
@@ -148,11 +183,11 @@ impl Reload {
 }
 
 impl Metrics {
-    fn register(&self, registry: &mut Registry) {
-        let help = "Versions of the hook whitelist that were read, by what became of them";
-        registry.register("hook_whitelist_reloads", help, self.reloads.clone());
-        let help = "Whether the hook whitelist in use is what its file says now";
-        registry.register("hook_whitelist_current", help, self.current.clone());
+    fn register<T: OfFile>(&self, registry: &mut Registry) {
+        let help = format!("Versions of the {} that were read, by what became of them", T::NAME);
+        registry.register(format!("{}_reloads", T::METRICS), help, self.reloads.clone());
+        let help = format!("Whether the {} in use is what its file says now", T::NAME);
+        registry.register(format!("{}_current", T::METRICS), help, self.current.clone());
         for outcome in [Outcome::Loaded, Outcome::Refused] {
             drop(self.reloads.get_or_create(&Labels { outcome }));
         }
@@ -169,26 +204,27 @@ impl Metrics {
     }
 }
 
-async fn read(path: &Path) -> Result<String, Unusable> {
+async fn read<T: OfFile>(path: &Path) -> Result<String, Unusable<T::Invalid>> {
     let text = fs::read_to_string(path).await;
-    text.map_err(|source| Unusable::Unreadable { path: path.to_owned(), source })
+    text.map_err(|source| Unusable::Unreadable { name: T::NAME, path: path.to_owned(), source })
 }
 
-fn parse(path: &Path, text: &str) -> Result<Whitelist, Unusable> {
-    let invalid = |source| Unusable::Invalid { path: path.to_owned(), source };
-    let whitelist = Whitelist::parse(text).map_err(invalid)?;
-    for warning in whitelist.warnings() {
-        warn!(warning, "unwise rule on the hook whitelist");
+fn parse<T: OfFile>(path: &Path, text: &str) -> Result<T, Unusable<T::Invalid>> {
+    let invalid = |source| Unusable::Invalid { name: T::NAME, path: path.to_owned(), source };
+    let value = T::parse(text).map_err(invalid)?;
+    for warning in value.warnings() {
+        warn!(warning, file = T::NAME, "unwise rule in a file of the operator");
     }
-    Ok(whitelist)
+    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hooks::Whitelist;
     use prometheus_client::encoding::text::encode;
 
-    fn admits(live: &Live, command: &str) -> bool {
+    fn admits(live: &Live<Whitelist>, command: &str) -> bool {
         live.now().check(command, &[], []).is_ok()
     }
 
@@ -204,7 +240,7 @@ mod tests {
         let path = folder.path().join("whitelist.yaml");
         std::fs::write(&path, "commands: { jq: {} }").expect("written");
         let mut registry = Registry::default();
-        let (live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
+        let (live, mut reload) = Reload::<Whitelist>::start(&path, &mut registry).await.expect("a good file");
         assert!(admits(&live, "jq") && !admits(&live, "yq"));
         let (mut changes, problems) = (live.changes(), live.problems());
 
@@ -234,7 +270,8 @@ mod tests {
         let path = folder.path().join("whitelist.yaml");
         std::fs::write(&path, "commands: {}").expect("written");
         let mut registry = Registry::default();
-        let (_live, mut reload) = Reload::start(&path, &mut registry).await.expect("a good file");
+        let (_live, mut reload) =
+            Reload::<Whitelist>::start(&path, &mut registry).await.expect("a good file");
         std::fs::write(&path, "commands: [").expect("written");
         for _ in 0..3 {
             reload.look().await;
@@ -249,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_begins_without_a_whitelist() {
-        let missing = Reload::start(Path::new("/nowhere"), &mut Registry::default()).await;
+        let missing = Reload::<Whitelist>::start(Path::new("/nowhere"), &mut Registry::default()).await;
         assert_eq!(
             missing.err().map(|error| error.to_string()),
             Some("failed to read the whitelist /nowhere".into())

@@ -12,6 +12,7 @@ pub(crate) mod fuzz;
 mod gate;
 mod origin;
 pub(crate) mod pause;
+mod pieces;
 mod redirect;
 pub(crate) mod resolver;
 
@@ -19,6 +20,7 @@ pub(crate) use answer::media_type;
 pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
 pub(crate) use gate::Gate;
 pub use origin::{Origin, SignedBy};
+pub(crate) use pieces::Pieces;
 
 use crate::{
     Error,

@@ -4,10 +4,9 @@ use anyhow::{Context, Result, ensure};
 use std::{
     ffi::OsStr,
     fs,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
+    net::{Ipv4Addr, SocketAddrV4},
     path::PathBuf,
     process::Command,
-    time::Duration,
 };
 
 /// A user that the registry knows, the password, and the password as bcrypt makes it.
@@ -63,12 +62,7 @@ impl OciRegistry {
         let config = root.join("config.json");
         self.directory.write(&config, self.config()?.to_string())?;
         self.process().start(Command::new(program).arg("serve").arg(config))?;
-        let address = SocketAddr::from(self.address);
-        let accepts = async || {
-            let connecting = move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-            tokio::task::spawn_blocking(connecting).await.unwrap_or(false)
-        };
-        self.process().until_ready(Duration::from_secs(30), accepts).await
+        self.process().until_accepting(self.address.into()).await
     }
 
     /// Ends it as a crash would; what it holds stays.

@@ -14,6 +14,7 @@ use nix::{
 };
 use std::{
     fs::{self, OpenOptions},
+    net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt,
     path::PathBuf,
     process::{Command, Stdio},
@@ -93,6 +94,15 @@ impl<'a> Process<'a> {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         Ok(())
+    }
+
+    /// Waits until somebody takes connections at that address.
+    pub(crate) async fn until_accepting(&self, address: SocketAddr) -> Result<()> {
+        let accepts = async || {
+            let connecting = move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+            tokio::task::spawn_blocking(connecting).await.unwrap_or(false)
+        };
+        self.until_ready(Duration::from_secs(30), accepts).await
     }
 
     /// Asks it to end, and ends it by force if it is still there after `patience`.

@@ -3,10 +3,9 @@ use crate::{directory::Directory, network::free_port, pki, process::Process};
 use anyhow::{Context, Result};
 use std::{
     fs,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
     path::PathBuf,
     process::Command,
-    time::Duration,
 };
 
 const ACCESS_KEY: &str = "postern";
@@ -86,12 +85,7 @@ impl S3Gateway {
         }
         command.arg("posix").arg(self.root());
         self.process().start(&mut command)?;
-        let address = self.address();
-        let accepts = async || {
-            let connecting = move || TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
-            tokio::task::spawn_blocking(connecting).await.unwrap_or(false)
-        };
-        self.process().until_ready(Duration::from_secs(30), accepts).await
+        self.process().until_accepting(self.address()).await
     }
 
     /// Ends it as a crash would; what it holds stays.

@@ -4,9 +4,12 @@ use super::{
     content::Content,
     pipe::{self, Feed},
 };
-use crate::{Error, Upload, fetch::Received};
-use bytes::{Buf, Bytes};
-use std::{collections::VecDeque, io::Read};
+use crate::{
+    Error, Upload,
+    fetch::{Pieces, Received},
+};
+use bytes::Bytes;
+use std::collections::VecDeque;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet, spawn_blocking},
@@ -90,19 +93,4 @@ async fn write(
 
 fn died(died: JoinError) -> Error {
     Error::PackerDied(died.into())
-}
-
-/// Bytes in memory, read piece by piece.
-struct Pieces(VecDeque<Bytes>);
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.0.front().is_some_and(Bytes::is_empty) {
-            self.0.pop_front();
-        }
-        let Some(piece) = self.0.front_mut() else { return Ok(0) };
-        let count = buffer.len().min(piece.len());
-        piece.copy_to_slice(&mut buffer[..count]);
-        Ok(count)
-    }
 }

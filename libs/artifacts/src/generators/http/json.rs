@@ -2,9 +2,8 @@
 //! body, which is bounded, and nothing that grows with what is in it.
 use crate::{
     Error,
-    fetch::{Body, Reply},
+    fetch::{Body, Pieces, Reply},
 };
-use bytes::{Buf, Bytes};
 use crds::external_source::ExpectedValue;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
@@ -30,21 +29,6 @@ pub(super) async fn checked(reply: Reply, expected: &[ExpectedValue]) -> Result<
 
 fn unexpected(body: &Body, problem: String) -> Error {
     Error::UnexpectedJson { host: body.host().to_owned(), problem }
-}
-
-/// Pieces as one text.
-struct Pieces(std::collections::VecDeque<Bytes>);
-
-impl Read for Pieces {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.0.front().is_some_and(Bytes::is_empty) {
-            self.0.pop_front();
-        }
-        let Some(piece) = self.0.front_mut() else { return Ok(0) };
-        let count = buffer.len().min(piece.len());
-        piece.copy_to_slice(&mut buffer[..count]);
-        Ok(count)
-    }
 }
 
 /// The first thing that is not as expected, in words that hold nothing of the body.

@@ -72,6 +72,18 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
+    /// The bundle in a key of a Secret, where the spec names one, or else what the system trusts.
+    ///
+    /// # Errors
+    /// The Secret is missing, lacks the key, or holds no bundle there.
+    pub(crate) fn by_bundle(
+        reference: Option<&SecretKeyReference>,
+        secrets: &Secrets,
+    ) -> Result<Self, Error> {
+        let Some(reference) = reference else { return Ok(Self::System) };
+        Ok(Self::Bundle(ca_bundle::from_secret(secrets.find(&reference.name)?, &reference.key)?))
+    }
+
     /// What a Secret of certificates says of whom to trust.
     ///
     /// # Errors

@@ -34,7 +34,6 @@ pub(crate) struct Way<'a> {
 }
 
 /// Makes clients, and keeps those that many sources share.
-#[derive(Clone)]
 pub(super) struct Clients {
     policy: Arc<EgressPolicy>,
     /// Made for the first source that wants it: a start does not wait for the system's authorities.

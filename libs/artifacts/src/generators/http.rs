@@ -5,7 +5,7 @@ use super::{Ask, Generator};
 use crate::{
     Digest, Error,
     fetch::{Fetcher, Reply, Way},
-    plan::{ClientCertificate, Inputs, Proxy, RequestBody, Secrets, Trust, ca_bundle, headers as header},
+    plan::{ClientCertificate, Inputs, Proxy, RequestBody, Secrets, Trust, headers as header},
 };
 use crds::external_source::{self, ExpectedValue, HttpGenerator, ServiceAccountTokenReference, Unpack};
 use futures::{FutureExt, future::BoxFuture};
@@ -31,6 +31,25 @@ pub(crate) struct HttpRequest {
     pub(crate) follow_redirects: bool,
     pub(crate) expected: Expected,
     pub(crate) unpack: Unpack,
+}
+
+impl HttpRequest {
+    /// A GET that follows redirects, and takes whatever comes with a 2xx as it is.
+    pub(super) fn get(url: Url, headers: HeaderMap, trust: Trust) -> Self {
+        Self {
+            url,
+            method: Method::GET,
+            headers,
+            account: None,
+            body: None,
+            trust,
+            certificate: None,
+            proxy: None,
+            follow_redirects: true,
+            expected: Expected::any(),
+            unpack: Unpack::Never,
+        }
+    }
 }
 
 /// What an answer must look like to carry data.
@@ -192,7 +211,7 @@ fn body(http: &HttpGenerator, secrets: &Secrets) -> Result<Option<RequestBody>, 
 /// A bundle is believed even where `insecureSkipVerify` is set too: whoever gave one meant it.
 fn trust(http: &HttpGenerator, secrets: &Secrets) -> Result<Trust, Error> {
     if let Some(reference) = &http.ca_bundle_secret_ref {
-        return Ok(Trust::Bundle(ca_bundle::from_secret(secrets.find(&reference.name)?, &reference.key)?));
+        return Trust::by_bundle(Some(reference), secrets);
     }
     if http.insecure_skip_verify.unwrap_or_default() {
         return Ok(Trust::Anybody);

@@ -14,12 +14,12 @@ use super::{
 use crate::{
     Digest, Error,
     fetch::{Body, Fetcher, Head, Incoming, Origin, Reply, Validators},
-    plan::{Inputs, Secrets, Trust, ca_bundle, headers},
+    plan::{Inputs, Secrets, Trust, headers},
 };
 use choice::{Asset, Wanted};
 use crds::external_source::{self, ReleaseGenerator, Settings, Unpack};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use url::Url;
 
@@ -46,12 +46,7 @@ pub(super) fn plan(
     inputs: &mut Inputs,
 ) -> Result<Arc<dyn Generator>, Error> {
     let release = generator.release.as_ref().expect("the rules ask for spec.generator.release");
-    let trust = match &release.ca_bundle_secret_ref {
-        Some(reference) => {
-            Trust::Bundle(ca_bundle::from_secret(secrets.find(&reference.name)?, &reference.key)?)
-        }
-        None => Trust::System,
-    };
+    let trust = Trust::by_bundle(release.ca_bundle_secret_ref.as_ref(), secrets)?;
     let known_by = known_by(release, secrets)?;
     write(inputs, release, secrets)?;
     let api = Url::parse(release.api()).expect("the rules accepted this url");
@@ -194,19 +189,7 @@ impl Place {
             headers.extend(self.known_by.clone());
             headers.extend(provider::version(self.settings.provider));
         }
-        HttpRequest {
-            url,
-            method: Method::GET,
-            headers,
-            account: None,
-            body: None,
-            trust: self.trust.clone(),
-            certificate: None,
-            proxy: None,
-            follow_redirects: true,
-            expected: Expected::any(),
-            unpack: Unpack::Never,
-        }
+        HttpRequest::get(url, headers, self.trust.clone())
     }
 }
 

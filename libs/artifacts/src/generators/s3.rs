@@ -11,7 +11,7 @@ use super::{Ask, Generator};
 use crate::{
     Error,
     fetch::{Body, Fetcher, Head, Incoming, Reply, Validators, media_type},
-    plan::{Inputs, Secrets, Trust, ca_bundle},
+    plan::{Inputs, Secrets, Trust},
 };
 use client::Connection;
 use crds::external_source::{self, S3Generator, Settings, Unpack};
@@ -44,12 +44,7 @@ pub(super) fn plan(
     inputs: &mut Inputs,
 ) -> Result<Arc<dyn Generator>, Error> {
     let s3 = generator.s3.as_ref().expect("the rules ask for spec.generator.s3");
-    let trust = match &s3.ca_bundle_secret_ref {
-        Some(reference) => {
-            Trust::Bundle(ca_bundle::from_secret(secrets.find(&reference.name)?, &reference.key)?)
-        }
-        None => Trust::System,
-    };
+    let trust = Trust::by_bundle(s3.ca_bundle_secret_ref.as_ref(), secrets)?;
     let credentials = s3.credentials_secret_ref.as_ref();
     let credentials = credentials.map(|reference| Credentials::from_secret(secrets.find(&reference.name)?));
     write(inputs, s3, secrets)?;

@@ -11,8 +11,7 @@ use crate::{
     generators::{Ask, Expected, HttpRequest},
     plan::{headers, told},
 };
-use crds::external_source::Unpack;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Position, Url};
@@ -178,24 +177,12 @@ impl<'a> Registry<'a> {
         let place = self.place;
         let accept = (header::ACCEPT, HeaderValue::from_static(piece.accept));
         let authorization = authorization.map(|value| (header::AUTHORIZATION, value));
-        let expected = Expected {
-            statuses: Some(vec![200, 401]),
-            media_types: None,
-            sha256: piece.pinned,
-            values: Vec::new(),
-        };
+        let headers = [accept].into_iter().chain(authorization).collect();
         HttpRequest {
-            url: piece.url.clone(),
-            method: Method::GET,
-            headers: [accept].into_iter().chain(authorization).collect(),
-            account: None,
-            body: None,
-            trust: place.trust.clone(),
             certificate: place.certificate.clone().filter(|_| place.is_registry(&piece.url)),
             proxy: place.proxy.clone(),
-            follow_redirects: true,
-            expected,
-            unpack: Unpack::Never,
+            expected: Expected { statuses: Some(vec![200, 401]), sha256: piece.pinned, ..Expected::any() },
+            ..HttpRequest::get(piece.url.clone(), headers, place.trust.clone())
         }
     }
 

@@ -128,9 +128,9 @@ impl GithubRelease {
             let digest = asset.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
             let digest = digest.and_then(|hex| Digest::from_hex(hex).ok());
             let mark = format!("{} {}", asset.id, asset.updated_at.unwrap_or_default());
-            Some(Asset { name: asset.name, address: below(assets, &asset.id.to_string()), digest, mark })
+            Asset { name: asset.name, address: below(assets, &asset.id.to_string()), digest, mark }
         };
-        let assets = self.assets.into_iter().filter(uploaded).filter_map(of).filter(is_whole).collect();
+        let assets = self.assets.into_iter().filter(uploaded).map(of).filter(is_whole).collect();
         Release { tag: self.tag_name, is_draft: self.draft, is_prerelease: self.prerelease, assets }
     }
 }

@@ -49,13 +49,10 @@ impl Objects {
     async fn probe(&self) -> Result<(), StoreError> {
         const PROBE: &[u8] = b"postern";
         let path = self.0.stage().await?;
-        let objects = &self.0.objects;
-        let written = objects.put(&path, PROBE.into()).await;
-        written.map_err(|error| StoreError::write("writing a probe", error))?;
-        let read = async { objects.get(&path).await?.bytes().await };
+        self.0.write(&path, vec![Bytes::from_static(PROBE)], "writing a probe").await?;
+        let read = async { self.0.objects.get(&path).await?.bytes().await };
         let read = read.await.map_err(|error| StoreError::read("reading a probe", error));
-        let removed = objects.delete(&path).await;
-        removed.map_err(|error| StoreError::write("removing a probe", error))?;
+        self.0.delete(&path, "removing a probe").await?;
         match read?.as_ref() == PROBE {
             true => Ok(()),
             false => Err(StoreError::read("reading a probe", "other bytes came back than were written")),

@@ -324,6 +324,15 @@ pub enum Error {
         limit: u64,
     },
 
+    /// What has to be read as a whole is larger than is held in memory for it.
+    #[error("the answer from {host} is larger than {limit} bytes, the most that is read of its kind")]
+    TooLargeToRead {
+        /// The host in question.
+        host: String,
+        /// The limit.
+        limit: u64,
+    },
+
     /// The body is not the one that is pinned.
     #[error("the body from {host} has the digest {found}, but {expected} is pinned")]
     DigestMismatch {

@@ -87,6 +87,18 @@ impl Body {
         self.ahead.iter().cloned().collect()
     }
 
+    /// All of it at once, in memory.
+    ///
+    /// # Errors
+    /// It is larger than `most`, or could not be received, or is not the one that is pinned.
+    pub(crate) async fn whole(mut self, most: u64) -> Result<(Vec<u8>, Received), Error> {
+        if self.read_ahead(most).await?.is_none() {
+            return Err(Error::TooLargeToRead { host: self.incoming.host, limit: most });
+        }
+        let bytes = self.ahead.make_contiguous().concat();
+        Ok((bytes, self.finish()?))
+    }
+
     /// Who sends it.
     pub(crate) fn host(&self) -> &str {
         &self.incoming.host

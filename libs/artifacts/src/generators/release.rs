@@ -133,8 +133,10 @@ impl Place {
         let Some(list) = picked.checksums else { return Ok(picked.assets) };
         let host = self.host();
         let problem = || Error::NoChecksum { host: host.clone() };
-        let reply = fetcher.fetch(&self.asset(&list), asked(ask)).await?;
-        let text = listing::read(reply, LARGEST_LIST).await?.ok_or_else(problem)?;
+        let Reply::Data(_, body) = fetcher.fetch(&self.asset(&list), asked(ask)).await? else {
+            return Err(problem());
+        };
+        let (text, _) = body.whole(LARGEST_LIST).await?;
         let sums: BTreeMap<String, Digest> = checksums::read(&String::from_utf8_lossy(&text));
         let with_sum = |asset: Asset| {
             let expected = *sums.get(&asset.name).ok_or_else(problem)?;

@@ -127,7 +127,7 @@ async fn what_is_told_of_an_asset_must_be_so() {
         (Some(format!("sha256:{good}")), line(&bad, "app"), Some("DigestMismatch")),
         (None, line(&good, "App"), Some("DigestMismatch")),
         (None, String::new(), Some("DigestMismatch")),
-        (None, "x".repeat(2 << 20), Some("DigestMismatch")),
+        (None, "x".repeat(2 << 20), Some("TooLarge")),
     ] {
         let server = told(digest.clone(), list.clone()).await;
         for assets in [false, true] {

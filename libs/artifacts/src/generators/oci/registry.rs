@@ -35,8 +35,6 @@ pub(super) struct Piece {
     pub(super) url: Url,
     pub(super) accept: &'static str,
     pub(super) pinned: Option<Digest>,
-    /// The most that may come, in bytes.
-    pub(super) largest: u64,
 }
 
 /// What came, whole.
@@ -69,8 +67,8 @@ impl<'a> Registry<'a> {
         pinned: Option<Digest>,
     ) -> Result<Option<(Manifest, Digest)>, Error> {
         let url = self.place.address(&format!("manifests/{reference}"));
-        let piece = Piece { url, accept: manifest::ACCEPTED, pinned, largest: LARGEST };
-        let Some(Whole { head, bytes, digest }) = self.whole(&piece).await? else { return Ok(None) };
+        let piece = Piece { url, accept: manifest::ACCEPTED, pinned };
+        let Some(Whole { head, bytes, digest }) = self.whole(&piece, LARGEST).await? else { return Ok(None) };
         let said =
             head.headers.get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(expected) = said.filter(|said| *said != digest) {
@@ -82,7 +80,7 @@ impl<'a> Registry<'a> {
 
     /// A layer, still to be read; it is the one that its manifest names, or reading it fails.
     pub(super) async fn blob(&mut self, layer: &Descriptor) -> Result<(Head, Body), Error> {
-        let piece = self.piece(layer, self.bounds.largest)?;
+        let piece = self.piece(layer)?;
         self.get(&piece)
             .await?
             .ok_or_else(|| self.unexpected("a layer that its manifest names is not there".into()))
@@ -94,21 +92,21 @@ impl<'a> Registry<'a> {
         layer: &Descriptor,
         largest: u64,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let piece = self.piece(layer, largest)?;
-        Ok(self.whole(&piece).await?.map(|whole| whole.bytes))
+        let piece = self.piece(layer)?;
+        Ok(self.whole(&piece, largest).await?.map(|whole| whole.bytes))
     }
 
-    fn piece(&self, layer: &Descriptor, largest: u64) -> Result<Piece, Error> {
+    fn piece(&self, layer: &Descriptor) -> Result<Piece, Error> {
         let digest = layer.digest().map_err(|problem| self.unexpected(problem))?;
         let url = self.place.address(&format!("blobs/{digest}"));
-        Ok(Piece { url, accept: "*/*", pinned: Some(digest), largest })
+        Ok(Piece { url, accept: "*/*", pinned: Some(digest) })
     }
 
-    /// All of something small; `None` if it is not there.
-    pub(super) async fn whole(&mut self, piece: &Piece) -> Result<Option<Whole>, Error> {
+    /// All of something small, of `largest` bytes at most; `None` if it is not there.
+    pub(super) async fn whole(&mut self, piece: &Piece, largest: u64) -> Result<Option<Whole>, Error> {
         let Some((head, body)) = self.get(piece).await? else { return Ok(None) };
-        let (bytes, digest) = read(body).await?;
-        Ok(Some(Whole { head, bytes, digest }))
+        let (bytes, received) = body.whole(largest).await?;
+        Ok(Some(Whole { head, bytes, digest: received.digest }))
     }
 
     /// Asks, and once more as whom the registry wants to know; `None` if it is not there.
@@ -116,7 +114,7 @@ impl<'a> Registry<'a> {
         let mut was_asked = false;
         loop {
             let request = self.request(piece, self.authorization.clone());
-            let (head, body) = match self.send(&request, piece.largest).await {
+            let (head, body) = match self.send(&request).await {
                 Err(Error::Answered { status: StatusCode::NOT_FOUND, .. }) => return Ok(None),
                 answer => answer?,
             };
@@ -151,12 +149,12 @@ impl<'a> Registry<'a> {
     /// Asks for a token: as who the Secret says, or as nobody, which suffices for what anybody may read.
     async fn token(&self, url: Url) -> Result<HeaderValue, Error> {
         let realm = host(&url);
-        let piece = Piece { url, accept: "application/json", pinned: None, largest: LARGEST_TOKEN };
+        let piece = Piece { url, accept: "application/json", pinned: None };
         let basic = self.place.credentials.as_ref().map(|credentials| credentials.basic.clone());
         let mut request = self.request(&piece, basic);
         request.follow_redirects = false;
         request.expected.statuses = Some(vec![200, 401, 403]);
-        let (head, body) = self.send(&request, piece.largest).await?;
+        let (head, body) = self.send(&request).await?;
         if head.status != StatusCode::OK {
             return Err(self.refused(realm));
         }
@@ -166,7 +164,7 @@ impl<'a> Registry<'a> {
                 problem: "and gives a token that cannot be used",
             })
         };
-        let (bytes, _) = read(body).await?;
+        let (bytes, _) = body.whole(LARGEST_TOKEN).await?;
         let token: Token = serde_json::from_slice(&bytes).map_err(|_| unfit(()))?;
         let token = token.token.or(token.access_token).ok_or_else(|| unfit(()))?;
         headers::value(format!("Bearer {}", token.expose_secret()).as_bytes()).map_err(|_| unfit(()))
@@ -186,9 +184,8 @@ impl<'a> Registry<'a> {
         }
     }
 
-    async fn send(&self, request: &HttpRequest, largest: u64) -> Result<(Head, Body), Error> {
-        let bounds = Bounds { largest, ..self.bounds };
-        match self.fetcher.fetch(request, Ask { validators: None, bounds }).await? {
+    async fn send(&self, request: &HttpRequest) -> Result<(Head, Body), Error> {
+        match self.fetcher.fetch(request, Ask { validators: None, bounds: self.bounds }).await? {
             Reply::Data(head, body) => Ok((head, body)),
             Reply::NotModified { .. } => unreachable!("nothing was asked for conditionally"),
         }
@@ -214,12 +211,4 @@ impl<'a> Registry<'a> {
 /// The host as messages name it.
 fn host(url: &Url) -> String {
     url[Position::BeforeHost..Position::AfterPort].to_owned()
-}
-
-async fn read(mut body: Body) -> Result<(Vec<u8>, Digest), Error> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = body.chunk().await? {
-        bytes.extend_from_slice(&piece);
-    }
-    Ok((bytes, body.finish()?.digest))
 }

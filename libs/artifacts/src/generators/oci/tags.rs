@@ -40,8 +40,8 @@ pub(super) async fn newest(
                 .unexpected(format!("its repository has more tags than the {limit} that are looked at")));
         }
         pages += 1;
-        let piece = Piece { url, accept: "application/json", pinned: None, largest: LARGEST };
-        let Some(Whole { head, bytes, .. }) = registry.whole(&piece).await? else { break };
+        let piece = Piece { url, accept: "application/json", pinned: None };
+        let Some(Whole { head, bytes, .. }) = registry.whole(&piece, LARGEST).await? else { break };
         let Ok(listing) = serde_json::from_slice::<Listing>(&bytes) else {
             return Err(registry.unexpected("its list of tags cannot be read".into()));
         };

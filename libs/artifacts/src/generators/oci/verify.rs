@@ -84,8 +84,8 @@ async fn attached(registry: &mut Registry<'_>, digest: &Digest) -> Result<Vec<De
 /// The bundles that refer to it, as the registry lists them, or, where it cannot, as the tag `sha256-<digits>` does.
 async fn bundles(registry: &mut Registry<'_>, digest: &Digest) -> Result<Vec<Vec<u8>>, Error> {
     let url = registry.place.address(&format!("referrers/{digest}"));
-    let piece = Piece { url, accept: INDEX, pinned: None, largest: LARGEST };
-    let listed = match registry.whole(&piece).await? {
+    let piece = Piece { url, accept: INDEX, pinned: None };
+    let listed = match registry.whole(&piece, LARGEST).await? {
         Some(Whole { head, bytes, .. }) => super::manifest::read(&bytes, head.content_type.as_deref()).ok(),
         None => registry.manifest(&format!("sha256-{}", digest.hex()), None).await?.map(|(index, _)| index),
     };

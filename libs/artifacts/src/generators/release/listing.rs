@@ -40,34 +40,20 @@ impl Place {
         let (kind, repository) = (self.settings.provider, self.settings.repository.clone());
         let url = provider::page(kind, &self.api, &repository, number);
         let reply = fetcher.fetch(&self.request(url, "application/json"), asked(ask)).await?;
-        let unexpected =
-            |problem: &str| Error::UnexpectedJson { host: self.host(), problem: problem.to_owned() };
-        let (headers, pause) = match &reply {
-            Reply::Data(head, _) => (head.headers.clone(), head.pause),
-            Reply::NotModified { pause } => return Ok((Vec::new(), false, *pause)),
+        let (head, body) = match reply {
+            Reply::Data(head, body) => (head, body),
+            Reply::NotModified { pause } => return Ok((Vec::new(), false, pause)),
         };
-        let json = read(reply, LARGEST_PAGE).await?;
-        let json =
-            json.ok_or_else(|| unexpected("is larger than 8 MiB, the most that a list of releases may be"))?;
+        let (json, _) = body.whole(LARGEST_PAGE).await?;
         let api = self.api.clone();
         let parsed =
             tokio::task::spawn_blocking(move || provider::read(kind, &api, &repository, &json)).await;
         let releases = parsed.map_err(|died| Error::PackerDied(died.into()))?;
-        let releases = releases.map_err(|_| unexpected("is no list of releases"))?;
-        let goes_on = provider::goes_on(&headers, releases.len());
-        Ok((releases, goes_on, pause))
+        let releases = releases.map_err(|_| {
+            let problem = "is no list of releases".to_owned();
+            Error::UnexpectedJson { host: self.host(), problem }
+        })?;
+        let goes_on = provider::goes_on(&head.headers, releases.len());
+        Ok((releases, goes_on, head.pause))
     }
-}
-
-/// A whole body; `None` if it is larger than `most`, in bytes.
-pub(super) async fn read(reply: Reply, most: u64) -> Result<Option<Vec<u8>>, Error> {
-    let Reply::Data(_, mut body) = reply else { return Ok(None) };
-    if body.read_ahead(most).await?.is_none() {
-        return Ok(None);
-    }
-    let whole = body.ahead().concat();
-    // What an asset is pinned to, it must be.
-    while body.chunk().await?.is_some() {}
-    body.finish()?;
-    Ok(Some(whole))
 }

@@ -70,21 +70,26 @@ pub(super) fn read(
     repository: &str,
     json: &[u8],
 ) -> Result<Vec<Release>, serde_json::Error> {
-    Ok(match provider {
+    match provider {
         ReleaseProvider::Github => {
             let assets = below(api, &format!("repos/{repository}/releases/assets"));
-            let listed: Vec<GithubRelease> = serde_json::from_slice(json)?;
-            listed.into_iter().map(|release| release.read(&assets)).collect()
+            read_hub(json, |asset| Some(below(&assets, &asset.id.to_string())))
         }
+        ReleaseProvider::Gitea => read_hub(json, |asset| web(&asset.browser_download_url, api)),
         ReleaseProvider::Gitlab => {
             let listed: Vec<GitlabRelease> = serde_json::from_slice(json)?;
-            listed.into_iter().map(|release| release.read(api)).collect()
+            Ok(listed.into_iter().map(|release| release.read(api)).collect())
         }
-        ReleaseProvider::Gitea => {
-            let listed: Vec<GiteaRelease> = serde_json::from_slice(json)?;
-            listed.into_iter().map(|release| release.read(api)).collect()
-        }
-    })
+    }
+}
+
+/// Reads a page of what speaks as GitHub does, whose assets lie where `address` says; one that it does not place is left out.
+fn read_hub(
+    json: &[u8],
+    address: impl Fn(&HubAsset) -> Option<Url>,
+) -> Result<Vec<Release>, serde_json::Error> {
+    let listed: Vec<HubRelease> = serde_json::from_slice(json)?;
+    Ok(listed.into_iter().map(|release| release.read(&address)).collect())
 }
 
 /// Whether the server says that there is more; one that says nothing of pages has said all with one that is not full.
@@ -95,43 +100,57 @@ pub(super) fn goes_on(headers: &HeaderMap, count: usize) -> bool {
     }
 }
 
-/// <https://docs.github.com/en/rest/releases/releases#list-releases>
+/// <https://docs.github.com/en/rest/releases/releases#list-releases>, which Gitea has taken over, as far as it goes: `GET
+/// /repos/{owner}/{repo}/releases` of <https://gitea.com/api/swagger>.
 #[derive(Deserialize)]
-struct GithubRelease {
+struct HubRelease {
     tag_name: String,
     #[serde(default)]
     draft: bool,
     #[serde(default)]
     prerelease: bool,
     #[serde(default)]
-    assets: Vec<GithubAsset>,
+    assets: Vec<HubAsset>,
 }
 
 #[derive(Deserialize)]
-struct GithubAsset {
+struct HubAsset {
     id: u64,
     name: String,
     #[serde(default)]
-    updated_at: Option<String>,
-    /// `sha256:` and hexadecimal digits.
+    browser_download_url: String,
     #[serde(default)]
-    digest: Option<String>,
-    /// An upload that was broken off stays `starter`.
+    size: u64,
+    /// GitHub's: it stays `starter` where an upload was broken off.
     #[serde(default)]
     state: Option<String>,
+    /// GitHub's: `sha256:` and hexadecimal digits.
+    #[serde(default)]
+    digest: Option<String>,
+    /// GitHub's.
+    #[serde(default)]
+    updated_at: Option<String>,
+    /// Gitea's.
+    #[serde(default)]
+    uuid: Option<String>,
 }
 
-impl GithubRelease {
-    fn read(self, assets: &Url) -> Release {
-        let uploaded = |asset: &GithubAsset| asset.state.as_deref().is_none_or(|state| state == "uploaded");
-        let of = |asset: GithubAsset| {
-            let digest = asset.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
-            let digest = digest.and_then(|hex| Digest::from_hex(hex).ok());
-            let mark = format!("{} {}", asset.id, asset.updated_at.unwrap_or_default());
-            Asset { name: asset.name, address: below(assets, &asset.id.to_string()), digest, mark }
-        };
-        let assets = self.assets.into_iter().filter(uploaded).map(of).filter(is_whole).collect();
+impl HubRelease {
+    fn read(self, address: impl Fn(&HubAsset) -> Option<Url>) -> Release {
+        let uploaded = |asset: &HubAsset| asset.state.as_deref().is_none_or(|state| state == "uploaded");
+        let placed = |asset: HubAsset| address(&asset).map(|address| asset.at(address));
+        let assets = self.assets.into_iter().filter(uploaded).filter_map(placed).filter(is_whole).collect();
         Release { tag: self.tag_name, is_draft: self.draft, is_prerelease: self.prerelease, assets }
+    }
+}
+
+impl HubAsset {
+    fn at(self, address: Url) -> Asset {
+        let digest = self.digest.as_deref().and_then(|digest| digest.strip_prefix("sha256:"));
+        let digest = digest.and_then(|hex| Digest::from_hex(hex).ok());
+        let replaced = self.updated_at.or(self.uuid).unwrap_or_default();
+        let mark = format!("{} {replaced} {}", self.id, self.size);
+        Asset { name: self.name, address, digest, mark }
     }
 }
 
@@ -167,45 +186,6 @@ impl GitlabRelease {
         };
         let assets = self.assets.links.into_iter().filter_map(of).filter(is_whole).collect();
         Release { tag: self.tag_name, is_draft: self.upcoming_release, is_prerelease: false, assets }
-    }
-}
-
-/// `GET /repos/{owner}/{repo}/releases` of <https://gitea.com/api/swagger>.
-#[derive(Deserialize)]
-struct GiteaRelease {
-    tag_name: String,
-    #[serde(default)]
-    draft: bool,
-    #[serde(default)]
-    prerelease: bool,
-    #[serde(default)]
-    assets: Vec<GiteaAsset>,
-}
-
-#[derive(Deserialize)]
-struct GiteaAsset {
-    id: u64,
-    name: String,
-    #[serde(default)]
-    uuid: Option<String>,
-    #[serde(default)]
-    size: u64,
-    browser_download_url: String,
-}
-
-impl GiteaRelease {
-    fn read(self, api: &Url) -> Release {
-        let of = |asset: GiteaAsset| {
-            let mark = format!("{} {} {}", asset.id, asset.uuid.unwrap_or_default(), asset.size);
-            Some(Asset {
-                address: web(&asset.browser_download_url, api)?,
-                name: asset.name,
-                digest: None,
-                mark,
-            })
-        };
-        let assets = self.assets.into_iter().filter_map(of).filter(is_whole).collect();
-        Release { tag: self.tag_name, is_draft: self.draft, is_prerelease: self.prerelease, assets }
     }
 }
 

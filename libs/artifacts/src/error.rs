@@ -316,21 +316,14 @@ pub enum Error {
     },
 
     /// The body is larger than allowed.
-    #[error("the body from {host} is larger than {limit} bytes, the limit of this installation")]
+    #[error("the body from {host} is larger than {limit} bytes, {whose}")]
     TooLarge {
         /// The host in question.
         host: String,
         /// The limit.
         limit: u64,
-    },
-
-    /// What has to be read as a whole is larger than is held in memory for it.
-    #[error("the answer from {host} is larger than {limit} bytes, the most that is read of its kind")]
-    TooLargeToRead {
-        /// The host in question.
-        host: String,
-        /// The limit.
-        limit: u64,
+        /// What sets it.
+        whose: &'static str,
     },
 
     /// The body is not the one that is pinned.

@@ -46,7 +46,7 @@ impl Error {
             Self::UnexpectedContentType { .. } => reasons::UNEXPECTED_CONTENT_TYPE,
             Self::RedirectRefused { .. } => reasons::REDIRECT_REFUSED,
             Self::Truncated { .. } => reasons::TRUNCATED,
-            Self::TooLarge { .. } | Self::TooLargeToRead { .. } => reasons::TOO_LARGE,
+            Self::TooLarge { .. } => reasons::TOO_LARGE,
             Self::DigestMismatch { .. } | Self::NoChecksum { .. } => reasons::DIGEST_MISMATCH,
             Self::NotSpooled(source) if source.kind() == io::ErrorKind::StorageFull => reasons::STORE_FULL,
             Self::NotSpooled(_) => reasons::STORAGE_OPERATION_FAILED,
@@ -85,7 +85,6 @@ impl Error {
             | Self::UnexpectedContentType { .. }
             | Self::RedirectRefused { .. }
             | Self::TooLarge { .. }
-            | Self::TooLargeToRead { .. }
             | Self::DigestMismatch { .. }
             | Self::NoRelease { .. }
             | Self::NoChecksum { .. }

@@ -93,7 +93,8 @@ impl Body {
     /// It is larger than `most`, or could not be received, or is not the one that is pinned.
     pub(crate) async fn whole(mut self, most: u64) -> Result<(Vec<u8>, Received), Error> {
         if self.read_ahead(most).await?.is_none() {
-            return Err(Error::TooLargeToRead { host: self.incoming.host, limit: most });
+            let whose = "the most that is read of its kind";
+            return Err(Error::TooLarge { host: self.incoming.host, limit: most, whose });
         }
         let bytes = self.ahead.make_contiguous().concat();
         Ok((bytes, self.finish()?))
@@ -148,6 +149,7 @@ impl Body {
     }
 
     fn too_large(&self) -> Error {
-        Error::TooLarge { host: self.incoming.host.clone(), limit: self.bounds.largest }
+        let whose = "the limit of this installation";
+        Error::TooLarge { host: self.incoming.host.clone(), limit: self.bounds.largest, whose }
     }
 }

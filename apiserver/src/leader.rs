@@ -1,8 +1,8 @@
 //! Whether a controller is at work, by the Leases that those which lead renew, and whether it works on a given source.
 mod decide;
 
-use crds::{annotations::WATCH_LABEL_SELECTOR, names::is_lease};
-use decide::{Sighting, Verdict, verdict};
+use crds::{annotations::WATCH_LABEL_SELECTOR, lease::Sighting, names::is_lease};
+use decide::{Verdict, verdict};
 use extension_apiserver::selectors::LabelSelector;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, ResourceExt, api::ListParams};
@@ -63,7 +63,7 @@ impl Leader {
         let mut shards = Vec::new();
         for lease in leases {
             let (name, selects) = (lease.name_any(), selects(&lease, labels));
-            let sighting = Sighting::next(before.remove(&name), lease.spec.unwrap_or_default(), now);
+            let sighting = Sighting::updated(before.remove(&name), lease, now);
             shards.push((sighting.clone(), selects));
             seen.insert(name, sighting);
         }

@@ -10,8 +10,8 @@ mod term;
 pub(crate) use term::{Term, fenced};
 
 use crate::{moment::Moment, shard::Shard};
-use crds::annotations::WATCH_LABEL_SELECTOR;
-use decide::{Sighting, Turn, claim, decide, released};
+use crds::{annotations::WATCH_LABEL_SELECTOR, lease::Sighting};
+use decide::{Turn, claim, decide, released};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
     Api, Client,
@@ -26,9 +26,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-/// How long others respect a holder that fell silent.
-const DURATION: Duration = Duration::from_secs(15);
-/// How long a holder believes in itself without a renewal.
+/// How long a holder believes in itself without a renewal: well below [`crds::lease::DURATION`].
 const DEADLINE: Duration = Duration::from_secs(10);
 /// The pause between two looks at the Lease.
 const PAUSE: Duration = Duration::from_secs(2);

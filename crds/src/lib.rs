@@ -16,6 +16,7 @@ pub mod external_source;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod installation;
+pub mod lease;
 pub mod manifests;
 pub mod names;
 pub mod path_patterns;

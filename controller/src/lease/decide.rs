@@ -1,21 +1,8 @@
 //! Whose turn it is. Pure; every clock is an argument.
-//!
-//! The wall clock of another machine is never believed: a holder has lost the Lease once *this* process has looked at
-//! the same record for as long as the Lease lasts, by its own monotonic clock.
-use super::DURATION;
+use crds::lease::{DURATION, Sighting};
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::coordination::v1::{Lease, LeaseSpec},
-    apimachinery::pkg::apis::meta::v1::MicroTime,
-};
-use std::time::{Duration, Instant};
-
-/// The newest state of the Lease that this process saw, and since when it has looked at exactly that.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Sighting {
-    pub lease: Lease,
-    pub since: Instant,
-}
+use k8s_openapi::{api::coordination::v1::LeaseSpec, apimachinery::pkg::apis::meta::v1::MicroTime};
+use std::time::Instant;
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,28 +17,13 @@ pub(super) enum Turn {
     Wait,
 }
 
-impl Sighting {
-    /// Looks once more. The record counts as new only if it says something new.
-    pub(super) fn updated(previous: Option<Self>, lease: Lease, now: Instant) -> Self {
-        let since = previous.filter(|old| old.lease.spec == lease.spec).map_or(now, |old| old.since);
-        Self { lease, since }
-    }
-}
-
 pub(super) fn decide(seen: Option<&Sighting>, me: &str, now: Instant) -> Turn {
     let Some(seen) = seen else { return Turn::Create };
-    let spec = seen.lease.spec.as_ref();
-    match spec.and_then(|spec| spec.holder_identity.as_deref()).unwrap_or_default() {
-        "" => Turn::Take,
-        holder if holder == me => Turn::Renew,
-        _ if now.saturating_duration_since(seen.since) >= lasts(spec) => Turn::Take,
+    match seen.holder() {
+        Some(holder) if holder == me => Turn::Renew,
+        _ if seen.is_silent(now) => Turn::Take,
         _ => Turn::Wait,
     }
-}
-
-/// Whether nobody holds it, or its holder fell silent.
-pub(super) fn is_silent(seen: &Sighting, now: Instant) -> bool {
-    decide(Some(seen), "", now) == Turn::Take
 }
 
 /// The record that makes `me` the holder.
@@ -85,16 +57,11 @@ pub(super) fn released(old: &LeaseSpec, now: Timestamp) -> LeaseSpec {
     }
 }
 
-/// How long a silent holder is respected: for as long as it was promised, and no shorter than we hold.
-fn lasts(spec: Option<&LeaseSpec>) -> Duration {
-    let promised =
-        spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
-    DURATION.max(Duration::from_secs(promised.unwrap_or(0)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::api::coordination::v1::Lease;
+    use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -122,32 +89,6 @@ mod tests {
         renewed.spec = Some(claim(renewed.spec.as_ref(), "other", NOW + jiff::SignedDuration::from_secs(2)));
         let again = Sighting::updated(Some(seen("other", start)), renewed, start + DURATION);
         assert_eq!(decide(Some(&again), "me", start + DURATION), Turn::Wait);
-    }
-
-    #[test]
-    fn clocks_that_disagree_by_years_change_nothing() {
-        let start = Instant::now();
-        let in_the_past = claim(None, "other", Timestamp::MIN);
-        let lease = Lease { spec: Some(in_the_past), ..Lease::default() };
-        assert_eq!(decide(Some(&Sighting { lease, since: start }), "me", start), Turn::Wait);
-    }
-
-    #[test]
-    fn touching_anything_but_the_record_does_not_count_as_a_sign_of_life() {
-        let start = Instant::now();
-        let mut touched = held_by("other");
-        touched.metadata.resource_version = Some("2".into());
-        let again = Sighting::updated(Some(seen("other", start)), touched, start + DURATION);
-        assert_eq!(again.since, start);
-    }
-
-    #[test]
-    fn a_holder_that_promised_longer_is_waited_for_longer() {
-        let start = Instant::now();
-        let mut slow = seen("other", start);
-        slow.lease.spec.as_mut().unwrap().lease_duration_seconds = Some(60);
-        assert_eq!(decide(Some(&slow), "me", start + DURATION), Turn::Wait);
-        assert_eq!(decide(Some(&slow), "me", start + Duration::from_secs(60)), Turn::Take);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Controllers that would work on the same sources by another Lease: those of shards whose selectors overlap. Pure.
-use super::decide::{Sighting, is_silent};
 use crate::shard::Shard;
-use crds::{annotations::WATCH_LABEL_SELECTOR, names::is_lease};
+use crds::{annotations::WATCH_LABEL_SELECTOR, lease::Sighting, names::is_lease};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::ResourceExt;
 use std::{collections::BTreeMap, time::Instant};
@@ -30,7 +29,7 @@ impl Rivals {
             let seen = before.remove(&lease.name_any());
             self.0.insert(lease.name_any(), Sighting::updated(seen, lease, now));
         }
-        let held = self.0.iter().filter(|(_, seen)| !is_silent(seen, now));
+        let held = self.0.iter().filter(|(_, seen)| !seen.is_silent(now));
         let in_the_way =
             held.map(|(lease, seen)| Rival { lease: lease.clone(), selector: selector(&seen.lease) });
         in_the_way.into_iter().find(|rival| ours.overlaps(&rival.shard()))

@@ -15,7 +15,7 @@ use prometheus_client::{
 use reqwest::{Client, StatusCode, redirect::Policy};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::spawn_blocking};
 use tracing::{debug, warn};
 use url::Url;
 
@@ -100,11 +100,12 @@ impl Alerts {
 impl Courier {
     /// Never returns while there is somebody to leave events.
     pub(crate) async fn run(mut self) {
-        // Only whoever runs this controller says where this leads, so that no guard stands between.
-        let client = Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build();
-        let client = match client {
-            Ok(client) => client,
-            Err(error) => {
+        // Building it reads the certificates of this machine, file by file.
+        let client = match spawn_blocking(client).await {
+            Ok(Ok(client)) => client,
+            // The runtime ends.
+            Err(_) => return,
+            Ok(Err(error)) => {
                 warn!(error = %telemetry::Chain(&error), "no events are sent to Flux");
                 return std::future::pending().await;
             }
@@ -133,6 +134,11 @@ impl Courier {
             }
         }
     }
+}
+
+/// Only whoever runs this controller says where this leads, so that no guard stands between.
+fn client() -> reqwest::Result<Client> {
+    Client::builder().no_proxy().redirect(Policy::none()).timeout(PATIENCE).build()
 }
 
 /// Why an event was not taken.

@@ -6,9 +6,12 @@ use extension_apiserver::{
     status::{Cause, Details, Status},
 };
 use http::StatusCode;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{Patch, PatchParams, PostParams},
     core::response::StatusCause,
 };
 use serde_json::{Value, json};
@@ -84,6 +87,43 @@ impl Origin {
         api.patch(&source.name_any(), &params, &patch).await.map(decoded)
     }
 
+    /// What a client is told when kube-apiserver did not do a write: what was said, if it was said of the write and not of us.
+    pub(crate) async fn refusal_of_write(&self, source: &ExternalSource, error: &kube::Error) -> Status {
+        match error {
+            kube::Error::Api(refused) if self.is_of_admission(source, refused).await => relayed(refused),
+            _ => refusal(error),
+        }
+    }
+
+    /// Whether a policy, a webhook, a quota or the schema refuses what is written, which whoever asked can read and change. That we
+    /// are nobody, or have no right, is no affair of theirs. Authorization refuses with 403 as policies do, so it is asked.
+    async fn is_of_admission(&self, source: &ExternalSource, refused: &kube::core::Status) -> bool {
+        match refused.code {
+            400 | 413 | 422 => true,
+            403 => self.may_write(source).await.unwrap_or_else(|error| {
+                warn!(error = %telemetry::Chain(&error), "kube-apiserver does not tell what this server may do");
+                false
+            }),
+            _ => false,
+        }
+    }
+
+    async fn may_write(&self, source: &ExternalSource) -> kube::Result<bool> {
+        let asked = ResourceAttributes {
+            group: Some(ExternalSource::group(&()).into()),
+            resource: Some(ExternalSource::plural(&()).into()),
+            verb: Some("patch".into()),
+            namespace: source.namespace(),
+            name: Some(source.name_any()),
+            ..ResourceAttributes::default()
+        };
+        let spec = SelfSubjectAccessReviewSpec { resource_attributes: Some(asked), ..Default::default() };
+        let review = SelfSubjectAccessReview { spec, ..SelfSubjectAccessReview::default() };
+        let reviews: Api<SelfSubjectAccessReview> = Api::all(self.0.clone());
+        let answer = reviews.create(&PostParams::default(), &review).await?;
+        Ok(answer.status.is_some_and(|status| status.allowed))
+    }
+
     fn api(&self, namespace: &str) -> Api<Guarded> {
         Api::namespaced(self.0.clone(), namespace)
     }
@@ -97,21 +137,6 @@ fn meant_for(source: &ExternalSource, mut body: Value) -> Value {
     body["metadata"]["uid"] = json!(source.uid());
     body["metadata"]["resourceVersion"] = json!(source.resource_version());
     body
-}
-
-/// What a client is told when kube-apiserver did not do a write: what was said, if it was said of the write and not of us.
-pub(crate) fn refusal_of_write(error: &kube::Error) -> Status {
-    match error {
-        kube::Error::Api(refused) if is_of_admission(refused) => relayed(refused),
-        _ => refusal(error),
-    }
-}
-
-/// Whether a policy, a webhook, a quota or the schema refuses what is written, which whoever asked can read and change. That we
-/// are nobody, or have no right, is no affair of theirs; authorization words it so, and nothing else does.
-fn is_of_admission(refused: &kube::core::Status) -> bool {
-    let is_of_us = refused.code == 403 && refused.message.contains(" is forbidden: User \"");
-    matches!(refused.code, 400 | 403 | 413 | 422) && !is_of_us
 }
 
 /// The same refusal, from us.

@@ -120,7 +120,7 @@ impl Follow {
             match wish.say(&self.origin, &source).await {
                 Ok(asked) => return Ok(Asked { before, now: Known::new(asked) }),
                 Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
-                Err(error) => return Err(origin::refusal_of_write(&error)),
+                Err(error) => return Err(self.origin.refusal_of_write(&source, &error).await),
             }
         }
         Err(Status::unavailable("the source keeps changing", 1))

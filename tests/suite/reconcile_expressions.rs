@@ -25,12 +25,6 @@ impl Scene {
     async fn with_expressions(answer: Answer) -> Result<Self> {
         Self::empty(Suite::attach().await?, "cel", answer).await
     }
-
-    /// The files of the published artifact.
-    async fn laid_out(&self) -> Result<Vec<(String, String)>> {
-        let bytes = reqwest::get(self.url().await?).await?.error_for_status()?.bytes().await?;
-        archive::files(&bytes)
-    }
 }
 
 fn manifest(n: usize) -> String {
@@ -63,7 +57,7 @@ async fn one_document_becomes_several_manifests() -> Result<()> {
         ("apps/api.json".to_owned(), of("api", "8080")),
         ("apps/web/config.json".to_owned(), of("web", "80")),
     ];
-    assert_eq!(scene.laid_out().await?, expected);
+    assert_eq!(scene.files().await?, expected);
     let artifact = source.status.and_then(|status| status.artifact).context("artifact")?;
     assert_eq!(
         artifact.metadata["contentHash"],
@@ -81,7 +75,7 @@ async fn a_transformation_sees_the_answer_and_makes_what_is_stored() -> Result<(
         "'%s %d: '.format([headers['content-language'], status]) + body.apps.map(app, app.name).join(' ')";
     scene.apply_changed(|spec| spec["transform"] = json!({ "cel": text })).await?;
     scene.ready().await?;
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), "de 200: web api".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "de 200: web api".to_owned())]);
     // Files are made of what the transformation makes.
     scene
         .apply_changed(|spec| {
@@ -93,7 +87,7 @@ async fn a_transformation_sees_the_answer_and_makes_what_is_stored() -> Result<(
         source.status.as_ref().is_some_and(|s| s.observed_generation == Some(2))
     })
     .await?;
-    assert_eq!(scene.laid_out().await?, [("first".to_owned(), "web".to_owned())]);
+    assert_eq!(scene.files().await?, [("first".to_owned(), "web".to_owned())]);
     Ok(())
 }
 
@@ -109,7 +103,7 @@ async fn a_transformation_may_make_an_archive_that_is_unpacked() -> Result<()> {
         })
         .await?;
     scene.ready().await?;
-    let names: Vec<String> = scene.laid_out().await?.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = scene.files().await?.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["a.yaml", "b/c"]);
     Ok(())
 }
@@ -125,7 +119,7 @@ async fn another_expression_is_another_artifact_though_the_source_has_not_change
     assert_eq!((same, scene.upstream.downloads()), (before.clone(), 1), "asked for conditionally");
     apply("body.replicas + 1").await?;
     until(&scene.sources, "one", |source| revision(source).is_some_and(|new| Some(new) != before)).await?;
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), "3".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "3".to_owned())]);
     Ok(())
 }
 
@@ -134,7 +128,7 @@ async fn an_expression_over_its_budget_leaves_the_last_artifact() -> Result<()> 
     let scene = Scene::with_expressions(Answer::data(SETTINGS)).await?;
     scene.apply_changed(|spec| spec["layout"] = two_manifests()).await?;
     let before = revision(&scene.ready().await?);
-    let files = scene.laid_out().await?;
+    let files = scene.files().await?;
     scene
         .apply_changed(|spec| {
             spec["layout"] = two_manifests();
@@ -144,13 +138,13 @@ async fn an_expression_over_its_budget_leaves_the_last_artifact() -> Result<()> 
     let told = scene.failed("ExpressionOverBudget").await?;
     assert!(told.starts_with("spec.layout[1].cel: takes more than 100 ms of processor time"), "{told}");
     assert_eq!(revision(&scene.sources.get("one").await?), before);
-    assert_eq!(scene.laid_out().await?, files);
+    assert_eq!(scene.files().await?, files);
     // So does data that an expression has no value for; nothing of it is told.
     scene.upstream.answer(Answer::data(r#"{"apps": "canary-91c4"}"#));
     scene.apply_changed(|spec| spec["layout"] = two_manifests()).await?;
     let told = scene.failed("ExpressionFailed").await?;
     assert!(told.starts_with("spec.layout[0].cel: ") && !told.contains("canary"), "{told}");
-    assert_eq!(scene.laid_out().await?, files);
+    assert_eq!(scene.files().await?, files);
     let Some(urls) = scene.suite.urls() else { return skip("the admin port is out of reach") };
     let metrics = reqwest::get(format!("{}/metrics", urls.admin)).await?.error_for_status()?.text().await?;
     for outcome in ["Succeeded", "OverBudget", "Failed"] {
@@ -172,7 +166,7 @@ async fn what_goes_over_a_map_makes_the_same_artifact_of_the_same_data() -> Resu
     let lines = r"body.map(key, key + '=' + string(body[key])).join('\n')";
     scene.apply_changed(|spec| spec["transform"] = json!({ "cel": lines })).await?;
     let first = revision(&scene.ready().await?);
-    let [(_, made)] = &scene.laid_out().await?[..] else { panic!("one file") };
+    let [(_, made)] = &scene.files().await?[..] else { panic!("one file") };
     assert!(made.starts_with("KEY_00=0\nKEY_01=1\n") && made.ends_with("\nKEY_19=19"), "{made}");
     for token in ["again", "and-again"] {
         assert_eq!(revision(&scene.request(token).await?), first);
@@ -256,7 +250,7 @@ async fn the_example_is_admitted_and_makes_what_it_says() -> Result<()> {
         .replace("name: apps", "name: one");
     scene.namespace.apply(&here).await?;
     scene.ready().await?;
-    let files = scene.laid_out().await?;
+    let files = scene.files().await?;
     let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["api/config.json", "names.txt", "web/config.json"]);
     assert_eq!(files[1].1, "web\napi");

@@ -1,6 +1,7 @@
 //! What most tests begin with: a namespace of their own, a source in it, and the server behind that source.
 use crate::{
-    sources::{PATIENCE, manifest, sources, until_failed, until_in, until_ready},
+    archive,
+    sources::{PATIENCE, manifest, manifest_of, sources, until_failed, until_in, until_ready},
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result};
@@ -56,6 +57,11 @@ impl Scene {
         self.namespace.apply(&source.to_string()).await
     }
 
+    /// Applies the source as one of that type; settings are as for [`manifest_of`].
+    pub(crate) async fn apply_of(&self, kind: &str, settings: &str) -> Result<()> {
+        self.namespace.apply(&manifest_of("one", kind, settings)).await.map(drop)
+    }
+
     /// Waits until the source is ready.
     pub(crate) async fn ready(&self) -> Result<ExternalSource> {
         until_ready(&self.sources, "one").await
@@ -91,6 +97,11 @@ impl Scene {
             status.and_then(|status| status.last_handled_artifact_reconcile_at.as_deref()) == Some(token)
         };
         until_in(PATIENCE, &self.sources, "one", handled).await
+    }
+
+    /// The files of the published artifact.
+    pub(crate) async fn files(&self) -> Result<Vec<(String, String)>> {
+        archive::files(&reqwest::get(self.url().await?).await?.error_for_status()?.bytes().await?)
     }
 
     /// Where the published artifact can be fetched.

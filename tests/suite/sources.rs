@@ -11,6 +11,11 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A source of that address; `more` goes below `spec.generator.http`, each line with six spaces in front.
 pub(crate) fn manifest(name: &str, url: &str, more: &str) -> String {
+    manifest_of(name, "http", &format!("url: {url}\n{more}"))
+}
+
+/// A source of that type; its settings are lines of YAML, each but the first with six spaces in front.
+pub(crate) fn manifest_of(name: &str, kind: &str, settings: &str) -> String {
     format!(
         "apiVersion: source.flux.oddkin.co/v1alpha1
 kind: ExternalSource
@@ -18,10 +23,9 @@ metadata: {{ name: {name} }}
 spec:
   interval: 10m
   generator:
-    type: http
-    http:
-      url: {url}
-{more}"
+    type: {kind}
+    {kind}:
+      {settings}"
     )
 }
 

@@ -32,7 +32,7 @@ async fn jq_makes_what_is_stored_and_several_files_of_it() -> Result<()> {
         ("list.txt", "* api\n"),
         ("names", "api"),
     ];
-    assert_eq!(scene.laid_out().await?, expected.map(|(path, text)| (path.to_owned(), text.to_owned())));
+    assert_eq!(scene.files().await?, expected.map(|(path, text)| (path.to_owned(), text.to_owned())));
     Ok(())
 }
 
@@ -44,7 +44,7 @@ async fn a_template_makes_a_manifest_of_yaml() -> Result<()> {
     scene.apply_changed(|spec| spec["transform"] = json!({ "template": template })).await?;
     let before = revision(&scene.ready().await?);
     let made = "# application/yaml\napps:\n  web: 80\n  api: 8080\n";
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), made.to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), made.to_owned())]);
     // What is not there makes nothing: the last artifact stays.
     scene.apply_changed(|spec| spec["transform"] = json!({ "template": "{{ body.missing }}" })).await?;
     let told = scene.failed("ExpressionFailed").await?;
@@ -63,7 +63,7 @@ async fn yaml_is_a_value_in_cel() -> Result<()> {
     let text = "body[0].apps.map(app, app.name).join(' ') + ' ' + body[1].kind";
     scene.apply_changed(|spec| spec["transform"] = json!({ "cel": text })).await?;
     scene.ready().await?;
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), "web api Second".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "web api Second".to_owned())]);
     Ok(())
 }
 
@@ -72,10 +72,10 @@ async fn the_same_text_in_another_language_is_another_artifact() -> Result<()> {
     let scene = Scene::with_expressions(Answer::data(SETTINGS)).await?;
     scene.apply_changed(|spec| spec["transform"] = json!({ "template": "1 + 1" })).await?;
     let before = revision(&scene.ready().await?);
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), "1 + 1".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "1 + 1".to_owned())]);
     scene.apply_changed(|spec| spec["transform"] = json!({ "jq": "1 + 1" })).await?;
     until(&scene.sources, "one", |source| revision(source).is_some_and(|new| Some(new) != before)).await?;
-    assert_eq!(scene.laid_out().await?, [("data".to_owned(), "2".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "2".to_owned())]);
     Ok(())
 }
 

@@ -8,15 +8,6 @@ use crate::{
 use anyhow::{Context, Result};
 use http::{StatusCode, header};
 
-impl Scene {
-    /// What the published archive holds now.
-    async fn files(&self) -> Result<Vec<(String, String)>> {
-        let source = self.sources.get("one").await?;
-        let url = source.status.and_then(|status| status.artifact).context("artifact")?.url;
-        archive::files(&reqwest::get(&url).await?.error_for_status()?.bytes().await?)
-    }
-}
-
 #[tokio::test]
 async fn a_changed_path_is_applied_although_the_tag_is_the_same() -> Result<()> {
     let scene = Scene::of(Answer::data("1"), "").await?;

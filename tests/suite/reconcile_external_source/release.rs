@@ -1,6 +1,5 @@
 //! Releases: an API that lists them, and files that lie at another host.
 use crate::{
-    archive,
     scene::Scene,
     sources::{revision, until},
     upstream::{Answer, Upstream},
@@ -28,11 +27,6 @@ fn generator(scene: &Scene, more: &Value) -> Value {
     json!({ "type": "release", "release": release })
 }
 
-async fn files_of(scene: &Scene) -> Result<Vec<(String, String)>> {
-    let bytes = reqwest::get(scene.url().await?).await?.error_for_status()?.bytes().await?;
-    archive::files(&bytes)
-}
-
 #[tokio::test]
 async fn the_asset_of_the_newest_good_release_is_the_artifact() -> Result<()> {
     let files = Upstream::start(Answer::data("first")).await;
@@ -41,14 +35,14 @@ async fn the_asset_of_the_newest_good_release_is_the_artifact() -> Result<()> {
     scene.namespace.apply(&secret.to_string()).await?;
     scene.apply_changed(|spec| spec["generator"] = generator(&scene, &json!({ "asset": "app.*" }))).await?;
     let before = revision(&scene.ready().await?);
-    assert_eq!(files_of(&scene).await?, [("data".to_owned(), "first".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "first".to_owned())]);
     // What is known already is not asked for again.
     assert_eq!(revision(&scene.request("same").await?), before);
     assert_eq!(files.asked().len(), 1);
     files.answer(Answer::data("second"));
     scene.upstream.answer(releases(&files, &["v1.0.0", "v1.10.0", "v1.9.0", "v2.0.0"]));
     scene.request("newer").await?;
-    assert_eq!(files_of(&scene).await?, [("data".to_owned(), "second".to_owned())]);
+    assert_eq!(scene.files().await?, [("data".to_owned(), "second".to_owned())]);
     let shown = |upstream: &Upstream| {
         let of = |asked: &crate::upstream::Asked| format!("{:?}", asked.headers).contains(TOKEN);
         upstream.asked().iter().filter(|asked| of(asked)).count()
@@ -61,7 +55,7 @@ async fn the_asset_of_the_newest_good_release_is_the_artifact() -> Result<()> {
         source.status.as_ref().is_some_and(|status| status.observed_generation == Some(2))
     })
     .await?;
-    let names: Vec<String> = files_of(&scene).await?.into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = scene.files().await?.into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["app.yaml", "crds.yaml"]);
     Ok(())
 }

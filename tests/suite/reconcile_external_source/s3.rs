@@ -4,7 +4,6 @@ mod faults;
 mod secure;
 
 use crate::{
-    archive,
     scene::Scene,
     sources::{revision, until_failed},
     upstream::Answer,
@@ -85,28 +84,13 @@ impl Bucket {
     }
 
     async fn source_at(&self, endpoint: &str, what: &str) -> Result<()> {
-        let manifest = format!(
-            "apiVersion: source.flux.oddkin.co/v1alpha1
-kind: ExternalSource
-metadata: {{ name: one }}
-spec:
-  interval: 10m
-  generator:
-    type: s3
-    s3:
-      bucket: artifacts
-      {what}
-      endpoint: {endpoint}
-      credentialsSecretRef: {{ name: bucket }}
-"
-        );
-        self.scene.namespace.apply(&manifest).await?;
-        Ok(())
+        let known_by = "credentialsSecretRef: { name: bucket }";
+        let settings = ["bucket: artifacts", what, &format!("endpoint: {endpoint}"), known_by];
+        self.scene.apply_of("s3", &settings.join("\n      ")).await
     }
 
     async fn files(&self) -> Result<Vec<(String, String)>> {
-        let bytes = reqwest::get(self.scene.url().await?).await?.error_for_status()?.bytes().await?;
-        archive::files(&bytes)
+        self.scene.files().await
     }
 }
 

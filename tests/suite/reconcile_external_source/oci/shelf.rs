@@ -1,5 +1,5 @@
 //! A registry with artifacts in it, and a namespace whose source follows one of them.
-use crate::{archive, scene::Scene, upstream::Answer};
+use crate::{scene::Scene, upstream::Answer};
 use anyhow::{Context, Result, ensure};
 use artifacts::Digest;
 use cluster::{Entry, OciRegistry, suite::skip};
@@ -123,22 +123,8 @@ impl Shelf {
     pub(super) async fn source(&self, repository: &str, more: &str) -> Result<()> {
         let host = self.registry.host();
         let insecure = self.registry.endpoint().starts_with("http:");
-        let manifest = format!(
-            "apiVersion: source.flux.oddkin.co/v1alpha1
-kind: ExternalSource
-metadata: {{ name: one }}
-spec:
-  interval: 10m
-  generator:
-    type: oci
-    oci:
-      url: oci://{host}/{repository}
-      insecure: {insecure}
-      {more}
-"
-        );
-        self.scene.namespace.apply(&manifest).await?;
-        Ok(())
+        let settings = format!("url: oci://{host}/{repository}\n      insecure: {insecure}\n      {more}\n");
+        self.scene.apply_of("oci", &settings).await
     }
 
     /// Applies a Secret.
@@ -153,8 +139,7 @@ spec:
 
     /// The files of what is published.
     pub(super) async fn files(&self) -> Result<Vec<(String, String)>> {
-        let bytes = reqwest::get(self.scene.url().await?).await?.error_for_status()?.bytes().await?;
-        archive::files(&bytes)
+        self.scene.files().await
     }
 
     /// What is told of where the published artifact came from.

@@ -11,6 +11,7 @@ mod aggregated;
 mod api_examples;
 mod api_external_source;
 mod api_network_policy;
+mod api_permissions;
 mod api_traces;
 mod api_wardle;
 mod api_watches;

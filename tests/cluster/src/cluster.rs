@@ -319,7 +319,7 @@ impl Cluster {
         let kubectl = self.kubectl();
         install::prepare(&kubectl, &self.record.endpoints.postern).await?;
         let postern = self.postern();
-        postern.write_kubeconfig(self.record.endpoints.kube_apiserver).await?;
+        postern.write_kubeconfigs(self.record.endpoints.kube_apiserver).await?;
         let flux = async { if options.flux_crds { install::flux_crds(&kubectl).await } else { Ok(()) } };
         let start = async {
             if !options.postern {

@@ -50,12 +50,14 @@ pub(crate) async fn register(kubectl: &Kubectl) -> Result<()> {
 
 /// Lets Postern read the Secrets of one namespace.
 pub(crate) async fn bind_secrets(client: &Client, namespace: &str) -> Result<()> {
+    let account = |name| json!({ "kind": "ServiceAccount", "name": name, "namespace": "postern-system" });
+    let subjects = ["postern", "postern-controller"].map(account);
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "RoleBinding",
         "metadata": { "name": "postern-secrets" },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "postern-secrets" },
-        "subjects": [{ "kind": "ServiceAccount", "name": "postern", "namespace": "postern-system" }],
+        "subjects": subjects,
     });
     let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), namespace);
     bindings

@@ -115,11 +115,15 @@ impl Postern {
         self.directory.log(&self.name)
     }
 
-    /// Writes the kubeconfig that Postern runs with: a token of its ServiceAccount, never the administrator.
-    pub(crate) async fn write_kubeconfig(&self, server: SocketAddrV4) -> Result<()> {
-        let token = token(&self.client, "postern-system", "postern").await?;
-        let path = self.directory.kubeconfig_of("postern");
-        kubeconfig::write(&self.directory, &path, server, &Credential::Token(&token))
+    /// Writes the kubeconfigs that roles run with: a token of the ServiceAccount of each, never the administrator.
+    pub(crate) async fn write_kubeconfigs(&self, server: SocketAddrV4) -> Result<()> {
+        for role in ["all", "apiserver", "webhook", "controller"] {
+            let account = account(role);
+            let token = token(&self.client, "postern-system", &account).await?;
+            let path = self.directory.kubeconfig_of(&account);
+            kubeconfig::write(&self.directory, &path, server, &Credential::Token(&token))?;
+        }
+        Ok(())
     }
 
     /// The file of hosts that sources may lead to: all of them, but in namespaces whose names begin with `walled`.
@@ -137,7 +141,7 @@ impl Postern {
             .arg(program("POSTERN_BIN", "postern")?)
             .arg(self.role)
             .arg("--kubeconfig")
-            .arg(self.directory.kubeconfig_of("postern"))
+            .arg(self.directory.kubeconfig_of(&account(self.role)))
             .args(["--namespace", "postern-system"])
             .arg(format!("--apiserver-listen={apiserver}"))
             .arg(format!("--webhook-listen={webhook}"))
@@ -173,6 +177,11 @@ impl Postern {
         command.arg(hosts).arg("env");
         Ok(command)
     }
+}
+
+/// The ServiceAccount that `deploy/` has for this role.
+fn account(role: &str) -> String {
+    if role == "all" { "postern".to_owned() } else { format!("postern-{role}") }
 }
 
 /// A token of a ServiceAccount that outlives the cluster.

@@ -72,21 +72,24 @@ async fn a_paused_leader_is_replaced_and_does_not_write_when_it_wakes() -> Resul
     Ok(())
 }
 
+/// What lets controllers write Leases.
+const ROLE: &str = "postern-controller";
+
 impl Scene {
     /// Runs something while no controller may renew the Lease.
     async fn without_leader<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
         let roles: Api<Role> = Api::namespaced(self.suite.client().clone(), "postern-system");
-        let before = roles.get("postern").await?;
+        let before = roles.get(ROLE).await?;
         let mut strict = before.clone();
         for rule in strict.rules.iter_mut().flatten() {
             if rule.resources.iter().flatten().any(|resource| resource == "leases") {
                 rule.verbs = ["get", "list"].map(str::to_owned).into();
             }
         }
-        roles.replace("postern", &PostParams::default(), &strict).await?;
+        roles.replace(ROLE, &PostParams::default(), &strict).await?;
         let outcome = work().await;
         let restored = json!({ "rules": before.rules });
-        roles.patch("postern", &PatchParams::default(), &Patch::Merge(restored)).await?;
+        roles.patch(ROLE, &PatchParams::default(), &Patch::Merge(restored)).await?;
         outcome
     }
 

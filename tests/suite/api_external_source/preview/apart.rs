@@ -1,6 +1,6 @@
 //! Roles that run in processes of their own: the aggregated API and the webhook ask the controller, and nobody else may.
 use super::{message, trial, unpacked};
-use crate::{scene::Scene, sources::PATIENCE, upstream::Answer};
+use crate::{audit::Mark, scene::Scene, sources::PATIENCE, upstream::Answer};
 use anyhow::{Context, Result, ensure};
 use cluster::{Cluster, Postern, S3Gateway, suite::skip};
 use http::StatusCode;
@@ -118,6 +118,7 @@ async fn roles_that_run_apart_ask_the_controller_and_nobody_else_may() -> Result
     let body = trial(&url, unpacked);
     scene
         .apart(async |cluster, apart| {
+            let mut mark = Mark::now(cluster)?;
             let without = async {
                 loop {
                     let (code, said) = scene.preview("two", None, &body).await?;
@@ -134,11 +135,15 @@ async fn roles_that_run_apart_ask_the_controller_and_nobody_else_may() -> Result
             let preview = scene.tried(StatusCode::CREATED, &body).await?;
             assert_eq!(preview["status"]["files"], json!([{ "path": "a.yaml", "size": 5 }]), "{preview}");
             warned(&scene, &url).await?;
+            passes(&scene).await?;
             strangers(&scene, cluster).await?;
             for postern in apart.all() {
                 let log = fs::read_to_string(postern.log())?;
                 assert!(!log.contains("eyJ"), "a token is in the log of {}", postern.role);
             }
+            let (accounts, forbidden) = mark.asked_by_roles()?;
+            assert_eq!(accounts, ["apiserver", "controller", "webhook"].map(str::to_owned).into());
+            assert_eq!(forbidden, [""; 0], "each role has the rights that it needs");
             Ok(())
         })
         .await
@@ -163,11 +168,23 @@ async fn warned(scene: &Scene, url: &str) -> Result<()> {
     Ok(())
 }
 
+/// The source is worked on, and its pass waited for, by roles that each have their own rights alone.
+async fn passes(scene: &Scene) -> Result<()> {
+    scene.upstream.answer(Answer::data(crate::archive::tar(&[("a.yaml", "a: 2\n")])));
+    scene.apply("      unpack: Always\n").await?;
+    scene.ready().await?;
+    let (code, refreshed) = scene.refresh("").await?;
+    assert_eq!((code, &refreshed["ready"]), (StatusCode::CREATED, &json!("True")), "{refreshed}");
+    let (code, pinned) = scene.roll_back(&json!({ "revision": refreshed["revision"] }), "").await?;
+    assert_eq!(code, StatusCode::CREATED, "{pinned}");
+    Ok(())
+}
+
 /// Whoever reaches the port needs a token that was made for it, and the right to ask.
 async fn strangers(scene: &Scene, cluster: &Cluster) -> Result<()> {
     let question =
         json!({ "kind": "ExternalSource", "namespace": scene.namespace.name(), "name": "two", "spec": {} });
-    let ours = ["--namespace=postern-system", "create", "token", "postern"];
+    let ours = ["--namespace=postern-system", "create", "token", "postern-webhook"];
     let audience = "--audience=controller.postern.dev";
     let for_kubernetes = scene.suite.kubectl().run(&ours).await?;
     let for_us = scene.suite.kubectl().run(&[&ours[..], &[audience]].concat()).await?;

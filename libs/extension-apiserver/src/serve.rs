@@ -5,6 +5,7 @@
 //! and no error of a connection or of `accept` ends the loop. What a request means is not known here.
 mod activity;
 mod answer;
+mod around;
 mod body;
 mod connection;
 mod frames;
@@ -27,6 +28,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
+pub(crate) use around::{Around, Passage, Polled};
 pub use body::{BODY_IDLE_TIMEOUT, Body, BodyError, BoxError, empty, full, read_body, stream};
 pub(crate) use body::{Blocks, Reading};
 pub use limits::Limits;

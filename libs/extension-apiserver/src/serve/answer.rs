@@ -1,12 +1,15 @@
 //! One request through the handler: a panic costs that request and nothing else.
-use super::{Body, BoxError, CloseConnection, Handler, Successor, activity::Running, full};
-use bytes::Bytes;
+use super::{
+    Body, CloseConnection, Handler, Successor,
+    activity::Running,
+    around::{Around, Passage, Polled},
+    full,
+};
 use futures::FutureExt;
 use http::{
     Request, Response, StatusCode,
     header::{CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPTIONS},
 };
-use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     any::Any,
@@ -33,7 +36,7 @@ pub(super) async fn answer<H: Handler>(
     request: Request<Incoming>,
     running: Running,
     wishes: Arc<Wishes>,
-) -> Result<Response<Watched>, Infallible> {
+) -> Result<Response<Around<Watched>>, Infallible> {
     // In a place of its own: a watch that stays open for hours keeps nothing of what only its request needed.
     let handling = Box::pin(async { handler.handle(request).await });
     let handled = AssertUnwindSafe(handling).catch_unwind().await;
@@ -48,7 +51,7 @@ pub(super) async fn answer<H: Handler>(
         // A connection is taken over once: nothing follows on the answer that says so.
         let _first = wishes.successor.set(next);
     }
-    Ok(response.map(|body| Watched { body, _running: running }))
+    Ok(response.map(|body| Around::new(body, Watched { _running: running })))
 }
 
 fn internal_error() -> Response<Body> {
@@ -65,33 +68,18 @@ fn text(panic: &(dyn Any + Send)) -> &str {
     literal.or_else(|| panic.downcast_ref().map(String::as_str)).unwrap_or("not a text")
 }
 
-/// A response's body. Its request runs until this is dropped; a panic in it resets its stream alone, where it would
+/// What a response's body passes. Its request runs until this is dropped; a panic in it resets its stream alone, where it would
 /// otherwise take all other streams of the connection along.
 pub(super) struct Watched {
-    body: Body,
     _running: Running,
 }
 
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let poll = AssertUnwindSafe(|| Pin::new(&mut self.body).poll_frame(cx));
+impl Passage for Watched {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        let poll = AssertUnwindSafe(|| http_body::Body::poll_frame(body, cx));
         catch_unwind(poll).unwrap_or_else(|panic| {
             error!(panic = text(&*panic), "a response body panicked");
             Poll::Ready(Some(Err("the response body panicked".into())))
         })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

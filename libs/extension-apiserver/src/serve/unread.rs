@@ -2,18 +2,14 @@
 //!
 //! HTTP/2 resets the stream of a body that nobody wants any longer, right behind the answer. A client that reads both at once may
 //! lose the answer over it (curl 7.88 says `HTTP/2 framing layer` and shows none). So the body is kept for a moment.
-use super::{Body, BoxError};
+use super::{
+    Body, BoxError,
+    around::{Around, Passage},
+};
 use bytes::Bytes;
 use http::Version;
-use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use std::{
-    future::pending,
-    mem,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::pending, mem, time::Duration};
 use tokio::{runtime::Handle, time::timeout};
 
 /// For how long, unless it ends before: time enough for the answer to be on its way alone.
@@ -29,37 +25,18 @@ where
 {
     let ends_alone = version != Version::HTTP_2 || body.is_end_stream();
     let body = body.map_err(Into::into).boxed_unsync();
-    if ends_alone { body } else { Unread(body).boxed_unsync() }
+    if ends_alone { body } else { Around::new(body, Kept).boxed_unsync() }
 }
 
-struct Unread(Body);
+/// Frames pass as they are; what is left of the body is kept.
+struct Kept;
 
-impl http_body::Body for Unread {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-impl Drop for Unread {
-    fn drop(&mut self) {
-        if http_body::Body::is_end_stream(&self.0) {
+impl Passage for Kept {
+    fn left(&mut self, body: &mut Body) {
+        if http_body::Body::is_end_stream(body) {
             return;
         }
-        let rest = mem::replace(&mut self.0, super::empty());
+        let rest = mem::replace(body, super::empty());
         // Outside a runtime nobody is answered.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(timeout(MOMENT, ended(rest)));
@@ -82,6 +59,7 @@ async fn ended(mut body: Body) {
 mod tests {
     use super::*;
     use futures::{SinkExt, StreamExt, channel::mpsc};
+    use http_body::Frame;
     use http_body_util::StreamBody;
     use tokio::time::sleep;
 

@@ -4,12 +4,11 @@ mod duration;
 use crate::{
     query::Query,
     request::RequestInfo,
-    serve::{Body, BoxError},
+    serve::{Around, Body, Passage, Polled},
     status::Status,
 };
-use bytes::Bytes;
 use http::Response;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use std::{
     future::Future,
@@ -51,36 +50,20 @@ pub(super) fn cut(response: Response<Body>, deadline: Instant) -> Response<Body>
     if response.body().size_hint().exact().is_some() {
         return response;
     }
-    response.map(|body| Limited { body, deadline: Box::pin(sleep_until(deadline)) }.boxed_unsync())
+    response.map(|body| Around::new(body, Limited(Box::pin(sleep_until(deadline)))).boxed_unsync())
 }
 
-struct Limited {
-    body: Body,
-    deadline: Pin<Box<Sleep>>,
-}
+/// What is passed until the deadline.
+struct Limited(Pin<Box<Sleep>>);
 
-impl http_body::Body for Limited {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
+impl Passage for Limited {
+    fn poll(&mut self, body: Pin<&mut Body>, cx: &mut Context<'_>) -> Polled {
+        match body.poll_frame(cx) {
             Poll::Pending => {}
             ready => return ready,
         }
-        std::task::ready!(self.deadline.as_mut().poll(cx));
+        std::task::ready!(self.0.as_mut().poll(cx));
         Poll::Ready(Some(Err("the request took longer than it may".into())))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -202,4 +202,4 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,12 +1,11 @@
 //! What differs is told, once and in order, whatever the archives hold.
 use super::*;
 use crate::{
-    BlobKey, Digest, SourceKey, Store,
     pack::{Mode, Packer},
-    store,
+    store::tests::stored,
 };
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 const CAPS: Caps = Caps { files: 100, text: 1024, patches: 4096 };
 
@@ -20,13 +19,7 @@ async fn blob(files: &Tree) -> Blob {
         let path = EntryPath::new(path).unwrap();
         packer.file(&path, mode, contents.len() as u64, contents.as_slice()).unwrap();
     }
-    let bytes = packer.finish().unwrap().1;
-    let stored: Arc<dyn Store> = store::open(&"memory://".parse().unwrap()).unwrap();
-    let key = BlobKey { source: SourceKey::new("apps", "podinfo").unwrap(), digest: Digest::of(&bytes) };
-    let mut upload = stored.begin().await.unwrap();
-    upload.write(bytes.into()).await.unwrap();
-    upload.commit(key.clone()).await.unwrap();
-    stored.open(&key, None).await.unwrap().unwrap()
+    stored(packer.finish().unwrap().1).await
 }
 
 fn tree(files: &[(&str, &[u8])]) -> Tree {

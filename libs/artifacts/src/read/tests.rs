@@ -1,12 +1,10 @@
 //! Files come out of a stored archive as they went in, or not at all.
 use super::*;
 use crate::{
-    Digest, SourceKey, Store,
     pack::{Mode, Packer},
-    store,
+    store::tests::stored,
 };
 use futures::TryStreamExt;
-use std::sync::Arc;
 
 /// Larger than any buffer on the way.
 const LARGE: usize = 3_000_000;
@@ -30,18 +28,8 @@ fn archive() -> Vec<u8> {
     packer.finish().unwrap().1
 }
 
-/// A blob of `bytes`, out of a real store.
-async fn blob(bytes: Vec<u8>) -> Blob {
-    let stored: Arc<dyn Store> = store::open(&"memory://".parse().unwrap()).unwrap();
-    let key = BlobKey { source: SourceKey::new("apps", "podinfo").unwrap(), digest: Digest::of(&bytes) };
-    let mut upload = stored.begin().await.unwrap();
-    upload.write(bytes.into()).await.unwrap();
-    upload.commit(key.clone()).await.unwrap();
-    stored.open(&key, None).await.unwrap().unwrap()
-}
-
 async fn read(path: &str) -> Option<Vec<u8>> {
-    let file = file_in(blob(archive()).await, path).await.unwrap()?;
+    let file = file_in(stored(archive()).await, path).await.unwrap()?;
     let size = file.size;
     let pieces: Vec<Bytes> = file.bytes.try_collect().await.unwrap();
     assert_eq!(pieces.concat().len() as u64, size);
@@ -79,7 +67,7 @@ async fn what_is_no_file_is_not_there() {
 
 #[tokio::test]
 async fn a_file_tells_its_size_and_what_it_seems_to_be() {
-    let file = file_in(blob(archive()).await, "large.json").await.unwrap().unwrap();
+    let file = file_in(stored(archive()).await, "large.json").await.unwrap().unwrap();
     assert_eq!(
         (file.path.as_str(), file.size, file.media_type),
         ("large.json", LARGE as u64, "application/json")
@@ -96,7 +84,7 @@ async fn a_blob_that_is_no_archive_of_ours_is_an_error() {
         (gzip(b"kind: ConfigMap\n"), "it ends early"),
         (gzip(&[7; 1024]), "a header is none"),
     ] {
-        let failed = file_in(blob(bytes).await, "z").await.unwrap_err().to_string();
+        let failed = file_in(stored(bytes).await, "z").await.unwrap_err().to_string();
         assert!(failed.ends_with(why), "{failed}");
     }
 }

@@ -19,6 +19,13 @@ fn key(bytes: &[u8]) -> BlobKey {
     BlobKey { source: SourceKey::new("apps", "podinfo").unwrap(), digest: Digest::of(bytes) }
 }
 
+/// A blob of `bytes`, out of a real store.
+pub(crate) async fn stored(bytes: Vec<u8>) -> Blob {
+    let memory = open(&"memory://".parse().unwrap()).unwrap();
+    let info = store(&*memory, &Bytes::from(bytes)).await;
+    memory.open(&info.key, None).await.unwrap().unwrap()
+}
+
 async fn staged(store: &dyn Store, bytes: &Bytes) -> Box<dyn Upload> {
     let mut upload = store.begin().await.unwrap();
     for chunk in bytes.chunks(100_000) {

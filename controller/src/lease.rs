@@ -126,7 +126,9 @@ impl Election {
             self.seen = found.map(|lease| Sighting::updated(self.seen.take(), lease, Instant::now()));
         }
         let turn = decide(self.seen.as_ref(), &self.identity, Instant::now());
-        if turn == Turn::Wait || (turn != Turn::Renew && self.rival().await?.is_some()) {
+        // A former leader may find its Lease as it left it, and a rival that has begun since.
+        let goes_on = turn == Turn::Renew && self.term.holds(Instant::now());
+        if turn == Turn::Wait || (!goes_on && self.rival().await?.is_some()) {
             return Ok(Attempt::HeldByAnother);
         }
         match self.write(turn).await {
@@ -183,20 +185,18 @@ impl Election {
         Ok(rival)
     }
 
-    /// Whether the Lease was taken at the same moment as a rival took another: of the two, the one whose Lease has the smaller name
-    /// stays, and each has written its own before it looks.
+    /// Whether the Lease was taken at the same moment as a rival took another. Each has written its own before it looks, so that of two
+    /// at least one sees the other's. Whoever does lets go and comes back later, whichever of them it is: the other one may have looked
+    /// before there was anything to see, and work already.
     async fn yields(&mut self) -> bool {
-        match timeout(DEADLINE, self.rival()).await {
-            Ok(Ok(None)) => false,
-            Ok(Ok(Some(rival))) if self.name < rival.lease => false,
-            // Who cannot tell does not begin.
-            _ => {
-                self.term.finish();
-                self.release().await;
-                self.seen = None;
-                true
-            }
+        if let Ok(Ok(None)) = timeout(DEADLINE, self.rival()).await {
+            return false;
         }
+        // Who cannot tell does not begin either.
+        self.term.finish();
+        self.release().await;
+        self.seen = None;
+        true
     }
 
     /// Fails if the Lease is no longer the one that was read: `old` carries its resource version.

@@ -1,10 +1,13 @@
 //! Controllers that share the sources by their labels: each works on its own, and what changes its label changes hands unharmed.
+mod apart;
+mod overlapping;
+
 use super::{
     RECOVERY,
     s3::{Bucket, is_served},
 };
 use crate::{
-    aggregated::post,
+    aggregated::post_object,
     scene::Scene,
     sources::{manifest, ready, revision, until_in, until_ready},
     upstream::{Answer, Upstream},
@@ -15,7 +18,7 @@ use crds::{ExternalSource, annotations::WATCH_LABEL_SELECTOR, external_source::A
 use http::StatusCode;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, ResourceExt, api::ListParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{sleep, timeout};
 
@@ -52,11 +55,16 @@ impl Scene {
         self.namespace.kubectl(&["label", "--overwrite", "externalsource", name, label]).await.map(drop)
     }
 
+    /// What a request for something to be done with a source is answered with.
+    async fn asked(&self, name: &str, what: &str, body: &Value) -> Result<(StatusCode, Value)> {
+        let path = self.path(&format!("externalsources/{name}/{what}"));
+        let response = post_object(&self.suite.client_without_retries().await?, &path, &[], body).await?;
+        Ok((response.status(), serde_json::from_slice(response.body())?))
+    }
+
     /// What a refresh of a source is answered with.
     async fn refreshed(&self, name: &str) -> Result<(StatusCode, Value)> {
-        let path = self.path(&format!("externalsources/{name}/refresh"));
-        let response = post(&self.suite.client_without_retries().await?, &path, &[]).await?;
-        Ok((response.status(), serde_json::from_slice(response.body())?))
+        self.asked(name, "refresh", &json!({})).await
     }
 
     /// Until a refresh is refused with these words: Leases must have been seen to be let go.

@@ -61,7 +61,7 @@ async fn what_is_secret_comes_out_nowhere() -> Result<()> {
         let outlets = story(&suite, &namespace, &installation, (&world, &planted)).await?;
         arrived(&world, &planted)?;
         let canaries = vec![("a canary".to_owned(), MARK.to_owned())];
-        judge(&outlets, &planted, &[canaries, installation.secrets().await?, world.secrets()].concat())
+        judge(&outlets, &planted, &[canaries, installation.secrets().await?, world.secrets()?].concat())
     };
     let outcome = outcome.await;
     installation.end().await?;
@@ -92,6 +92,8 @@ async fn story(
     installation: &Installation<'_>,
     (world, planted): (&World, &[Planted]),
 ) -> Result<Vec<Outlet>> {
+    let grant = ["--clusterrole=postern-service-account-tokens", "--serviceaccount=postern-system:postern"];
+    namespace.kubectl(&[&["create", "rolebinding", "postern-tokens"][..], &grant].concat()).await?;
     let mut outlets = vec![outlets::admission(suite, namespace.name(), planted).await?];
     let api = sources(suite.client(), namespace.name());
     apply(suite, namespace.name(), &api, planted).await?;

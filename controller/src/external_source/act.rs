@@ -135,7 +135,7 @@ async fn fetch(
         sources.metrics.lost();
     }
     let source = key(&work.object.metadata)?;
-    sources.tokens.lend(&mut order.plan, &source.namespace).await?;
+    let was_kept = sources.tokens.lend(&mut order.plan, &source.namespace).await?;
     work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
     let request = Request {
         plan: &order.plan,
@@ -165,9 +165,9 @@ async fn fetch(
             fetched.pause
         }
         Err(error) => {
-            let failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
+            let mut failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
             if failure.reason == reasons::UNAUTHORIZED {
-                sources.tokens.forget(&order.plan, &source.namespace);
+                failure = sources.tokens.refused(&order.plan, &source.namespace, was_kept, failure);
             }
             return Err(worse_if_lost(failure, order));
         }

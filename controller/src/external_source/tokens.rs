@@ -40,29 +40,30 @@ impl Tokens {
         Self { client, kept: Mutex::default() }
     }
 
-    /// Gives a plan the token that its source wants to see, if it does.
+    /// Gives a plan the token that its source wants to see, if it does. Whether it is one that was made for an earlier fetch.
     ///
     /// # Errors
     /// There is no such ServiceAccount, its tokens may not be made, or none for this audience.
-    pub(super) async fn lend(&self, plan: &mut Plan, namespace: &str) -> Result<(), Failure> {
-        let Some(account) = plan.account().cloned() else { return Ok(()) };
+    pub(super) async fn lend(&self, plan: &mut Plan, namespace: &str) -> Result<bool, Failure> {
+        let Some(account) = plan.account().cloned() else { return Ok(false) };
         let (now, key) = (Timestamp::now(), key(namespace, &account));
         let kept = self.lock().get(&key).filter(|kept| now < kept.until).map(|kept| kept.bearer.clone());
         if let Some(bearer) = kept {
             plan.bear(bearer);
-            return Ok(());
+            return Ok(true);
         }
         let made = self.make(namespace, &account, now).await?;
         plan.bear(made.bearer.clone());
         self.keep(key, made, now);
-        Ok(())
+        Ok(false)
     }
 
-    /// A source did not accept the token: an account that was made anew needs another.
-    pub(super) fn forget(&self, plan: &Plan, namespace: &str) {
-        if let Some(account) = plan.account() {
-            self.lock().remove(&key(namespace, account));
-        }
+    /// The source did not accept the token: an account that was made anew needs another. A kept one is replaced soon; a source that
+    /// refused one that was just made refuses the next as well, and is not asked before its time.
+    pub(super) fn refused(&self, plan: &Plan, namespace: &str, was_kept: bool, failure: Failure) -> Failure {
+        let Some(account) = plan.account() else { return failure };
+        self.lock().remove(&key(namespace, account));
+        if was_kept { Failure { retry: Retry::Soon, ..failure } } else { failure }
     }
 
     async fn make(
@@ -135,4 +136,46 @@ fn not_made(error: &kube::Error, (namespace, name): (&str, &str)) -> Failure {
 fn refused(audience: &str, whose: &str) -> Failure {
     let message = format!("audience {audience} is {whose}: the source could act as the ServiceAccount there");
     Failure::stalled(reasons::AUDIENCE_REFUSED, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+    use kube::client::Body;
+    use std::{convert::Infallible, future::pending};
+
+    fn tokens() -> Tokens {
+        let silence =
+            tower::service_fn(|_: http::Request<Body>| pending::<Result<http::Response<Body>, Infallible>>());
+        Tokens::new(Client::new(silence, "default"))
+    }
+
+    fn of(number: usize) -> Key {
+        ("apps".to_owned(), format!("robot-{number}"), "config.example.com".to_owned())
+    }
+
+    fn good_for(seconds: i64) -> Kept {
+        let until = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
+        Kept { bearer: Bearer::new(&"token".into()).expect("it can be sent"), until }
+    }
+
+    #[tokio::test]
+    async fn no_more_tokens_are_kept_than_there_is_room_for_however_many_accounts_there_are() {
+        let (tokens, start) = (tokens(), Timestamp::UNIX_EPOCH);
+        for number in 0..MOST + 10 {
+            tokens.keep(of(number), good_for(10), start);
+        }
+        let is_kept = tokens.lock().contains_key(&of(MOST));
+        assert_eq!((tokens.lock().len(), is_kept), (MOST, false));
+        tokens.keep(of(1), good_for(20), start);
+        let until = tokens.lock()[&of(1)].until;
+        assert_eq!(until, good_for(20).until, "a token is replaced where it is kept");
+
+        let later = start + SignedDuration::from_secs(15);
+        tokens.keep(of(MOST), good_for(30), later);
+        let mut left: Vec<_> = tokens.lock().keys().cloned().collect();
+        left.sort();
+        assert_eq!(left, [of(1), of(MOST)], "those whose time is over make room");
+    }
 }

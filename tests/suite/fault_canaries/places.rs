@@ -33,7 +33,7 @@ const fn kept(name: &'static str, kind: Kind, plant: fn(&mut Draft, &str)) -> Pl
     Place { name, kind, plant, arrives: false, told_by: &[] }
 }
 
-pub(super) const PLACES: [Place; 29] = [
+pub(super) const PLACES: [Place; 30] = [
     sent("header", |draft, canary| draft.headers("Authorization", format!("Bearer {canary}"))),
     sent("basic", |draft, canary| {
         let pair = BASE64_STANDARD.encode(format!("user:{canary}"));
@@ -127,6 +127,10 @@ pub(super) const PLACES: [Place; 29] = [
     }),
     sent("redirect-user", |draft, canary| {
         draft.answer.location = Some(format!("http://me:{canary}@{}/landed", draft.proxy));
+    }),
+    // What it is cannot be chosen: those that came are looked for beside the canaries.
+    kept("account-token", Kind::Http, |draft, _| {
+        draft.http()["serviceAccountTokenRef"] = json!({ "audience": "canaries.example.com" });
     }),
     kept("s3-secret-key", Kind::S3, |draft, canary| draft.credentials("known", canary, None)),
     kept("s3-key-id", Kind::S3, |draft, canary| draft.credentials(canary, "secret", None)),

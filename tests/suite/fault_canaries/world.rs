@@ -1,7 +1,7 @@
 //! What lies outside: a server with an answer for each source, over HTTP and with two certificates, which also does as a proxy.
 //! It remembers all that it was sent and what it sent.
 use crate::pki::{Authority, foreign_leaf};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use crds::ExternalSource;
 use extension_apiserver::serve::{self, Body, ClientCertificates, Handler, Limits, Tls};
@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -106,10 +106,24 @@ impl World {
         Ok(())
     }
 
-    /// What only a key holds, by a name for it.
-    pub(super) fn secrets(&self) -> Vec<(String, String)> {
-        lines_of("the client's key", &self.client.1)
+    /// What cannot be chosen, by a name for it: what only a key holds, and the tokens of ServiceAccounts that came.
+    ///
+    /// # Errors
+    /// No token came.
+    pub(super) fn secrets(&self) -> Result<Vec<(String, String)>> {
+        let signatures = signatures(&self.seen());
+        ensure!(!signatures.is_empty(), "no token of a ServiceAccount came through");
+        let tokens =
+            signatures.into_iter().map(|signature| ("a ServiceAccount's token".to_owned(), signature));
+        Ok(lines_of("the client's key", &self.client.1).into_iter().chain(tokens).collect())
     }
+}
+
+/// The last parts of all tokens in a text, without which they are worth nothing; the others are no secrets.
+fn signatures(text: &str) -> BTreeSet<String> {
+    let tokens = text.split(['"', ' ']).filter(|word| word.starts_with("eyJ"));
+    let parts = tokens.filter_map(|token| token.rsplit_once('.'));
+    parts.map(|(_, signature)| signature.to_owned()).filter(|signature| signature.len() > 40).collect()
 }
 
 /// The lines of a key in PEM, each as good as all of them.

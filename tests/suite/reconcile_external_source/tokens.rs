@@ -1,8 +1,15 @@
 //! Tokens of ServiceAccounts: made only where that was granted, for the source alone, and never good for anybody whom it could ask.
-use crate::{scene::Scene, upstream::Answer};
+use crate::{
+    scene::Scene,
+    sources::{PATIENCE, manifest, until_ready},
+    upstream::{Answer, Upstream},
+};
 use anyhow::{Context, Result};
+use http::{StatusCode, header};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::{Api, api::PostParams};
+use std::{collections::BTreeSet, time::Duration};
+use tokio::time::{sleep, timeout};
 
 const AUDIENCE: &str = "config.example.com";
 
@@ -93,5 +100,61 @@ async fn an_account_that_is_missing_and_two_credentials_are_told() -> Result<()>
     scene.apply(&format!("{missing}      headersSecretRef: {{ name: headers }}\n")).await?;
     let message = scene.failed("InvalidHeader").await?;
     assert!(message.contains("serviceAccountTokenRef") && !message.contains("hunter2"), "{message}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_is_replaced_once_and_not_again_and_again() -> Result<()> {
+    let scene = Scene::without_source(Answer::data("1")).await?;
+    allow(&scene).await?;
+    scene.apply(&reference(AUDIENCE)).await?;
+    scene.ready().await?;
+
+    // The one that was kept is refused, and a new one is tried without anybody asking for it.
+    scene.upstream.answer(Answer::status(StatusCode::UNAUTHORIZED));
+    scene.request("refused").await?;
+    let replaced = async {
+        while shown(&scene).len() < 3 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, replaced).await.context("no other token is tried")?;
+    // The next pass that is asked for begins with a new one, and is the only one.
+    scene.request("refused-again").await?;
+    scene.upstream.answer(Answer::data("2"));
+    scene.request("taken").await?;
+    scene.ready().await?;
+
+    let tokens = shown(&scene);
+    let [kept, refused, rest @ ..] = &*tokens else { anyhow::bail!("{} tokens", tokens.len()) };
+    assert!(kept == refused, "it is kept until it is refused");
+    let different: BTreeSet<_> = tokens.iter().collect();
+    assert_eq!((rest.len(), different.len()), (3, 4), "a token that is refused is never shown again");
+    assert_eq!(scene.upstream.asked().len(), 5, "each was shown once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redirect_carries_no_token_to_another_host() -> Result<()> {
+    let scene = Scene::without_source(Answer::data("1")).await?;
+    allow(&scene).await?;
+    let other = Upstream::start_at("127.0.0.2:0".parse()?, Answer::data("2")).await;
+    for status in [StatusCode::FOUND, StatusCode::TEMPORARY_REDIRECT] {
+        // Another port is another origin, and another address another host.
+        for landed in [&scene.upstream, &other] {
+            let name = format!("led-{}-to-{}", status.as_u16(), landed.address().port());
+            let first = Upstream::start(Answer::status(status).with(header::LOCATION, &landed.url())).await;
+            let more = reference(AUDIENCE) + "      followRedirects: true\n";
+            scene.namespace.apply(&manifest(&name, &first.url(), &more)).await?;
+            until_ready(&scene.sources, &name).await?;
+            let asked = first.asked();
+            assert!(asked.len() == 1 && asked[0].headers.contains_key(header::AUTHORIZATION), "{name}");
+        }
+    }
+    for landed in [&other, &scene.upstream] {
+        let asked = landed.asked();
+        let bare = asked.iter().all(|asked| !format!("{:?}", asked.headers).contains("eyJ"));
+        assert!(asked.len() == 2 && bare, "{} requests, and none has a token", asked.len());
+    }
     Ok(())
 }

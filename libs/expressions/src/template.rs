@@ -6,7 +6,11 @@ use crate::{
     expression::{Malformed, Place},
     frames::Answer,
 };
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, syntax::SyntaxConfig};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value,
+    machinery::{Instruction, get_compiled_template},
+    syntax::SyntaxConfig,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 const VARIABLES: [&str; 3] = ["body", "headers", "status"];
@@ -24,12 +28,16 @@ impl Program {
     /// Reads a template, on a stack that is large enough for any.
     ///
     /// # Errors
-    /// It breaks the grammar, nests too deeply, or names a variable that there is not.
+    /// It breaks the grammar, nests too deeply, or names a variable, a filter or a test that there is not.
     pub(crate) fn parse(text: &str) -> Result<Self, Malformed> {
         let mut environment = environment();
         environment.add_template_owned(NAME, text.to_owned()).map_err(|error| malformed(&error))?;
         let program = Self { environment };
-        let names = program.template().map_err(|error| malformed(&error))?.undeclared_variables(false);
+        let template = program.template().map_err(|error| malformed(&error))?;
+        let names = template.undeclared_variables(false);
+        if let Some(unknown) = program.unknown(&template) {
+            return Err(unknown);
+        }
         let is_known = |name: &str| VARIABLES.contains(&name) || FUNCTIONS.contains(&name);
         // Of several the same one is told each time.
         match names.into_iter().filter(|name| !is_known(name)).collect::<BTreeSet<_>>().pop_first() {
@@ -43,6 +51,40 @@ impl Program {
     fn template(&self) -> Result<minijinja::Template<'_, '_>, Error> {
         self.environment.get_template(NAME)
     }
+
+    /// The first filter or test that there is not, which the interpreter would miss only where it comes by.
+    fn unknown(&self, template: &minijinja::Template<'_, '_>) -> Option<Malformed> {
+        let compiled = &get_compiled_template(template).instructions;
+        let mut state = self.environment.empty_state();
+        // Without arguments nothing is done that could matter: what there is misses them, and what there is not is missed.
+        let mut problem = |instruction: &Instruction<'_>| match instruction {
+            Instruction::ApplyFilter(name, ..) => {
+                let missed = state.apply_filter(&plain(name), &[]).err();
+                missed
+                    .filter(|error| error.kind() == ErrorKind::UnknownFilter)
+                    .map(|_| format!("unknown filter {name}"))
+            }
+            Instruction::PerformTest(name, ..) => {
+                let missed = state.perform_test(&plain(name), &[]).err();
+                missed
+                    .filter(|error| error.kind() == ErrorKind::UnknownTest)
+                    .map(|_| format!("unknown test {name}"))
+            }
+            _ => None,
+        };
+        (0..).map_while(|index| Some((index, compiled.get(index)?))).find_map(|(index, instruction)| {
+            let problem = problem(instruction)?;
+            Some(match compiled.get_line(index) {
+                Some(line) => Malformed::at(Place { line, column: None }, &problem),
+                None => Malformed::somewhere(&problem),
+            })
+        })
+    }
+}
+
+/// As the interpreter looks for it: names may be written in parts, `a . b`.
+fn plain(name: &str) -> String {
+    name.split_whitespace().collect()
 }
 
 fn environment() -> Environment<'static> {
@@ -99,10 +141,9 @@ impl Interpreter for Template {
 /// What may be told of an error: its words may hold values, so of those only names are, where the template has them.
 fn told(error: &Error, text: &str, body: &Value) -> String {
     let name = match error.kind() {
-        ErrorKind::UnknownFilter
-        | ErrorKind::UnknownTest
-        | ErrorKind::UnknownFunction
-        | ErrorKind::UnknownMethod => error.detail().and_then(|detail| named(detail, text)),
+        ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
+            error.detail().and_then(|detail| named(detail, text))
+        }
         _ => None,
     };
     let what = match name {
@@ -118,7 +159,7 @@ fn told(error: &Error, text: &str, body: &Value) -> String {
 
 /// The first word of what is told that the template names.
 fn named<'a>(detail: &'a str, text: &str) -> Option<&'a str> {
-    const USUAL: [&str; 6] = ["filter", "test", "function", "method", "unknown", "object"];
+    const USUAL: [&str; 4] = ["function", "method", "unknown", "object"];
     let is_sign = |c: char| !c.is_alphanumeric() && c != '_';
     let mut words = detail.split(is_sign).filter(|word| word.len() > 1 && !USUAL.contains(word));
     words.find(|word| text.split(is_sign).any(|written| written == *word))

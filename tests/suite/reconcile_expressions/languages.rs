@@ -92,6 +92,8 @@ async fn what_is_malformed_in_any_language_is_refused_with_its_place_and_what_to
         { "path": "g", "template": "{{ ".to_owned() + &"(".repeat(4000) },
         { "path": "h" },
         { "path": "i", "cel": "body", "template": "x" },
+        { "path": "j", "template": "a\n{% if status > 900 %}{{ body | uper }}{% endif %}" },
+        { "path": "k", "template": "{{ body is maping }}" },
     ]);
     let refused = scene.apply_changed(|spec| spec["layout"] = layout).await.expect_err("it is refused");
     let said = format!("{refused:#}");
@@ -105,6 +107,8 @@ async fn what_is_malformed_in_any_language_is_refused_with_its_place_and_what_to
         "line 1: template exceeds maximum recursion limits",
         "spec.layout[7]: Required value: set one of cel, jq and template",
         "spec.layout[8].template: Forbidden: may not be set together with cel; keep one of them",
+        "line 2: unknown filter uper",
+        "line 1: unknown test maping",
     ] {
         assert!(said.contains(part), "{part} is missing in {said}");
     }

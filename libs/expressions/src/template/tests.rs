@@ -34,6 +34,7 @@ fn a_template_makes_text() {
             "name=web;port=80;",
         ),
         ("{% for n in range(3) %}{{ n }}{% endfor %}", "012"),
+        ("{% if body.none is none and status is divisibleby 7 and 'a' in ['a'] %}yes{% endif %}", "yes"),
         ("plain\n", "plain\n"),
         ("", ""),
     ] {
@@ -51,6 +52,13 @@ fn what_is_wrong_is_told_with_its_place() {
         ("a\n\n{{ body. }}", "line 3: "),
         ("{% nope %}", "line 1: unknown statement nope"),
         ("{{ bdy.items }}", "there is no variable bdy; there are body, headers and status"),
+        ("{{ nope(body) }}", "there is no variable nope; there are body, headers and status"),
+        ("{{ body | nope }}", "line 1: unknown filter nope"),
+        ("a\n{% if status > 900 %}\n{{ body | upper | nope(1) }}{% endif %}", "line 3: unknown filter nope"),
+        ("{% filter nope %}a{% endfilter %}", "line 1: unknown filter nope"),
+        ("{{ body.x is nope }}", "line 1: unknown test nope"),
+        ("{{ body.x is not divisible by 3 }}", "line 1: "),
+        ("{% for a in body if a is nope %}{{ a }}{% endfor %}", "line 1: unknown test nope"),
     ] {
         assert!(problem(text).starts_with(told), "{text}: {}", problem(text));
     }
@@ -78,8 +86,8 @@ fn what_is_told_of_a_failure_holds_nothing_of_the_data() {
     for (text, told) in [
         ("a\n{{ body.missing }}", "line 2: undefined value (body is of type map)"),
         ("{{ body.missing.more }}", "line 1: undefined value (body is of type map)"),
-        ("{{ body | nope }}", "line 1: unknown filter nope (body is of type map)"),
-        ("{{ body.secret is nope }}", "line 1: unknown test nope (body is of type map)"),
+        ("{{ body.list | map('nope') | join }}", "line 1: unknown filter (body is of type map)"),
+        ("{{ body.list | select('nope') | join }}", "line 1: unknown test (body is of type map)"),
     ] {
         assert_eq!(evaluate(body, text), Err(told.to_owned()), "{text}");
     }

@@ -24,6 +24,11 @@ pub enum Entry {
     Open,
     /// Who knows user and password; over TLS.
     Password,
+    /// Who shows a certificate that one of these authorities, in PEM, has signed; over TLS.
+    Certificate {
+        /// The authorities.
+        authorities: String,
+    },
     /// Who has a token, which is asked for at `realm` and signed by a key of `keys`, a JSON Web Key Set.
     Token {
         /// The address where tokens are asked for.
@@ -154,9 +159,13 @@ impl OciRegistry {
                 let users = root.join("users");
                 self.directory.write(&users, format!("{USER}:{HASHED}\n"))?;
                 config["auth"] = serde_json::json!({ "htpasswd": { "realm": "registry", "path": users } });
-                pki::generate_for(&self.directory, &self.name, &[self.address.ip().to_string()])?;
-                let file = |ending: &str| self.directory.pki(&format!("{}.{ending}", self.name));
-                config["http"]["tls"] = serde_json::json!({ "certificate": file("crt"), "key": file("key") });
+                config["http"]["tls"] = self.tls()?;
+            }
+            Entry::Certificate { authorities } => {
+                let path = root.join("client-authorities.pem");
+                self.directory.write(&path, authorities.clone())?;
+                config["http"]["tls"] = self.tls()?;
+                config["http"]["tls"]["clientcas"] = serde_json::json!([path]);
             }
             Entry::Token { realm, keys } => {
                 let path = root.join("keys.json");
@@ -170,8 +179,15 @@ impl OciRegistry {
         Ok(config)
     }
 
+    /// A certificate of an authority of its own.
+    fn tls(&self) -> Result<serde_json::Value> {
+        pki::generate_for(&self.directory, &self.name, &[self.address.ip().to_string()])?;
+        let file = |ending: &str| self.directory.pki(&format!("{}.{ending}", self.name));
+        Ok(serde_json::json!({ "certificate": file("crt"), "key": file("key") }))
+    }
+
     fn is_secure(&self) -> bool {
-        matches!(self.entry, Entry::Password)
+        matches!(self.entry, Entry::Password | Entry::Certificate { .. })
     }
 
     fn root(&self) -> PathBuf {

@@ -2,6 +2,7 @@
 mod entry;
 mod shelf;
 mod signed;
+mod tunnel;
 
 use crate::sources::revision;
 use anyhow::{Context, Result, ensure};

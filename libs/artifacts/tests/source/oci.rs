@@ -5,6 +5,7 @@ use crate::{
 };
 use artifacts::{Digest, Retry, egress::EgressPolicy, pipeline::Outcome};
 use crds::external_source::{LayerOperation, LayerSelector, OciReference};
+use hyper::Method;
 use std::sync::{Arc, OnceLock};
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -171,6 +172,34 @@ async fn a_token_is_asked_for_where_the_registry_says() {
     assert!(error.to_string().ends_with("does not accept key password of Secret pull"), "{error}");
     assert!(!format!("{error:?} {}", telemetry::Chain(&error)).contains("canary"));
     assert_eq!(World::new().fails(&app(&server)).await.reason(), "Unauthorized");
+}
+
+#[tokio::test]
+async fn an_identity_token_is_traded_for_a_token_in_a_body_and_shown_to_nobody_else() {
+    let realm = Server::http(|seen: &Seen| match (&seen.method, &*seen.target) {
+        (&Method::POST, "/token") if seen.body.ends_with(b"&refresh_token=canary%2B7f3a") => {
+            answer(200, &[], r#"{"access_token":"t-1","refresh_token":"next"}"#)
+        }
+        _ => answer(401, &[], ""),
+    })
+    .await;
+    let challenge = Arc::new(OnceLock::new());
+    challenge.set(format!("Bearer realm=\"{}\",service=\"reg\"", realm.url("/token"))).expect("once");
+    let server = Server::http(guarded("Bearer t-1", challenge)).await;
+    World::new().fetched(&app(&server).login(&server.host(), "canary+7f3a")).await;
+    let asked = realm.seen().remove(0);
+    let form = "grant_type=refresh_token&client_id=postern&service=reg&scope=repository%3Aacme%2Fapp%3Apull";
+    assert!(asked.body.starts_with(form.as_bytes()), "{:?}", asked.body);
+    assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(asked.header("authorization"), None);
+    assert!(!format!("{:?}", server.seen()).contains("canary"));
+
+    let error = World::new().fails(&app(&server).login(&server.host(), "canary-other")).await;
+    assert!(error.to_string().ends_with("does not accept key .dockerconfigjson of Secret pull"), "{error}");
+    let basic = Server::http(|_| answer(401, &[("www-authenticate", "Basic realm=\"x\"")], "")).await;
+    let error = World::new().fails(&app(&basic).login(&basic.host(), "canary+7f3a")).await;
+    assert!(error.to_string().contains("where the Secret holds an identity token"), "{error}");
+    assert!(!format!("{error:?}").contains("canary"));
 }
 
 #[tokio::test]

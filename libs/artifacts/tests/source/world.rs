@@ -211,6 +211,13 @@ impl Case {
         self.of_oci(|oci| oci.secret_ref = Some(SecretReference { name: "pull".into() }))
     }
 
+    /// Knows the registry by what `docker login` keeps where it got an identity token.
+    pub(crate) fn login(mut self, registry: &str, token: &str) -> Self {
+        let config = format!(r#"{{"auths":{{"{registry}":{{"auth":"bWU6","identitytoken":"{token}"}}}}}}"#);
+        self.secrets.extend([secret("pull", &[(".dockerconfigjson", &config)])]);
+        self.of_oci(|oci| oci.secret_ref = Some(SecretReference { name: "pull".into() }))
+    }
+
     /// Trusts the registry's authority.
     pub(crate) fn authority(mut self, pem: &str) -> Self {
         self.secrets.extend([secret("authority", &[("ca.crt", pem)])]);

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use artifacts::Digest;
 use cluster::{Entry, OciRegistry, suite::skip};
 use flate2::{Compression, write::GzEncoder};
-use reqwest::{Certificate, Client, Method, RequestBuilder, header};
+use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, header};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -13,9 +13,17 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(super) struct Shelf {
     pub(super) scene: Scene,
     pub(super) registry: OciRegistry,
-    /// What lets the pusher in.
-    pub(super) authorization: Option<String>,
+    pusher: Pusher,
     client: Client,
+}
+
+/// As whom artifacts are pushed.
+pub(super) enum Pusher {
+    Anybody,
+    /// By this header `Authorization`.
+    Authorized(String),
+    /// By this client certificate and its key, in PEM.
+    Certified(String),
 }
 
 /// A file, as archives are read.
@@ -31,15 +39,15 @@ impl Shelf {
         test: impl AsyncFnOnce(&Self) -> Result<()>,
     ) -> Result<()> {
         let scene = Scene::without_source(Answer::data("")).await?;
-        Self::lend_to(scene, name, entry, None, test).await
+        Self::lend_to(scene, name, entry, Pusher::Anybody, test).await
     }
 
-    /// The same beside a scene that is there already, for a pusher who is let in by that header.
+    /// The same beside a scene that is there already.
     pub(super) async fn lend_to(
         scene: Scene,
         name: &str,
         entry: Entry,
-        authorization: Option<String>,
+        pusher: Pusher,
         test: impl AsyncFnOnce(&Self) -> Result<()>,
     ) -> Result<()> {
         let Some(cluster) = scene.suite.own() else {
@@ -51,7 +59,10 @@ impl Shelf {
         if let Ok(authority) = fs::read(registry.authority()) {
             client = client.tls_certs_only([Certificate::from_pem(&authority)?]);
         }
-        let shelf = Self { scene, registry, authorization, client: client.build()? };
+        if let Pusher::Certified(pem) = &pusher {
+            client = client.identity(Identity::from_pem(pem.as_bytes())?);
+        }
+        let shelf = Self { scene, registry, pusher, client: client.build()? };
         let outcome = test(&shelf).await;
         shelf.registry.kill().await?;
         outcome
@@ -109,9 +120,9 @@ impl Shelf {
 
     fn ask(&self, method: Method, address: &str) -> RequestBuilder {
         let request = self.client.request(method, address);
-        match &self.authorization {
-            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
-            None => request,
+        match &self.pusher {
+            Pusher::Authorized(authorization) => request.header(header::AUTHORIZATION, authorization),
+            Pusher::Anybody | Pusher::Certified(_) => request,
         }
     }
 

@@ -18,14 +18,22 @@ const PASSWORD: &str = "password";
 /// More than any of them has; what holds credentials of many registries is far below.
 const LARGEST: usize = 64 << 10;
 
-/// User and password.
+/// Who asks a registry.
 pub(super) struct Credentials {
     /// The name of the Secret.
     pub(super) secret: String,
-    /// The key that holds the password.
+    /// The key that holds what proves it.
     pub(super) key: &'static str,
-    /// As the header `Authorization` carries them; marked sensitive.
-    pub(super) basic: HeaderValue,
+    pub(super) proof: Proof,
+}
+
+/// What proves who asks.
+pub(super) enum Proof {
+    /// User and password, as the header `Authorization` carries them; marked sensitive.
+    Basic(HeaderValue),
+    /// What the address that gives out tokens takes for one, as OAuth2's refresh tokens: `docker login` keeps it in place of a password
+    /// where a registry gives it one.
+    Identity(SecretString),
 }
 
 #[derive(Deserialize)]
@@ -53,17 +61,21 @@ impl Credentials {
         let is_docker = secret.data.contains_key(DOCKER);
         let key = if is_docker { DOCKER } else { PASSWORD };
         let refused = |problem| Error::InvalidCredentials { secret: secret.name.clone(), key, problem };
-        let pair = match is_docker {
+        let proof = match is_docker {
             true => of_docker(secret.value(DOCKER)?, oci).map_err(refused)?,
             false => {
                 let text = |key| text(secret.value(key)?).map_err(refused);
-                SecretString::from(format!("{}:{}", text(USERNAME)?, text(PASSWORD)?))
+                basic(&format!("{}:{}", text(USERNAME)?, text(PASSWORD)?).into())
             }
         };
-        let basic = format!("Basic {}", STANDARD.encode(pair.expose_secret()));
-        let basic = headers::value(basic.as_bytes()).expect("base64 can be sent");
-        Ok(Self { secret: secret.name.clone(), key, basic })
+        Ok(Self { secret: secret.name.clone(), key, proof })
     }
+}
+
+/// Of user and password with a colon between.
+fn basic(pair: &SecretString) -> Proof {
+    let basic = format!("Basic {}", STANDARD.encode(pair.expose_secret()));
+    Proof::Basic(headers::value(basic.as_bytes()).expect("base64 can be sent"))
 }
 
 fn text(bytes: &[u8]) -> Result<&str, &'static str> {
@@ -75,8 +87,8 @@ fn text(bytes: &[u8]) -> Result<&str, &'static str> {
     }
 }
 
-/// User and password with a colon between, of the entry that names most of this repository.
-fn of_docker(bytes: &[u8], oci: &OciGenerator) -> Result<SecretString, &'static str> {
+/// Of the entry that names most of this repository.
+fn of_docker(bytes: &[u8], oci: &OciGenerator) -> Result<Proof, &'static str> {
     if bytes.len() > LARGEST {
         return Err("it is larger than 64 KiB");
     }
@@ -90,14 +102,16 @@ fn of_docker(bytes: &[u8], oci: &OciGenerator) -> Result<SecretString, &'static 
         String::from_utf8(decoded).ok().filter(|pair| pair.contains(':')).map(SecretString::from)
     };
     match entry {
+        // Beside it lies a user without a password.
+        Entry { identity_token: Some(token), .. } if !token.expose_secret().is_empty() => {
+            Ok(Proof::Identity(token.clone()))
+        }
         Entry { username: Some(user), password: Some(password), .. } => {
-            Ok(format!("{}:{}", user.expose_secret(), password.expose_secret()).into())
+            Ok(basic(&format!("{}:{}", user.expose_secret(), password.expose_secret()).into()))
         }
         Entry { auth: Some(auth), .. } => {
-            decoded(auth).ok_or("the auth of this registry is not base64 of user and password")
-        }
-        Entry { identity_token: Some(_), .. } => {
-            Err("it holds an identity token for this registry; put in user and password")
+            let pair = decoded(auth).ok_or("the auth of this registry is not base64 of user and password")?;
+            Ok(basic(&pair))
         }
         _ => Err("its entry for this registry holds no user and password"),
     }
@@ -126,9 +140,12 @@ mod tests {
         let data = data.iter().map(entry).collect();
         let secret = ReferencedSecret { name: "pull".into(), version: "1".into(), data };
         let oci = OciGenerator { url: "oci://ghcr.io/acme/app".into(), ..OciGenerator::default() };
-        let found = Credentials::from_secret(&secret, &oci)?;
-        assert!(found.basic.is_sensitive());
-        let text = found.basic.to_str().expect("ASCII").strip_prefix("Basic ").expect("Basic");
+        let basic = match Credentials::from_secret(&secret, &oci)?.proof {
+            Proof::Basic(basic) => basic,
+            Proof::Identity(token) => return Ok(format!("token {}", token.expose_secret())),
+        };
+        assert!(basic.is_sensitive());
+        let text = basic.to_str().expect("ASCII").strip_prefix("Basic ").expect("Basic");
         Ok(String::from_utf8(STANDARD.decode(text).expect("base64")).expect("UTF-8"))
     }
 
@@ -148,6 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_token_stands_in_for_the_password_that_is_not_there() {
+        let entry =
+            |rest: &str| of(&[(DOCKER, &format!(r#"{{"auths":{{"ghcr.io":{{{rest}}}}}}}"#))]).expect("good");
+        assert_eq!(entry(r#""identitytoken":"t""#), "token t");
+        // As `docker login` writes it.
+        assert_eq!(entry(r#""auth":"bWU6","identitytoken":"t""#), "token t");
+        assert_eq!(entry(r#""auth":"bWU6YQ==","identitytoken":"""#), "me:a");
+    }
+
+    #[test]
     fn what_is_wrong_with_them_is_told_by_secret_and_key_and_never_by_value() {
         for (data, said) in [
             (vec![("password", "canary")], "Secret pull has no key username"),
@@ -160,7 +187,6 @@ mod tests {
                 "it has no entry for the registry",
             ),
             (vec![(DOCKER, r#"{"auths":{"ghcr.io":{"auth":"canary"}}}"#)], "is not base64"),
-            (vec![(DOCKER, r#"{"auths":{"ghcr.io":{"identitytoken":"canary"}}}"#)], "an identity token"),
             (vec![(DOCKER, r#"{"auths":{"ghcr.io":{}}}"#)], "holds no user and password"),
         ] {
             let error = of(&data).expect_err(said);

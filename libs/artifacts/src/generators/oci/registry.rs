@@ -2,6 +2,7 @@
 //! leave credentials behind, in the time and within the limits of the pass.
 use super::{
     challenge::{self, Challenge},
+    credentials::{Credentials, Proof},
     manifest::{self, Descriptor, Manifest},
     place::Place,
 };
@@ -9,15 +10,17 @@ use crate::{
     Digest, Error, RegistryError,
     fetch::{Body, Bounds, Fetcher, Head, Reply},
     generators::{Ask, Expected, HttpRequest},
-    plan::{headers, told},
+    plan::{RequestBody, headers, told},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use url::{Position, Url};
+use url::{Position, Url, form_urlencoded};
 
 /// What a registry must take, and so the largest manifest; listings are bounded by the same.
 pub(super) const LARGEST: u64 = 4 << 20;
+/// What we are to those who give out tokens for tokens.
+const CLIENT: &str = "postern";
 /// Tokens have a few KiB.
 const LARGEST_TOKEN: u64 = 64 << 10;
 
@@ -140,7 +143,8 @@ impl<'a> Registry<'a> {
         match challenge::read(headers, &self.place.repository, allows_http).map_err(refused)? {
             Challenge::Bearer(url) => self.token(url).await,
             Challenge::Basic => match &self.place.credentials {
-                Some(credentials) => Ok(credentials.basic.clone()),
+                Some(Credentials { proof: Proof::Basic(basic), .. }) => Ok(basic.clone()),
+                Some(_) => Err(refused("by user and password, where the Secret holds an identity token")),
                 None => Err(Error::Registry(RegistryError::CredentialsWanted { host: self.host() })),
             },
         }
@@ -149,9 +153,18 @@ impl<'a> Registry<'a> {
     /// Asks for a token: as who the Secret says, or as nobody, which suffices for what anybody may read.
     async fn token(&self, url: Url) -> Result<HeaderValue, Error> {
         let realm = host(&url);
-        let piece = Piece { url, accept: "application/json", pinned: None };
-        let basic = self.place.credentials.as_ref().map(|credentials| credentials.basic.clone());
-        let mut request = self.request(&piece, basic);
+        let mut piece = Piece { url, accept: "application/json", pinned: None };
+        let mut request = match self.place.credentials.as_ref().map(|credentials| &credentials.proof) {
+            None => self.request(&piece, None),
+            Some(Proof::Basic(basic)) => self.request(&piece, Some(basic.clone())),
+            Some(Proof::Identity(token)) => {
+                let form = grant(&mut piece.url, token);
+                let mut request = self.request(&piece, None);
+                let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+                request.headers.insert(header::CONTENT_TYPE, kind);
+                HttpRequest { method: Method::POST, body: Some(form), ..request }
+            }
+        };
         request.follow_redirects = false;
         request.expected.statuses = Some(vec![200, 401, 403]);
         let (head, body) = self.send(&request).await?;
@@ -206,6 +219,17 @@ impl<'a> Registry<'a> {
     pub(super) fn unexpected(&self, problem: String) -> Error {
         Error::Registry(RegistryError::UnexpectedManifest { host: self.host(), problem })
     }
+}
+
+/// What is asked for with an identity token, as in <https://distribution.github.io/distribution/spec/auth/oauth/>: what an address says
+/// otherwise, and the token, go into the body.
+fn grant(url: &mut Url, token: &SecretString) -> RequestBody {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs([("grant_type", "refresh_token"), ("client_id", CLIENT)])
+        .extend_pairs(url.query_pairs());
+    let form = form.append_pair("refresh_token", token.expose_secret()).finish();
+    url.set_query(None);
+    RequestBody { bytes: form.into(), is_secret: true }
 }
 
 /// The host as messages name it.

@@ -2,6 +2,11 @@
 //!
 //! `>=1.2 <2`, `^1.4`, `~1.4.2`, `1.x`, `1.2 - 1.5`, `!=1.3.0`; a space or comma between means both, `||` either. A version with
 //! a suffix such as `-rc.1` is in a range only if one of its bounds has a suffix, as in `>=1.0.0-0`.
+mod filter;
+
+pub use filter::Filter;
+pub(crate) use filter::judge_filter;
+
 use crate::rules::Violations;
 use semver::{Prerelease, Version};
 use std::cmp::Ordering;

@@ -12,7 +12,7 @@ use super::{
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
 use artifacts::{
     failpoint::{Step as Reached, reached},
-    pipeline::{Fetched, Outcome, Request},
+    pipeline::{Fetched, Outcome, Request, Validators},
     provenance::Made,
 };
 use crds::{
@@ -151,7 +151,12 @@ async fn fetch(
     work.progress.leave();
     hook_tries::tell(work, &result, &order.left_out);
     let pause = match result {
-        Ok(Outcome::NotModified { pause }) => pause,
+        Ok(Outcome::NotModified { pause, validators }) => {
+            if let Some(validators) = validators {
+                recognize(work, validators);
+            }
+            pause
+        }
         Ok(Outcome::Fetched(fetched)) => {
             attest(sources, work, order, &fetched).await?;
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
@@ -203,6 +208,12 @@ async fn attest(
     Ok(())
 }
 
+/// From now on the newest artifact is known by these to its source.
+fn recognize(work: &mut Work<'_, ExternalSources>, validators: Validators) {
+    work.status.last_handled_etag = validators.etag;
+    work.status.last_handled_last_modified = validators.last_modified;
+}
+
 /// Makes what was fetched the newest artifact, unless it is that already, and publishes it as far as the pin allows.
 fn adopt(
     work: &mut Work<'_, ExternalSources>,
@@ -210,8 +221,7 @@ fn adopt(
     pin: Option<&Pin>,
     (base, host): (&Url, &str),
 ) {
-    work.status.last_handled_etag = fetched.validators.etag.clone();
-    work.status.last_handled_last_modified = fetched.validators.last_modified.clone();
+    recognize(work, fetched.validators.clone());
     let digest = fetched.blob.key.digest.to_string();
     if let Some(known) = pin::newest(work.status).filter(|newest| newest.digest == digest).cloned() {
         pin::place(work.status, known, pin);

@@ -171,7 +171,7 @@ mod tests {
         for result in [
             Ok(Outcome::Fetched(fetched("one", 1))),
             Ok(Outcome::Fetched(equal)),
-            Ok(Outcome::NotModified { pause: None }),
+            Ok(Outcome::NotModified { pause: None, validators: None }),
             Err(refused),
         ] {
             metrics.fetched(&result, Duration::from_secs(2));

@@ -9,7 +9,6 @@ mod s3;
 pub use http::{ExpectedValue, HttpGenerator, ServiceAccountTokenReference};
 pub use oci::{
     LayerOperation, LayerSelector, OciGenerator, OciReference, OciVerification, OciWanted, OidcIdentityMatch,
-    filter,
 };
 pub use release::{ReleaseGenerator, ReleaseProvider};
 pub use s3::S3Generator;

@@ -61,8 +61,8 @@ pub(crate) struct Fetcher {
 /// What a source answered.
 #[expect(clippy::large_enum_variant, reason = "there is one a pass, and it is taken apart at once")]
 pub(crate) enum Reply {
-    /// The bytes that were stored are still the newest.
-    NotModified { pause: Option<Duration> },
+    /// The bytes that were stored are still the newest. They are recognized by `validators` from now on, if those are others.
+    NotModified { pause: Option<Duration>, validators: Option<Validators> },
     /// An answer that carries data.
     Data(Head, Body),
 }
@@ -185,7 +185,7 @@ impl Pass<'_> {
         let pause = pause::asked(response.headers(), now).duration;
         let asked = may_be_conditional(hop) && !self.conditions.is_empty();
         if asked && response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Reply::NotModified { pause });
+            return Ok(Reply::NotModified { pause, validators: None });
         }
         let answer = Answer { host: &host, status: response.status(), headers: response.headers() };
         answer.check(&self.plan.expected, now)?;

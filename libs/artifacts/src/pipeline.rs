@@ -71,6 +71,8 @@ pub enum Outcome {
     NotModified {
         /// How long it asks to be left alone.
         pause: Option<Duration>,
+        /// By what the stored bytes are recognized from now on, if it is something else than before.
+        validators: Option<Validators>,
     },
     /// The source sent data.
     Fetched(Fetched),
@@ -197,7 +199,7 @@ impl Pipeline {
         let ask = Ask { validators, bounds: self.fetcher.bounds(request.plan.timeout) };
         let fetcher = self.fetcher.confined(request.plan.hosts.clone());
         match request.plan.generator.fetch(&fetcher, ask).await? {
-            Reply::NotModified { pause } => Ok(Outcome::NotModified { pause }),
+            Reply::NotModified { pause, validators } => Ok(Outcome::NotModified { pause, validators }),
             Reply::Data(head, body) => self.transform(request, head, body).await.map(Outcome::Fetched),
         }
     }

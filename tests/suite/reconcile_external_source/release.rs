@@ -5,6 +5,7 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 use anyhow::Result;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 const TOKEN: &str = "canary-8e21";
@@ -37,8 +38,11 @@ async fn the_asset_of_the_newest_good_release_is_the_artifact() -> Result<()> {
     let before = revision(&scene.ready().await?);
     assert_eq!(scene.files().await?, [("data".to_owned(), "first".to_owned())]);
     // What is known already is not asked for again.
+    let listed = scene.upstream.asked().len();
     assert_eq!(revision(&scene.request("same").await?), before);
     assert_eq!(files.asked().len(), 1);
+    let again: Vec<_> = scene.upstream.asked()[listed..].iter().map(|asked| asked.answered).collect();
+    assert_eq!(again, [StatusCode::NOT_MODIFIED], "a pass that finds nothing new is one request");
     files.answer(Answer::data("second"));
     scene.upstream.answer(releases(&files, &["v1.0.0", "v1.10.0", "v1.9.0", "v2.0.0"]));
     scene.request("newer").await?;
@@ -76,10 +80,10 @@ async fn a_release_that_is_not_there_keeps_the_artifact_and_what_is_wrong_is_ref
     let told = scene.failed("NotFound").await?;
     assert!(told.contains("has no release with a version that is wanted"), "{told}");
     assert_eq!(revision(&scene.sources.get("one").await?), before);
-    let bad = json!({ "repository": "shop", "semver": "one", "asset": "a/b" });
+    let bad = json!({ "repository": "shop", "semver": "one", "semverFilter": "(", "asset": "a/b" });
     let refused = scene.apply_changed(|spec| spec["generator"] = open(bad)).await.expect_err("it is refused");
     let said = format!("{refused:#}");
-    for field in ["repository", "semver", "asset"] {
+    for field in ["repository", "semver", "semverFilter", "asset"] {
         assert!(
             said.contains(&format!("spec.generator.release.{field}: Invalid value")),
             "{field} in {said}"

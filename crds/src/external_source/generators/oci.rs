@@ -1,8 +1,6 @@
 //! `spec.generator.oci`: an artifact in an OCI registry, in the words of Flux's OCIRepository.
 mod rules;
 
-pub use rules::filter;
-
 use super::Settings;
 use crate::{
     external_source::{SecretReference, Unpack},

@@ -39,6 +39,15 @@ pub struct ReleaseGenerator {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub semver: Option<String>,
 
+    /// A regular expression that a tag must match to count, such as `-lts$`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub semver_filter: Option<String>,
+
+    /// The tag of the only release that is meant, whatever its version and also if the provider marks it as one before a release. Not
+    /// together with `semver`, `semverFilter`, `tagPrefix` and `prereleases`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+
     /// What the tags begin with before their versions, such as `kustomize/`. Others are passed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_prefix: Option<String>,
@@ -109,10 +118,8 @@ impl Settings for ReleaseGenerator {
         if let Some(text) = &self.url {
             api(found, text);
         }
-        if let Some(text) = &self.semver {
-            versions::judge(found, "spec.generator.release.semver", text);
-        }
-        let names = [("tagPrefix", &self.tag_prefix), ("checksums", &self.checksums)];
+        which(found, self);
+        let names = [("tag", &self.tag), ("tagPrefix", &self.tag_prefix), ("checksums", &self.checksums)];
         for (field, name) in names.into_iter().filter_map(|(field, name)| Some((field, name.as_deref()?))) {
             let field = format!("spec.generator.release.{field}");
             if name.len() > LONGEST {
@@ -183,6 +190,30 @@ fn api(found: &mut Violations, text: &str) {
             text.split(['?', '#']).next().unwrap_or_default(),
             "must end before any ? and #",
         );
+    }
+}
+
+fn which(found: &mut Violations, release: &ReleaseGenerator) {
+    const FIELD: &str = "spec.generator.release";
+    if let Some(text) = &release.semver {
+        versions::judge(found, &format!("{FIELD}.semver"), text);
+    }
+    if let Some(text) = &release.semver_filter {
+        versions::judge_filter(found, &format!("{FIELD}.semverFilter"), text);
+    }
+    let Some(tag) = &release.tag else { return };
+    // As a step of an address, they would lead elsewhere.
+    if matches!(tag.as_str(), "." | "..") {
+        found.invalid(&format!("{FIELD}.tag"), tag, "must be the tag of a release");
+    }
+    let others = [
+        ("semver", release.semver.is_some()),
+        ("semverFilter", release.semver_filter.is_some()),
+        ("tagPrefix", release.tag_prefix.is_some()),
+        ("prereleases", release.prereleases.is_some()),
+    ];
+    for (field, _) in others.into_iter().filter(|(_, is_set)| *is_set) {
+        found.forbidden(&format!("{FIELD}.{field}"), "may not be set together with tag");
     }
 }
 

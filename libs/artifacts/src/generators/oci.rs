@@ -84,7 +84,7 @@ impl Generator for Place {
             let found = find(self, &mut registry).await?;
             let validators = Validators { etag: Some(found.digest.to_string()), last_modified: None };
             if ask.validators == Some(&validators) {
-                return Ok(Reply::NotModified { pause: None });
+                return Ok(Reply::NotModified { pause: None, validators: None });
             }
             let signed_by = match &self.signers {
                 Some(signers) => Some(verify::verify(&mut registry, signers, &found.digest).await?),

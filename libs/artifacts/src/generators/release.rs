@@ -1,9 +1,10 @@
 //! `release`: assets of the release with the highest version, from the API of GitHub, GitLab or Gitea.
 //!
-//! [`listing`] asks for releases and [`provider`] knows how each API spells them; [`choice`] chooses and [`checksums`] reads what is
-//! said of the assets, both pure. Every request is one of `http`, along redirects, judged and bounded as any.
+//! [`listing`] asks for releases and [`provider`] knows how each API spells them; [`choice`] chooses, [`known`] recognizes and
+//! [`checksums`] reads what is said of the assets, all pure. Every request is one of `http`, along redirects, judged and bounded as any.
 mod checksums;
 mod choice;
+mod known;
 mod listing;
 mod provider;
 
@@ -20,6 +21,7 @@ use choice::{Asset, Wanted};
 use crds::external_source::{self, ReleaseGenerator, Settings, Unpack};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use known::{Known, known};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use url::Url;
 
@@ -68,7 +70,9 @@ fn write(inputs: &mut Inputs, release: &ReleaseGenerator, secrets: &Secrets) -> 
     inputs.text("provider", provider::name(release.provider));
     inputs.text("url", release.api());
     inputs.text("repository", &release.repository);
+    inputs.optional("tag", release.tag.as_deref());
     inputs.optional("semver", release.semver.as_deref());
+    inputs.optional("semverFilter", release.semver_filter.as_deref());
     inputs.optional("tagPrefix", release.tag_prefix.as_deref());
     inputs.text("prereleases", &release.prereleases.unwrap_or_default().to_string());
     inputs.optional("asset", release.asset.as_deref());
@@ -103,16 +107,21 @@ impl Generator for Place {
 impl Place {
     async fn newest(&self, fetcher: &Fetcher, ask: Ask<'_>) -> Result<Reply, Error> {
         let no_release = |problem| Error::NoRelease { host: self.host(), problem };
-        let (found, pause) = self.listed(fetcher, ask).await?;
-        let release =
-            found.ok_or_else(|| no_release("has no release with a version that is wanted".to_owned()))?;
+        let before = Known::new(ask.validators);
+        let (listed, pause) = self.listed(fetcher, ask, &before).await?;
+        let Some(listed) = listed else { return Ok(Reply::NotModified { pause, validators: None }) };
+        let pause = pause.max(listed.pause);
+        let release = listed
+            .best
+            .ok_or_else(|| no_release("has no release with a version that is wanted".to_owned()))?;
         let picked = self.wanted.pick(&release).map_err(no_release)?;
-        let etag = Some(choice::fingerprint(&release, &picked));
-        if ask.validators.is_some_and(|validators| validators.etag == etag) {
-            return Ok(Reply::NotModified { pause });
+        let fingerprint = choice::fingerprint(&release, &picked);
+        let validators = known(&fingerprint, &listed.etags);
+        if before.is_of(&fingerprint) {
+            let validators = Some(validators).filter(|now| !before.is(now));
+            return Ok(Reply::NotModified { pause, validators });
         }
         let assets = self.checked(fetcher, ask, picked).await?;
-        let validators = Validators { etag, last_modified: None };
         match <[Asset; 1]>::try_from(assets) {
             Ok([asset]) if self.settings.assets.is_empty() => {
                 let reply = fetcher.fetch(&self.asset(&asset), asked(ask)).await?;

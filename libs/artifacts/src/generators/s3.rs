@@ -112,7 +112,9 @@ async fn object(connection: &Connection, path: &Path, ask: Ask<'_>) -> Result<Re
     let known = ask.validators.and_then(|validators| validators.etag.clone());
     let options = GetOptions { if_none_match: known, ..GetOptions::default() };
     let found = match connection.store.get_opts(path, options).await {
-        Err(object_store::Error::NotModified { .. }) => return Ok(Reply::NotModified { pause: None }),
+        Err(object_store::Error::NotModified { .. }) => {
+            return Ok(Reply::NotModified { pause: None, validators: None });
+        }
         found => found.map_err(|error| connection.failure(&error))?,
     };
     let length = Some(found.meta.size);

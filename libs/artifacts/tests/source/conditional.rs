@@ -23,7 +23,7 @@ async fn source(name: &'static str, validator: &'static str, condition: &'static
 
 async fn second_pass(world: &World, case: &Case, first: &Fetched) -> Option<Duration> {
     match world.run_after(case, first).await.expect("the source answers well") {
-        Outcome::NotModified { pause } => pause,
+        Outcome::NotModified { pause, .. } => pause,
         Outcome::Fetched(_) => panic!("the source had nothing new"),
     }
 }

@@ -10,6 +10,10 @@ use futures::stream;
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 const TOKEN: &str = "canary-5d1c";
 
@@ -99,6 +103,120 @@ async fn several_assets_are_files_of_one_artifact() {
     );
     let again = world.run_after(&case, &fetched).await.expect("the source answers well");
     assert!(matches!(again, Outcome::NotModified { .. }));
+}
+
+/// Two pages with an ETag each, which are told again only to who does not know them; the second one holds a release with that tag.
+async fn conditional(second: &Arc<Mutex<(&'static str, &'static str)>>) -> Server {
+    let second = Arc::clone(second);
+    Server::http(move |seen: &Seen| {
+        if seen.target.contains("/assets/") {
+            return answer(200, &[], "data");
+        }
+        let (tag, mark) = *second.lock().unwrap();
+        let (etag, mut listed) = match seen.target.ends_with("page=1") {
+            true => ("W/\"1\"", page(&[github_release("v1.0.0", &[github_asset(1, "app.yaml")])])),
+            false => (mark, page(&[github_release(tag, &[github_asset(2, "app.yaml")])])),
+        };
+        if seen.header("if-none-match") == Some(etag) {
+            return answer(304, &[("etag", etag), ("retry-after", "7")], "");
+        }
+        listed.headers_mut().insert("etag", etag.parse().unwrap());
+        if etag == "W/\"1\"" {
+            listed.headers_mut().insert("link", "<https://a.example/>; rel=\"next\"".parse().unwrap());
+        }
+        listed
+    })
+    .await
+}
+
+/// The conditions of the requests since that many.
+fn conditions(server: &Server, since: usize) -> Vec<Option<String>> {
+    server.seen()[since..].iter().map(|seen| seen.header("if-none-match").map(str::to_owned)).collect()
+}
+
+#[tokio::test]
+async fn pages_that_are_known_are_not_told_again() {
+    let second = Arc::new(Mutex::new(("v1.1.0", "\"2\"")));
+    let server = conditional(&second).await;
+    let (world, case) = (World::new(), case(&server, |_| {}));
+    let first = world.fetched(&case).await;
+    let known = ["W/\"1\"", "\"2\""].map(|etag| Some(etag.to_owned()));
+    for pass in 0..2 {
+        let asked = server.seen().len();
+        match world.run_after(&case, &first).await.expect("the API answers well") {
+            Outcome::NotModified { pause, validators } => {
+                assert_eq!((pause, validators), (Some(Duration::from_secs(7)), None), "pass {pass}");
+            }
+            Outcome::Fetched(_) => panic!("nothing is new"),
+        }
+        assert_eq!(conditions(&server, asked), known);
+    }
+
+    // Another list that leads to the same assets is what is known from now on.
+    *second.lock().unwrap() = ("v1.1.0", "\"3\"");
+    let asked = server.seen().len();
+    let Ok(Outcome::NotModified { validators: Some(next), .. }) = world.run_after(&case, &first).await else {
+        panic!("the assets are the same");
+    };
+    assert!(next != first.validators && next.etag.as_ref().is_some_and(|etag| etag.ends_with(" \"3\"")));
+    assert_eq!(conditions(&server, asked), [&known[..], &[None, None]].concat());
+
+    // A release that is better is fetched.
+    *second.lock().unwrap() = ("v1.2.0", "\"4\"");
+    let Ok(Outcome::Fetched(newer)) = world.run_after(&case, &first).await else { panic!("it is new") };
+    assert_ne!(newer.validators.etag, first.validators.etag);
+}
+
+#[tokio::test]
+async fn a_full_page_says_nothing_of_what_follows() {
+    let full: Vec<_> = (0..50)
+        .map(|number| github_release(&format!("v1.{number}.0"), &[github_asset(number, "app.yaml")]))
+        .collect();
+    let server = Server::http(move |seen: &Seen| match seen.target.rsplit('=').next() {
+        Some("1") => {
+            let mut listed = page(&full);
+            listed.headers_mut().insert("etag", "\"1\"".parse().unwrap());
+            listed.headers_mut().insert("link", "<https://a.example/>; rel=\"prev\"".parse().unwrap());
+            listed
+        }
+        _ => answer(200, &[], "data"),
+    })
+    .await;
+    let (world, case) = (World::new(), case(&server, |_| {}));
+    let first = world.fetched(&case).await;
+    let again = world.run_after(&case, &first).await.expect("the API answers well");
+    assert!(matches!(again, Outcome::NotModified { validators: None, .. }));
+    assert!(
+        conditions(&server, 0).iter().all(Option::is_none),
+        "a release could follow without a change of this page"
+    );
+}
+
+#[tokio::test]
+async fn one_release_is_asked_for_by_its_tag() {
+    let server = Server::http(|seen: &Seen| match seen.target.as_str() {
+        "/api/repos/acme/shop/releases/tags/tool%2Fnightly" if seen.header("if-none-match").is_some() => {
+            answer(304, &[], "")
+        }
+        "/api/repos/acme/shop/releases/tags/tool%2Fnightly" => {
+            let release = github_release("tool/nightly", &[github_asset(1, "app.yaml")]);
+            answer(200, &[("etag", "\"1\"")], release.to_string())
+        }
+        "/api/repos/acme/shop/releases/assets/1" => answer(200, &[], "data"),
+        _ => answer(404, &[], ""),
+    })
+    .await;
+    let (world, case_of) =
+        (World::new(), |tag: &str| case(&server, |release| release.tag = Some(tag.into())));
+    let case = case_of("tool/nightly");
+    let first = world.fetched(&case).await;
+    assert_eq!(world.files(&first).await, [("data".to_owned(), b"data".to_vec())]);
+    let again = world.run_after(&case, &first).await.expect("the API answers well");
+    assert!(matches!(again, Outcome::NotModified { .. }));
+    assert_eq!(server.seen().len(), 3, "one request each, and the asset");
+    let error = World::new().fails(&case_of("v9")).await;
+    assert_eq!(error.reason(), "NotFound");
+    assert!(error.to_string().ends_with("has no release with the tag v9 in this repository"), "{error}");
 }
 
 /// A release with one asset `app`, what is said of it, and a list of checksums.

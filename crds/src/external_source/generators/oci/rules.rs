@@ -6,14 +6,10 @@ use crate::{
     rules::Violations,
     versions,
 };
-use regex::{Regex, RegexBuilder};
 
 /// As the distribution specification has it.
 const LONGEST_NAME: usize = 255;
 const LONGEST_TAG: usize = 128;
-const LONGEST_FILTER: usize = 1024;
-/// What a filter may compile to, in bytes.
-const LARGEST_FILTER: usize = 256 << 10;
 
 pub(super) fn judge(oci: &OciGenerator, found: &mut Violations) {
     url(found, oci);
@@ -37,18 +33,6 @@ pub(super) fn judge(oci: &OciGenerator, found: &mut Violations) {
     if let Some(verification) = &oci.verify {
         verify(found, verification);
     }
-}
-
-/// Compiles `semverFilter`.
-///
-/// # Errors
-/// It is no regular expression, or takes too much.
-pub fn filter(text: &str) -> Result<Regex, String> {
-    let compiled = RegexBuilder::new(text).size_limit(LARGEST_FILTER).build();
-    compiled.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "must be a simpler regular expression".to_owned(),
-        error => format!("must be a regular expression: {}", error.to_string().replace('\n', " ")),
-    })
 }
 
 fn url(found: &mut Violations, oci: &OciGenerator) {
@@ -115,11 +99,7 @@ fn reference(found: &mut Violations, wanted: &OciReference) {
         if wanted.semver.is_none() {
             found.forbidden(&field, "may only be set together with semver");
         }
-        if text.len() > LONGEST_FILTER {
-            found.too_long(&field, text.len(), LONGEST_FILTER);
-        } else if let Err(problem) = filter(text) {
-            found.invalid(&field, text, &problem);
-        }
+        versions::judge_filter(found, &field, text);
     }
     if let Some(tag) = wanted.tag.as_deref().filter(|tag| !is_tag(tag)) {
         let detail =

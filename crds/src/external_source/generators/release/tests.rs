@@ -25,6 +25,8 @@ fn wrong(change: impl FnOnce(&mut ReleaseGenerator)) -> Vec<String> {
 fn what_is_good_is_good() {
     assert_eq!(told(|_| {}), [""; 0]);
     assert_eq!(told(|r| r.semver = Some(">=1.2, <2".into())), [""; 0]);
+    assert_eq!(told(|r| r.tag = Some("kustomize/v5.0.0".into())), [""; 0]);
+    assert_eq!(told(|r| r.semver_filter = Some("-lts$".into())), [""; 0]);
     assert_eq!(told(|r| (r.asset, r.assets) = (None, vec!["*.yaml".into(), "{a,b}.txt".into()])), [""; 0]);
     assert_eq!(told(|r| (r.provider, r.repository) = (ReleaseProvider::Gitlab, "a/b/c_d.e".into())), [""; 0]);
 }
@@ -47,6 +49,18 @@ fn what_is_wrong_is_named_with_what_to_do() {
             r#"spec.generator.release.semver: Invalid value: "one": must name versions such as 1.2.3, 1.2 or 1.x, which "one" is not"#
         ]
     );
+    for tag in ["", ".", "..", "a\nb", &"a".repeat(256)] {
+        assert_eq!(wrong(|r| r.tag = Some(tag.into())), ["spec.generator.release.tag"], "{tag}");
+    }
+    let everything = |r: &mut ReleaseGenerator| {
+        (r.tag, r.semver, r.semver_filter) = (Some("v1".into()), Some("1".into()), Some("a".into()));
+        (r.tag_prefix, r.prereleases) = (Some("v".into()), Some(false));
+    };
+    let fields = ["semver", "semverFilter", "tagPrefix", "prereleases"];
+    assert_eq!(wrong(everything), fields.map(|field| format!("spec.generator.release.{field}")));
+    for filter in ["(", &"a".repeat(1025), "(a{1000}){1000}"] {
+        assert_eq!(wrong(|r| r.semver_filter = Some(filter.into())), ["spec.generator.release.semverFilter"]);
+    }
     for pattern in ["", "a/b", "[a", "a\nb", &"a".repeat(256)] {
         assert_eq!(wrong(|r| r.asset = Some(pattern.into())), ["spec.generator.release.asset"], "{pattern}");
     }

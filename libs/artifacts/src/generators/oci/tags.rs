@@ -1,7 +1,7 @@
 //! The newest tag of a repository, by its version.
 use super::registry::{LARGEST, Piece, Registry, Whole};
 use crate::{Error, RegistryError};
-use crds::{external_source::filter, versions::Range};
+use crds::versions::{Filter, Range};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 use url::Url;
@@ -27,7 +27,7 @@ pub(super) async fn newest(
     filtered: Option<&str>,
 ) -> Result<String, Error> {
     let wanted = Range::parse(range).expect("the rules accepted this range");
-    let pattern = filtered.map(|text| filter(text).expect("the rules accepted this filter"));
+    let pattern = filtered.map(|text| Filter::new(text).expect("the rules accepted this filter"));
     let mut best: Option<String> = None;
     let mut first = registry.place.address("tags/list");
     first.set_query(Some(&format!("n={PAGE}")));
@@ -46,7 +46,7 @@ pub(super) async fn newest(
             return Err(registry.unexpected("its list of tags cannot be read".into()));
         };
         let tags = listing.tags.unwrap_or_default();
-        let fits = |tag: &&str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(tag));
+        let fits = |tag: &&str| pattern.as_ref().is_none_or(|pattern| pattern.lets_through(tag));
         let candidates = tags.iter().chain(&best).map(String::as_str).filter(fits);
         best = wanted.newest(candidates).map(str::to_owned).or(best);
         next = following(&head.headers, &piece.url);

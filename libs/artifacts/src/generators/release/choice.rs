@@ -3,7 +3,7 @@ use crate::{Digest, Hasher};
 use crds::{
     external_source::ReleaseGenerator,
     path_patterns::PathPatterns,
-    versions::{self, Range},
+    versions::{self, Filter, Range},
 };
 use semver::{BuildMetadata, Prerelease, Version};
 use std::cmp::Ordering;
@@ -44,7 +44,10 @@ pub(super) struct Picked {
 /// What the spec asks for.
 #[derive(Clone)]
 pub(super) struct Wanted {
+    /// The only one that is wanted, whatever its version.
+    tag: Option<String>,
     good: Range,
+    filter: Option<Filter>,
     tag_prefix: String,
     prereleases: bool,
     /// Each with its own words.
@@ -60,7 +63,10 @@ impl Wanted {
             let pattern = PathPatterns::new(std::slice::from_ref(text));
             (text.clone(), pattern.expect("the rules accepted this pattern"))
         };
+        let filter = |text: &String| Filter::new(text).expect("the rules accepted this filter");
         Self {
+            tag: release.tag.clone(),
+            filter: release.semver_filter.as_ref().map(filter),
             good: Range::parse(good).expect("the rules accepted these versions"),
             tag_prefix: release.tag_prefix.clone().unwrap_or_default(),
             prereleases: release.prereleases.unwrap_or_default(),
@@ -72,6 +78,9 @@ impl Wanted {
 
     /// The better of two, of which any may be none that is wanted.
     pub(super) fn better(&self, one: Option<Release>, other: Release) -> Option<Release> {
+        if let Some(tag) = &self.tag {
+            return one.or_else(|| Some(other).filter(|release| release.tag == *tag && !release.is_draft));
+        }
         let Some(version) = self.version(&other) else { return one };
         let is_better =
             |one: &Release| match self.version(one).map_or(Ordering::Less, |known| known.cmp(&version)) {
@@ -86,6 +95,9 @@ impl Wanted {
     fn version(&self, release: &Release) -> Option<Version> {
         if release.is_draft || (release.is_prerelease && !self.prereleases) || release.tag.len() > LONGEST_TAG
         {
+            return None;
+        }
+        if self.filter.as_ref().is_some_and(|filter| !filter.lets_through(&release.tag)) {
             return None;
         }
         let version = versions::version(release.tag.strip_prefix(&self.tag_prefix)?)?;

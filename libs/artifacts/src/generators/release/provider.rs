@@ -7,7 +7,7 @@ use serde::Deserialize;
 use url::Url;
 
 /// Releases on a page, which no server caps lower.
-const PAGE: usize = 50;
+pub(super) const PAGE: usize = 50;
 /// Longer tags and names are no versions and no files.
 const LONGEST: usize = 255;
 
@@ -56,6 +56,17 @@ pub(super) fn page(provider: ReleaseProvider, api: &Url, repository: &str, page:
         ReleaseProvider::Gitea => (format!("repos/{repository}/releases"), "limit"),
     };
     below(api, &format!("{path}?{size}={PAGE}&page={page}"))
+}
+
+/// The address of the release with that tag, which is one step of it whatever it holds.
+pub(super) fn tagged(provider: ReleaseProvider, api: &Url, repository: &str, tag: &str) -> Url {
+    let path = match provider {
+        ReleaseProvider::Github | ReleaseProvider::Gitea => format!("repos/{repository}/releases/tags"),
+        ReleaseProvider::Gitlab => format!("projects/{}/releases", repository.replace('/', "%2F")),
+    };
+    let mut url = below(api, &path);
+    url.path_segments_mut().expect("an address of http has a path").push(tag);
+    url
 }
 
 fn below(api: &Url, path: &str) -> Url {

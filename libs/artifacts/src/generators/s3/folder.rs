@@ -34,7 +34,7 @@ pub(super) async fn folder(
     }
     let etag = Some(fingerprint(&objects));
     if ask.validators.is_some_and(|validators| validators.etag == etag) {
-        return Ok(Reply::NotModified { pause: None });
+        return Ok(Reply::NotModified { pause: None, validators: None });
     }
     let (length, pieces) = archive(connection, objects)?;
     let validators = Validators { etag, last_modified: None };

@@ -58,6 +58,30 @@ fn what_comes_before_a_release_counts_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_tag_names_one_release_whatever_its_version() {
+    let wanted = wanted(|settings| settings.tag = Some("nightly".into()));
+    assert_eq!(newest(&wanted, &["v9.0.0", "nightly", "nightly-2"]).as_deref(), Some("nightly"));
+    assert_eq!(newest(&wanted, &["v9.0.0"]), None);
+    let marked = Release { is_prerelease: true, ..release("nightly", &[]) };
+    assert!(wanted.better(None, marked.clone()).is_some(), "who names it means it");
+    assert_eq!(wanted.better(None, Release { is_draft: true, ..marked }), None);
+}
+
+#[test]
+fn only_tags_that_the_filter_lets_through_count() {
+    let filtered = |filter: &str| {
+        wanted(|settings| {
+            settings.semver_filter = Some(filter.into());
+            settings.prereleases = Some(true);
+        })
+    };
+    let tags = ["v1.0.0", "v1.1.0-lts", "v1.2.0-rc.1", "v2.0.0"];
+    assert_eq!(newest(&filtered("-lts$"), &tags).as_deref(), Some("v1.1.0-lts"));
+    assert_eq!(newest(&filtered(r"^v\d+\.\d+\.\d+$"), &tags).as_deref(), Some("v2.0.0"));
+    assert_eq!(newest(&filtered("^w"), &tags), None);
+}
+
+#[test]
 fn a_repository_of_several_tools_tags_each_with_its_name() {
     let wanted = wanted(|settings| settings.tag_prefix = Some("kustomize/".into()));
     let tags = ["kyaml/v9.0.0", "kustomize/v5.4.1", "kustomize/v5.10.0", "v6.0.0"];

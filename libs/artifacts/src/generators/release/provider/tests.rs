@@ -57,6 +57,23 @@ fn links_of_gitlab_and_files_of_gitea_are_assets() {
 }
 
 #[test]
+fn a_tag_is_asked_for_as_one_step_of_the_address() {
+    let api = Url::parse("https://a.example/api").unwrap();
+    for (provider, at) in [
+        (Github, "repos/acme/shop/releases/tags"),
+        (Gitea, "repos/acme/shop/releases/tags"),
+        (Gitlab, "projects/acme%2Fshop/releases"),
+    ] {
+        for (tag, step) in
+            [("v1.2.3", "v1.2.3"), ("kustomize/v5", "kustomize%2Fv5"), ("a?b#c%2F", "a%3Fb%23c%252F")]
+        {
+            let url = tagged(provider, &api, "acme/shop", tag);
+            assert_eq!(url.as_str(), format!("https://a.example/api/{at}/{step}"));
+        }
+    }
+}
+
+#[test]
 fn each_api_has_pages_of_its_own() {
     let at = |provider, api: &str, repository: &str| {
         page(provider, &Url::parse(api).unwrap(), repository, 2).to_string()

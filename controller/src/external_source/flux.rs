@@ -41,7 +41,7 @@ pub(super) type GuardedArtifact = Decoded<ExternalArtifact>;
 /// The `ExternalArtifacts` of the cluster.
 pub(crate) struct FluxArtifacts {
     artifacts: Store<GuardedArtifact>,
-    newest: Newest<GuardedArtifact>,
+    newest: Newest<ExternalArtifact>,
     installed: watch::Receiver<Option<bool>>,
 }
 
@@ -63,7 +63,8 @@ impl FluxArtifacts {
         let (artifacts, writer) = reflector::store();
         let (installed_tx, installed_rx) = watch::channel(None);
         let follower = Follower { writer, before: Versions::new(), installed: installed_tx };
-        (Arc::new(Self { artifacts, newest: Newest::default(), installed: installed_rx }), follower)
+        let newest = Newest::new(artifacts.clone());
+        (Arc::new(Self { artifacts, newest, installed: installed_rx }), follower)
     }
 
     /// Waits until it is known what there is.
@@ -81,12 +82,12 @@ impl FluxArtifacts {
     /// What there is of the source's name.
     pub(super) fn find(&self, source: &ExternalSource) -> Option<Published> {
         let reference = ObjectRef::new(&source.name_any()).within(&source.namespace().unwrap_or_default());
-        self.newest.of(&reference, self.artifacts.get(&reference), Instant::now()).map(Published)
+        self.newest.of(&reference, Instant::now()).map(Published)
     }
 
     /// Remembers what a write returned.
     pub(super) fn wrote(&self, artifact: ExternalArtifact) {
-        self.newest.wrote(Decoded(Ok(artifact)), Instant::now());
+        self.newest.wrote(artifact, Instant::now());
     }
 }
 
@@ -191,7 +192,7 @@ impl Follower {
         }
         self.writer.apply_watcher_event(event);
         match event {
-            Event::Apply(artifact) if !artifacts.newest.is_own_write(artifact) => {
+            Event::Apply(artifact) if !artifacts.newest.seen(artifact) => {
                 key(artifact).into_iter().collect()
             }
             Event::Delete(artifact) => {

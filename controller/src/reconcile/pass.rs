@@ -4,7 +4,7 @@ use super::{
     events::Topic,
     memory::{Entry, Key},
     poisoned,
-    queue::{Guarded, Shared},
+    queue::{Guarded, Shared, reference},
     report::{Report, Subject, report},
     schedule::Rhythm,
     toolkit::State,
@@ -20,7 +20,7 @@ use crds::{
 use kube::{
     Resource, ResourceExt,
     core::{ObjectMeta, object::HasStatus},
-    runtime::{controller::Action, reflector::ObjectRef},
+    runtime::controller::Action,
 };
 use std::{
     sync::Arc,
@@ -46,7 +46,7 @@ pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>
         return finish(&shared, &watched).await;
     }
     match &watched.0 {
-        Ok(object) => reconcile(&shared, Arc::new(object.clone())).await,
+        Ok(object) => reconcile(&shared, object).await,
         Err(invalid) => {
             poisoned::report::<K>(&shared.client, invalid, Moment::now()).await;
             shared.metrics.end(K::NAME, Outcome::Failed, reasons::INVALID_SPEC, Duration::ZERO);
@@ -55,13 +55,13 @@ pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>
     }
 }
 
-async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<K::Object>) -> Action {
+async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: &K::Object) -> Action {
     let started = Instant::now();
     if shared.departed.returned(&key(watched.meta())) {
         shared.forget(&key(watched.meta()));
     }
-    let reference = ObjectRef::from_obj(&*watched);
-    let newest = shared.newest.of(&reference, Some(watched.clone()), started).unwrap_or(watched);
+    let newest = shared.newest.of(&reference::<K>(watched), started);
+    let newest = newest.as_ref().and_then(|newest| newest.0.as_ref().ok()).unwrap_or(watched);
     let object = match with_finalizer(shared, newest).await {
         Ok(object) => object,
         Err(error) => return unwritten(&error),
@@ -182,10 +182,10 @@ async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Actio
 
 async fn with_finalizer<K: Kind>(
     shared: &Shared<K>,
-    object: Arc<K::Object>,
+    object: &K::Object,
 ) -> Result<Arc<K::Object>, kube::Error> {
     if object.finalizers().iter().any(|name| name == K::FINALIZER) {
-        return Ok(object);
+        return Ok(Arc::new(object.clone()));
     }
     let written = write::add_finalizer::<K>(&shared.client, object.meta()).await?;
     shared.newest.wrote(written.clone(), Instant::now());

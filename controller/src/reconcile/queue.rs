@@ -94,7 +94,7 @@ pub(super) struct Shared<K: Kind> {
     pub kind: K,
     pub client: Client,
     pub objects: Store<Guarded<K>>,
-    pub newest: Newest<K::Object>,
+    pub newest: Arc<Newest<K::Object>>,
     pub memories: Memories<K::Memory, StatusOf<K>>,
     pub departed: Departed,
     pub publisher: Publisher,
@@ -107,8 +107,13 @@ impl<K: Kind> Loop<K> {
     pub(crate) async fn run(self, shutdown: CancellationToken) {
         self.metrics.begin_at_zero(K::NAME);
         let departed = Departed::default();
-        let watched =
-            watched::<K>(self.client.clone(), self.writer, (self.selector.as_deref(), departed.clone()));
+        let newest = Arc::new(Newest::new(self.objects.clone()));
+        let selector = self.selector.as_deref();
+        let watched = watched::<K>(
+            self.client.clone(),
+            (self.writer, selector),
+            (departed.clone(), Arc::clone(&newest)),
+        );
         let woken = woken::<K>(self.wakes, self.objects.clone());
         let shared = Arc::new(Shared {
             kind: self.kind,
@@ -116,7 +121,7 @@ impl<K: Kind> Loop<K> {
             teller: self.metrics.toolkit.of(K::NAME),
             client: self.client,
             objects: self.objects.clone(),
-            newest: Newest::default(),
+            newest,
             memories: Memories::default(),
             departed,
             metrics: self.metrics,
@@ -167,7 +172,7 @@ impl<K: Kind> Shared<K> {
     }
 }
 
-fn reference<K: Kind>(object: &K::Object) -> ObjectRef<Guarded<K>> {
+pub(super) fn reference<K: Kind>(object: &K::Object) -> ObjectRef<Guarded<K>> {
     ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default())
 }
 
@@ -248,13 +253,18 @@ pub(crate) fn prune<K: Resource>(object: &mut K) {
 /// Objects whose change concerns us: never for what we wrote ourselves.
 fn watched<K: Kind>(
     client: Client,
-    writer: Writer<Guarded<K>>,
-    (selector, departed): (Option<&str>, Departed),
+    (writer, selector): (Writer<Guarded<K>>, Option<&str>),
+    (departed, newest): (Departed, Arc<Newest<K::Object>>),
 ) -> impl Stream<Item = Result<Guarded<K>, watcher::Error>> + Send + use<K> {
     let listing = selector.into_iter().fold(listing(), watcher::Config::labels);
     let events = watcher(Api::<Guarded<K>>::all(client), listing).backoff(back_off()).modify(prune);
     let returning = departed.clone();
-    let events = events.reflect(writer).inspect_ok(move |event| departed.note(event));
+    let events = events.reflect(writer).inspect_ok(move |event| {
+        departed.note(event);
+        if let Event::Apply(object) = event {
+            newest.seen(object);
+        }
+    });
     findable(events)
         .predicate_filter(move |object: &Guarded<K>| concern::<K>(object, returning.last(object.meta())), Default::default())
         // An error that reached the controller would hold up every other reason to wake.

@@ -144,7 +144,7 @@ impl Sources {
         let key = Key { namespace: blob.source.namespace.clone(), name: blob.source.name.clone() };
         let Some(source) = self.get(&key) else { return false };
         let artifact = source.status.as_ref().and_then(|status| status.artifact.as_ref());
-        artifact.is_some_and(|artifact| artifact.digest == blob.digest.to_string())
+        artifact.is_some_and(|artifact| artifact.digest.parse() == Ok(blob.digest))
     }
 
     /// Whether the status of this source says that it is ready.

@@ -8,6 +8,7 @@ mod tar_digest;
 pub use tar_digest::{InvalidTarDigest, TarDigest, TarHasher};
 
 const PREFIX: &str = "sha256:";
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// A SHA-256. Written `sha256:` and 64 hexadecimal digits, as in OCI and in Flux's artifacts.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,7 +33,8 @@ impl Digest {
 
     /// The 64 digits alone.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 
     /// Reads the 64 digits alone; upper case is refused, so that a digest has one spelling.

@@ -30,7 +30,7 @@ pub(crate) use queue::{Guarded, Loop, Queue};
 pub(crate) use queue::{listing, prune};
 pub(crate) use status::{Common, Status};
 pub use toolkit::Toolkit;
-pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params};
+pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params, returned};
 
 use crate::moment::Moment;
 use crds::schedule::Calendar;

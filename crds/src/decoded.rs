@@ -1,4 +1,6 @@
 //! Objects that may not decode: one that this version cannot read must not keep the others of a list or a watch from it.
+mod lean;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, core::PartialObjectMeta};
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
@@ -9,7 +11,7 @@ use thiserror::Error;
 /// An object, or why it cannot be read. Its metadata is there either way.
 ///
 /// Like kube's `DeserializeGuard`, for JSON text alone, as kube-apiserver sends it: the text is read twice when it has to be, and
-/// no tree of it is built, nor copied.
+/// no tree of it is built, nor copied. `metadata.managedFields` is left out.
 #[derive(Clone, Debug)]
 pub struct Decoded<K>(pub Result<K, Undecodable>);
 
@@ -26,13 +28,17 @@ pub struct Undecodable {
 impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <&RawValue>::deserialize(deserializer)?.get();
-        let failure = match serde_json::from_str(text) {
+        let failure = match read(text) {
             Ok(object) => return Ok(Self(Ok(object))),
             Err(failure) => failure,
         };
-        let partial: PartialObjectMeta<K> = serde_json::from_str(text).map_err(D::Error::custom)?;
+        let partial: PartialObjectMeta<K> = read(text).map_err(D::Error::custom)?;
         Ok(Self(Err(Undecodable { error: without_place(&failure), metadata: partial.metadata })))
     }
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
+    lean::read(&mut serde_json::Deserializer::from_str(text))
 }
 
 /// The place is one in a text that nobody sees, and moves with whatever stands before it.
@@ -102,6 +108,17 @@ mod tests {
         let event: WatchEvent<Decoded<ExternalSource>> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Modified(object) = event else { panic!("a change") };
         assert!(object.0.is_err());
+    }
+
+    #[test]
+    fn who_wrote_what_is_left_out_and_nothing_else() {
+        let metadata = r#"{"managedFields":[{"manager":"a","fieldsV1":{"f:spec":{}}}],"name":"m","labels":{"managedFields":"l"}}"#;
+        for spec in [r#"{"interval":"5m","generator":{"type":"http"}}"#, r#"{"interval":["5m"]}"#] {
+            let object = format!(r#"{{"kind":"ExternalSource","metadata":{metadata},"spec":{spec}}}"#);
+            let object: Decoded<ExternalSource> = serde_json::from_str(&object).unwrap();
+            assert_eq!((object.name_any().as_str(), object.labels()["managedFields"].as_str()), ("m", "l"));
+            assert!(object.managed_fields().is_empty());
+        }
     }
 
     #[test]

@@ -192,9 +192,7 @@ impl Follower {
         }
         self.writer.apply_watcher_event(event);
         match event {
-            Event::Apply(artifact) if !artifacts.newest.seen(artifact) => {
-                key(artifact).into_iter().collect()
-            }
+            Event::Apply(artifact) if !artifacts.newest.seen(artifact) => key(artifact).into_iter().collect(),
             Event::Delete(artifact) => {
                 artifacts.newest.deleted(&ObjectRef::from_obj(artifact));
                 key(artifact).into_iter().collect()

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     FIELD_MANAGER,
-    reconcile::{Failure, Retry, is_conflict, is_in_vain, is_leaving, params},
+    reconcile::{Failure, Retry, is_conflict, is_in_vain, is_leaving, params, returned},
 };
 use artifacts::failpoint::{Step, reached};
 use crds::{Decoded, ExternalArtifact, reasons};
@@ -26,7 +26,7 @@ const STEPS: usize = 6;
 /// Makes what is published equal to what is wanted. False: there is no such kind, or it is just going.
 pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> Result<bool, Failure> {
     let (namespace, name) = (wanted.source.namespace().unwrap_or_default(), wanted.source.name_any());
-    let api: Api<ExternalArtifact> = Api::namespaced(sources.client.clone(), &namespace);
+    let api: Api<GuardedArtifact> = Api::namespaced(sources.client.clone(), &namespace);
     let failed =
         |error: kube::Error| Failure::kubernetes(format_args!("publish ExternalArtifact {name}"), &error);
     let mut found = sources.flux.find(wanted.source);
@@ -40,12 +40,13 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
             }
             // Not an apply: what somebody else made in between must not be touched.
             Change::Create(artifact) => {
+                let api: Api<ExternalArtifact> = Api::namespaced(sources.client.clone(), &namespace);
                 let created = api.create(&creation(), &artifact).await;
                 reached(Step::Introduced);
                 created
             }
-            Change::Origin(body) => api.patch(&name, &params(), &Patch::Apply(body)).await,
-            Change::Status(body) => api.patch_status(&name, &params(), &Patch::Apply(body)).await,
+            Change::Origin(body) => returned(api.patch(&name, &params(), &Patch::Apply(body)).await),
+            Change::Status(body) => returned(api.patch_status(&name, &params(), &Patch::Apply(body)).await),
         };
         found = match written {
             Ok(artifact) => {
@@ -54,7 +55,6 @@ pub(super) async fn publish(sources: &ExternalSources, wanted: &Wanted<'_>) -> R
             }
             // The watch has not shown yet what is there: look for ourselves.
             Err(error) if is_conflict(&error) => {
-                let api: Api<GuardedArtifact> = Api::namespaced(sources.client.clone(), &namespace);
                 api.get_opt(&name).await.map_err(failed)?.map(|found| Published(Arc::new(found)))
             }
             // The source goes as well, and has nothing to say any more.

@@ -1,18 +1,28 @@
 //! The writes of the loop, each by server-side apply under one field manager and bound to the object's UID: what is
 //! meant for an object never lands on a later one of the same name.
-use super::{Kind, StatusOf};
+use super::{Guarded, Kind, StatusOf};
 use crate::FIELD_MANAGER;
+use crds::Decoded;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
     core::{ObjectMeta, object::HasStatus},
 };
+use serde::de::Error as _;
 use serde_json::json;
 
 /// Where objects of `K` in `namespace` are written.
-pub(super) fn api<K: Kind>(client: &Client, namespace: &str) -> Api<K::Object> {
+pub(super) fn api<K: Kind>(client: &Client, namespace: &str) -> Api<Guarded<K>> {
     Api::namespaced(client.clone(), namespace)
+}
+
+/// What came back from a write.
+///
+/// # Errors
+/// This version cannot read it, though it wrote it.
+pub(crate) fn returned<K>(written: Result<Decoded<K>, kube::Error>) -> Result<K, kube::Error> {
+    written?.0.map_err(|unreadable| kube::Error::SerdeError(serde_json::Error::custom(unreadable.error)))
 }
 
 /// Writes the whole status, and returns the object as it is now.
@@ -29,12 +39,13 @@ pub(super) async fn status<K: Kind>(
         "status": status,
     });
     let name = object.name_any();
-    let mut written = api.patch_status(&name, &params(), &Patch::Apply(body)).await?;
+    let mut written = returned(api.patch_status(&name, &params(), &Patch::Apply(body)).await)?;
     if written.status() != Some(status) {
         // Something that another manager put there stayed, since an apply only takes away what is its own. Left
         // alone it would be a reason to write at each pass.
         *written.status_mut() = Some(status.clone());
         let replace = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        let api: Api<K::Object> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
         written = api.replace_status(&name, &replace, &written).await?;
     }
     Ok(written)
@@ -51,7 +62,7 @@ pub(super) async fn add_finalizer<K: Kind>(
         "metadata": { "name": meta.name, "uid": meta.uid, "finalizers": [K::FINALIZER] },
     });
     let api = api::<K>(client, meta.namespace.as_deref().unwrap_or_default());
-    api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Apply(body)).await
+    returned(api.patch(meta.name.as_deref().unwrap_or_default(), &params(), &Patch::Apply(body)).await)
 }
 
 /// Takes the finalizer off, whoever put it there: an apply could take away only our own. Bound to the version that was

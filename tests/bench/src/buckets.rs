@@ -8,17 +8,19 @@ use crate::{
     samples::{Samples, Unit},
     setting::Setting,
     source::SMALL,
+    watching::Watching,
 };
 use anyhow::{Context, Result, bail};
 use cluster::{Cluster, S3Gateway, usage};
-use futures::{StreamExt, TryStreamExt, future::try_join_all};
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt,
     api::{
         ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
-        PostParams, WatchEvent, WatchParams,
+        PostParams,
     },
+    runtime::watcher::Config,
 };
 use object_store::{ObjectStore, ObjectStoreExt, aws::AmazonS3Builder, path::Path};
 use serde_json::{Value, json};
@@ -233,7 +235,7 @@ impl All<'_> {
     async fn create(&self, count: usize) -> Result<()> {
         self.bucket.fill(count, 0).await?;
         self.secret().await?;
-        let version = self.version().await?;
+        let (mut watching, _) = self.watch().await?;
         let create = self.each(count, async |api, number| {
             let mut object = DynamicObject::new(&format!("source-{number}"), &self.peer.resource());
             let prefix = self.bucket.prefix(number);
@@ -241,16 +243,15 @@ impl All<'_> {
             api.create(&PostParams::default(), &object).await.map(drop)
         });
         let none = HashMap::new();
-        tokio::try_join!(create, self.published(&version, count, &none))?;
+        tokio::try_join!(create, watching.last(count, |object| is_newer(object, &none)))?;
         Ok(())
     }
 
     /// Asks all of them to look again, and returns how long it took until the last had published what is new.
     async fn change(&self, count: usize) -> Result<Duration> {
-        let list = self.api.list(&ListParams::default()).await?;
-        let revisions = list.items.iter().filter_map(|object| Some((object.name_any(), revision(object)?)));
+        let (mut watching, list) = self.watch().await?;
+        let revisions = list.iter().filter_map(|object| Some((object.name_any(), revision(object)?)));
         let before: HashMap<_, _> = revisions.collect();
-        let version = list.metadata.resource_version.context("a list has a version")?;
         let began = Instant::now();
         let patch = json!({ "metadata": { "annotations": { "reconcile.fluxcd.io/requestedAt": "now" } } });
         let patch = Patch::Merge(patch);
@@ -258,7 +259,8 @@ impl All<'_> {
             let name = format!("source-{number}");
             api.patch_metadata(&name, &PatchParams::default(), &patch).await.map(drop)
         });
-        let (_, ended) = tokio::try_join!(ask, self.published(&version, count, &before))?;
+        let published = watching.last(count, |object| is_newer(object, &before));
+        let (_, ended) = tokio::try_join!(ask, published)?;
         Ok(ended - began)
     }
 
@@ -281,46 +283,14 @@ impl All<'_> {
         act: impl AsyncFn(&Api<DynamicObject>, usize) -> kube::Result<()>,
     ) -> Result<()> {
         let clients = fleet::clients(self.cluster).await?;
-        let act = &act;
-        try_join_all(clients.into_iter().enumerate().map(async |(first, client)| {
-            let api = self.peer.api(&client, &self.bucket.folder);
-            for number in (first..count).step_by(CONNECTIONS) {
-                act(&api, number).await?;
-            }
-            anyhow::Ok(())
-        }))
-        .await?;
-        Ok(())
-    }
-
-    /// When the last of `count` had an artifact of another revision than before.
-    async fn published(
-        &self,
-        version: &str,
-        count: usize,
-        before: &HashMap<String, String>,
-    ) -> Result<Instant> {
-        let watch = async {
-            let mut seen = HashMap::new();
-            let mut events = self.api.watch(&WatchParams::default(), version).await?.boxed();
-            while let Some(event) = events.try_next().await? {
-                let (WatchEvent::Added(object) | WatchEvent::Modified(object)) = event else { continue };
-                let (name, revision) = (object.name_any(), revision(&object));
-                if let Some(revision) = revision.filter(|new| before.get(&name) != Some(new)) {
-                    seen.insert(name, revision);
-                }
-                if seen.len() == count {
-                    return Ok(Instant::now());
-                }
-            }
-            bail!("the watch ended after {} of {count}", seen.len())
+        let act = async |client: &Client, number| {
+            Ok(act(&self.peer.api(client, &self.bucket.folder), number).await?)
         };
-        tokio::time::timeout(PATIENCE, watch).await.context("they are not published in time")?
+        fleet::spread(clients, 0..count, act).await.map(drop)
     }
 
-    async fn version(&self) -> Result<String> {
-        let list = self.api.list(&ListParams::default().limit(1)).await?;
-        list.metadata.resource_version.context("a list has a version")
+    async fn watch(&self) -> Result<(Watching<DynamicObject>, Vec<DynamicObject>)> {
+        Watching::begin(self.api.clone(), Config::default()).await
     }
 
     async fn secret(&self) -> Result<()> {
@@ -336,6 +306,11 @@ impl All<'_> {
         secrets.create(&PostParams::default(), &object).await?;
         self.cluster.let_read_secrets(&self.bucket.folder).await
     }
+}
+
+/// Whether its artifact is of another revision than before.
+fn is_newer(object: &DynamicObject, before: &HashMap<String, String>) -> bool {
+    revision(object).is_some_and(|revision| before.get(&object.name_any()) != Some(&revision))
 }
 
 fn revision(object: &DynamicObject) -> Option<String> {

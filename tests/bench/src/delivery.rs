@@ -5,32 +5,24 @@ use crate::{
     samples::{Samples, Unit},
     setting::Setting,
     source::Source,
+    watching::Watching,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use cluster::Cluster;
 use crds::ExternalSource;
-use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
-    Api, Client, ResourceExt,
-    api::{
-        ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams,
-        WatchEvent, WatchParams,
-    },
+    Api, Client,
+    api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, PostParams},
+    runtime::watcher::Config,
 };
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::{
-    fmt::Debug,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 const NAMESPACE: &str = "bench-delivery";
 const NAME: &str = "delivered";
 /// How many revisions a round has.
 const REVISIONS: usize = 10;
-/// After this time a bench has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the objects are that take part.
 struct Delivery {
@@ -85,6 +77,7 @@ impl Delivery {
     }
 
     async fn begin(&self, url: &str) -> Result<()> {
+        let (mut arrived, _) = Watching::begin(self.arrived.clone(), ours()).await?;
         let source = json!({
             "apiVersion": "source.flux.oddkin.co/v1alpha1", "kind": "ExternalSource", "metadata": { "name": NAME },
             "spec": {
@@ -102,17 +95,19 @@ impl Delivery {
             },
         });
         self.kustomizations.create(&PostParams::default(), &serde_json::from_value(kustomization)?).await?;
-        seen(&self.arrived, |map| is_of(map, 0)).await.map(drop)
+        arrived.last(1, |map| is_of(map, 0)).await.map(drop)
     }
 
     /// How long after its publication that revision was applied.
     async fn deliver(&self, number: usize) -> Result<Duration> {
-        let before = revision(&self.sources.get(NAME).await?);
+        let (mut sources, found) = Watching::begin(self.sources.clone(), ours()).await?;
+        let (mut arrived, _) = Watching::begin(self.arrived.clone(), ours()).await?;
+        let before = found.first().and_then(revision);
         let patch = Patch::Merge(json!({ "spec": { "layout": layout(number) } }));
         self.sources.patch(NAME, &PatchParams::default(), &patch).await?;
         let (published, applied) = tokio::try_join!(
-            seen(&self.sources, |source| revision(source) != before),
-            seen(&self.arrived, |map| is_of(map, number)),
+            sources.last(1, |source| revision(source) != before),
+            arrived.last(1, |map| is_of(map, number)),
         )?;
         Ok(applied.saturating_duration_since(published))
     }
@@ -140,22 +135,6 @@ fn revision(source: &ExternalSource) -> Option<String> {
     Some(source.status.as_ref()?.artifact.as_ref()?.revision.clone())
 }
 
-/// When the object of our name was seen to be so.
-async fn seen<K>(api: &Api<K>, is_so: impl Fn(&K) -> bool) -> Result<Instant>
-where
-    K: Clone + Debug + DeserializeOwned + ResourceExt,
-{
-    let watch = async {
-        let only = WatchParams::default().fields(&format!("metadata.name={NAME}"));
-        let mut events = api.watch(&only, "0").await?.boxed();
-        while let Some(event) = events.try_next().await? {
-            if let WatchEvent::Added(object) | WatchEvent::Modified(object) = event
-                && is_so(&object)
-            {
-                return Ok(Instant::now());
-            }
-        }
-        bail!("the watch ended")
-    };
-    tokio::time::timeout(PATIENCE, watch).await.context("it is not seen in time")?
+fn ours() -> Config {
+    Config::default().fields(&format!("metadata.name={NAME}"))
 }

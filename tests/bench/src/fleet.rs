@@ -1,21 +1,23 @@
 //! Many sources in one namespace: applied at once, awaited, removed.
-use crate::source::Source;
+use crate::{source::Source, watching::Watching};
 use anyhow::{Context, Result, bail};
 use cluster::Cluster;
 use crds::{
     ExternalArtifact, ExternalSource, ExternalSourceSpec,
     external_source::{Generator, HttpGenerator},
 };
-use futures::{StreamExt, TryStreamExt, future::try_join_all};
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Config, ResourceExt,
-    api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams},
+    api::{DeleteParams, ListParams, PostParams},
     config::{KubeConfigOptions, Kubeconfig},
+    runtime::watcher,
 };
 use std::{
     collections::HashSet,
     fmt::Debug,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -41,28 +43,27 @@ impl<'a> Fleet<'a> {
 
     /// Creates `count` sources through as many connections as the client has, and returns how long it took from the
     /// first request until a watch had shown the last of them ready.
-    pub(crate) async fn apply(&self, numbers: std::ops::Range<usize>) -> Result<Duration> {
+    pub(crate) async fn apply(&self, numbers: Range<usize>) -> Result<Duration> {
         let connections = clients(self.cluster).await?;
-        let version = self.version().await?;
+        let mut watching = self.watch().await?;
         let began = Instant::now();
-        let create = try_join_all(connections.into_iter().enumerate().map(async |(first, client)| {
-            let api: Api<ExternalSource> = Api::namespaced(client, &self.namespace);
-            for number in numbers.clone().skip(first).step_by(CONNECTIONS) {
-                api.create(&PostParams::default(), &self.object(number)).await?;
-            }
-            anyhow::Ok(())
-        }));
-        let ready = tokio::time::timeout(PATIENCE, self.ready(&version, numbers.len()));
-        let (_, at) =
-            tokio::try_join!(create, async { ready.await.context("sources are not ready in time")? })?;
+        let create = spread(connections, numbers.clone(), async |client, number| {
+            let api: Api<ExternalSource> = Api::namespaced(client.clone(), &self.namespace);
+            api.create(&PostParams::default(), &self.object(number)).await?;
+            Ok(())
+        });
+        // Another one that was ready before is told of again where the watch must list again.
+        let names: HashSet<_> = numbers.clone().map(name).collect();
+        let is_ours = |source: &ExternalSource| is_ready(source) && names.contains(&source.name_any());
+        let (_, at) = tokio::try_join!(create, watching.last(numbers.len(), is_ours))?;
         Ok(at - began)
     }
 
     /// Creates one source of that name for what the server has at `path`, and returns where its artifact is served.
     pub(crate) async fn publish(&self, name: &str, path: &str) -> Result<String> {
-        let version = self.version().await?;
+        let mut watching = self.watch().await?;
         self.sources.create(&PostParams::default(), &self.named(name, path)).await?;
-        self.ready(&version, 1).await?;
+        watching.last(1, is_ready).await?;
         let artifact = self.sources.get(name).await?.status.and_then(|status| status.artifact);
         Ok(artifact.context("it is ready")?.url)
     }
@@ -83,7 +84,7 @@ impl<'a> Fleet<'a> {
     }
 
     fn object(&self, number: usize) -> ExternalSource {
-        self.named(&format!("source-{number}"), &format!("documents/{number}"))
+        self.named(&name(number), &format!("documents/{number}"))
     }
 
     /// A source of that name for what the server has at `path`.
@@ -99,29 +100,14 @@ impl<'a> Fleet<'a> {
         ExternalSource::new(name, spec)
     }
 
-    async fn version(&self) -> Result<String> {
-        let list = self.sources.list(&ListParams::default().limit(1)).await?;
-        list.metadata.resource_version.context("a list has a version")
+    /// Sees what happens from now on.
+    async fn watch(&self) -> Result<Watching<ExternalSource>> {
+        Ok(Watching::begin(self.sources.clone(), watcher::Config::default()).await?.0)
     }
+}
 
-    /// When the last of `count` was ready.
-    async fn ready(&self, version: &str, count: usize) -> Result<Instant> {
-        let mut ready = HashSet::new();
-        let mut events = self.sources.watch(&WatchParams::default(), version).await?.boxed();
-        while let Some(event) = events.try_next().await? {
-            match event {
-                WatchEvent::Added(object) | WatchEvent::Modified(object) if is_ready(&object) => {
-                    ready.insert(object.name_any());
-                }
-                WatchEvent::Error(status) => bail!("the watch failed: {}", status.message),
-                _ => {}
-            }
-            if ready.len() == count {
-                return Ok(Instant::now());
-            }
-        }
-        bail!("the watch ended after {} of {count}", ready.len())
-    }
+fn name(number: usize) -> String {
+    format!("source-{number}")
 }
 
 /// Administrators, each with a connection of its own that is open already: that is not what is measured.
@@ -132,6 +118,26 @@ pub(crate) async fn clients(cluster: &Cluster) -> Result<Vec<Client>> {
     let clients = clients?;
     try_join_all(clients.iter().map(async |client| client.apiserver_version().await)).await?;
     Ok(clients)
+}
+
+/// Does something once for every number, over all these connections at once.
+pub(crate) async fn spread<T>(
+    connections: Vec<Client>,
+    numbers: Range<usize>,
+    act: impl AsyncFn(&Client, usize) -> Result<T>,
+) -> Result<Vec<T>> {
+    let (act, step) = (&act, connections.len());
+    let done = try_join_all(connections.into_iter().enumerate().map(|(first, client)| {
+        let numbers = numbers.clone().skip(first).step_by(step);
+        async move {
+            let mut done = Vec::new();
+            for number in numbers {
+                done.push(act(&client, number).await?);
+            }
+            anyhow::Ok(done)
+        }
+    }));
+    Ok(done.await?.into_iter().flatten().collect())
 }
 
 /// A namespace that is not there yet.

@@ -28,6 +28,7 @@ mod startup;
 mod subresource;
 mod sweep;
 mod wardle;
+mod watching;
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -97,13 +98,13 @@ fn main() -> Result<()> {
     let runtime = Runtime::new()?;
     match flags.command {
         Command::Run { out, options } => {
-            let page = runtime.block_on(run::page(&options))?;
-            match out {
+            let take = |page: &str| match &out {
                 Some(path) => {
-                    fs::write(&path, page).with_context(|| format!("failed to write {}", path.display()))
+                    fs::write(path, page).with_context(|| format!("failed to write {}", path.display()))
                 }
                 None => Ok(io::stdout().write_all(page.as_bytes())?),
-            }
+            };
+            runtime.block_on(run::page(&options, take))
         }
         Command::Source { listen } => runtime.block_on(async {
             Source::start(listen).await?;

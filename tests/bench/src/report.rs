@@ -2,6 +2,13 @@
 use crate::samples::{Samples, Unit};
 use std::fmt::Write;
 
+/// What became of one part of the run.
+pub(crate) enum Part {
+    Measured(Vec<Section>),
+    /// It ended with an error, which is not for the page; this is its name.
+    Failed(String),
+}
+
 /// What one bench found.
 pub(crate) struct Section {
     pub(crate) title: String,
@@ -91,24 +98,56 @@ pub(crate) fn alone(part: &str) -> String {
 }
 
 /// The whole page.
-pub(crate) fn markdown(setting: &str, sections: &[Section]) -> String {
+pub(crate) fn markdown(setting: &str, parts: &[Part]) -> String {
     let mut page = format!(
         "# Benchmarks\n\nWritten by `make bench`; do not edit. Every number comes from this one run.\n\n{setting}\n\n\
          A measured value is the median of all rounds, with the smallest and the largest in brackets; the verdict is \
          that of the median. Lines without a goal are for information.\n"
     );
-    for section in sections {
-        writeln!(page, "\n## {}\n\n{}\n", section.title, section.method).expect("a string takes everything");
-        page += "| what | goal | Postern | peer | ratio | verdict |\n|---|---|---|---|---|---|\n";
-        for row in &section.rows {
-            page += &row.markdown();
-            page.push('\n');
+    let failed = failed(parts);
+    if !failed.is_empty() {
+        writeln!(page, "\n**Failed, and therefore missing: {}.**", failed.join(", "))
+            .expect("a string takes everything");
+    }
+    for part in parts {
+        match part {
+            Part::Measured(sections) => page.extend(sections.iter().map(Section::markdown)),
+            Part::Failed(name) => page += &missing(name),
         }
-        page += "\n```sh\n";
-        page += &section.commands.join("\n");
-        page += "\n```\n";
     }
     page
+}
+
+/// The names of the parts that failed.
+pub(crate) fn failed(parts: &[Part]) -> Vec<&str> {
+    let name = |part| match part {
+        &Part::Measured(_) => None,
+        Part::Failed(name) => Some(name.as_str()),
+    };
+    parts.iter().filter_map(name).collect()
+}
+
+/// What stands in the place of a part that failed.
+fn missing(name: &str) -> String {
+    format!(
+        "\n## Failed: {name}\n\n**This part ended with an error in this run, and nothing of it was measured.**\n\n\
+         ```sh\n{}\n```\n",
+        alone(name)
+    )
+}
+
+impl Section {
+    fn markdown(&self) -> String {
+        let rows: Vec<_> = self.rows.iter().map(Row::markdown).collect();
+        format!(
+            "\n## {}\n\n{}\n\n| what | goal | Postern | peer | ratio | verdict |\n|---|---|---|---|---|---|\n{}\n\n\
+             ```sh\n{}\n```\n",
+            self.title,
+            self.method,
+            rows.join("\n"),
+            self.commands.join("\n")
+        )
+    }
 }
 
 #[cfg(test)]
@@ -131,5 +170,25 @@ mod tests {
         let row = Row::new("memory", Unit::Memory, samples(f64::from(17 << 20)));
         let row = row.goal(Goal::AtMost(f64::from(16 << 20)));
         assert_eq!(row.markdown(), "| memory | ≤ 16 MiB | 17.0 MiB |  |  | **not met** |");
+    }
+
+    #[test]
+    fn a_part_that_failed_is_named_at_its_place_among_those_that_did_not() {
+        let section = |title: &str| Section {
+            title: title.to_owned(),
+            method: "Measured.".to_owned(),
+            rows: vec![Row::new("time", Unit::Seconds, samples(1.0))],
+            commands: vec![alone("first")],
+        };
+        let parts = [
+            Part::Measured(vec![section("First")]),
+            Part::Failed("buckets".to_owned()),
+            Part::Measured(vec![section("Last")]),
+        ];
+        let page = markdown("- Machine: one", &parts);
+        let headings: Vec<_> = page.lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(headings, ["## First", "## Failed: buckets", "## Last"]);
+        assert!(page.contains("**Failed, and therefore missing: buckets.**"), "{page}");
+        assert_eq!(failed(&parts), ["buckets"]);
     }
 }

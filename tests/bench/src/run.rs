@@ -7,10 +7,14 @@ use crate::{
     source::Source,
     sources, startup, subresource, sweep, wardle,
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use cluster::{Cluster, Directory, Options as ClusterOptions, cluster::stop, privilege};
-use std::{fs, net::SocketAddr, path::PathBuf};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// What to measure, and how often.
 #[derive(Args)]
@@ -26,7 +30,7 @@ pub(crate) struct Options {
     only: Vec<Part>,
 }
 
-/// What can be measured alone.
+/// What can be measured alone, in the order of the page.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// One large body, fetched, packed and stored.
@@ -53,14 +57,17 @@ enum Part {
     Wardle,
 }
 
+impl Part {
+    /// As it is given on the command line.
+    fn name(self) -> String {
+        let value = self.to_possible_value().expect("no part is hidden");
+        value.get_name().to_owned()
+    }
+}
+
 impl Options {
-    /// Whether a part is to be measured; says so to who waits.
-    fn begins(&self, part: Part) -> bool {
-        let chosen = self.only.is_empty() || self.only.contains(&part);
-        if chosen && let Some(value) = part.to_possible_value() {
-            eprintln!("measuring: {} …", value.get_name());
-        }
-        chosen
+    fn chosen(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
     }
 }
 
@@ -70,23 +77,27 @@ pub(crate) fn enter_network() -> Result<()> {
     privilege::raise_loopback()
 }
 
-/// Measures everything and returns the page. The folder of a run that failed stays for a look at its logs.
-pub(crate) async fn page(options: &Options) -> Result<String> {
+/// Measures everything and hands over the page: a part that fails is named in it, and does not take the others along. The folder
+/// of a run in which one failed stays for a look at its logs.
+///
+/// An error is one of the whole run, for which there is no page, or, after the page was handed over, that a part failed.
+pub(crate) async fn page(options: &Options, take: impl FnOnce(&str) -> Result<()>) -> Result<()> {
     let machine = setting::describe()?;
     let (scratch, directory) = (scratch()?, directory()?);
     // What a run left that was killed.
     stop(&directory).await?;
     fs::create_dir_all(&scratch)?;
     let setting = Setting { scratch: scratch.clone(), rounds: options.rounds };
-    let sections = tokio::select! {
-        sections = sections(&setting, options, &directory) => sections,
+    let parts = tokio::select! {
+        parts = parts(&setting, options, &directory) => parts,
         _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
     };
     stop(&directory).await?;
-    let sections =
-        sections.with_context(|| format!("a bench failed; its files are in {}", scratch.display()))?;
-    fs::remove_dir_all(&scratch).context("failed to remove what the run left")?;
-    Ok(report::markdown(&machine, &sections))
+    let parts = parts.with_context(|| format!("the run failed; its files are in {}", scratch.display()))?;
+    take(&report::markdown(&machine, &parts))?;
+    let failed = report::failed(&parts);
+    ensure!(failed.is_empty(), "failed: {}; files are in {}", failed.join(", "), scratch.display());
+    fs::remove_dir_all(&scratch).context("failed to remove what the run left")
 }
 
 /// Beside the program, since the system's folder for temporary files may lie in memory, where fsync costs nothing.
@@ -99,55 +110,78 @@ fn directory() -> Result<Directory> {
     Directory::at(scratch()?.join("cluster"))
 }
 
-async fn sections(setting: &Setting, options: &Options, directory: &Directory) -> Result<Vec<Section>> {
+async fn parts(setting: &Setting, options: &Options, directory: &Directory) -> Result<Vec<report::Part>> {
     let source = Source::start(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    let mut sections = Vec::new();
-    if options.begins(Part::Packing) {
-        sections.push(tokio::task::block_in_place(|| packing::measure(setting, &source))?);
+    let bench = Bench { setting, dist: &options.dist, source: &source };
+    let (mut parts, mut cluster) = (Vec::new(), None);
+    for part in Part::value_variants().iter().copied().filter(|part| options.chosen(*part)) {
+        let name = part.name();
+        eprintln!("measuring: {name} …");
+        match bench.measure(part, directory, &mut cluster).await {
+            Ok(sections) => parts.push(report::Part::Measured(sections)),
+            Err(error) => {
+                eprintln!("failed: {name}: {error:?}");
+                cluster = None;
+                // The next part then says itself what keeps it from starting.
+                if let Err(error) = set_aside(directory, &setting.scratch, &name).await {
+                    eprintln!("failed to end what {name} left: {error:?}");
+                }
+                parts.push(report::Part::Failed(name));
+            }
+        }
     }
-    if options.only != [Part::Packing] {
-        sections.extend(on_a_cluster(setting, options, directory, &source).await?);
-    }
-    Ok(sections)
+    Ok(parts)
 }
 
-async fn on_a_cluster(
-    setting: &Setting,
-    options: &Options,
-    directory: &Directory,
-    source: &Source,
-) -> Result<Vec<Section>> {
-    let cluster = Cluster::start(directory.clone(), &ClusterOptions::default()).await?;
-    let mut sections = Vec::new();
-    if options.begins(Part::S3) {
-        sections.push(s3::measure(setting, &cluster, source).await?);
+/// Ends what a part left that failed, which would weigh on the next; its logs stay under another name.
+async fn set_aside(directory: &Directory, scratch: &Path, name: &str) -> Result<()> {
+    stop(directory).await?;
+    if !directory.path().exists() {
+        return Ok(());
     }
-    if options.begins(Part::Hooks) {
-        sections.push(hooks::measure(setting, &cluster, source).await?);
+    let aside = scratch.join(format!("failed-{name}"));
+    if aside.exists() {
+        fs::remove_dir_all(&aside).context("failed to remove what an earlier run left")?;
     }
-    if options.begins(Part::Startup) {
-        sections.push(startup::measure(setting, &cluster, &options.dist).await?);
+    fs::rename(directory.path(), &aside).context("failed to set its files aside")
+}
+
+/// What all parts share.
+struct Bench<'a> {
+    setting: &'a Setting,
+    dist: &'a Path,
+    source: &'a Source,
+}
+
+impl Bench<'_> {
+    /// Measures one part, on the cluster that the part before it left, or a new one.
+    async fn measure(
+        &self,
+        part: Part,
+        directory: &Directory,
+        cluster: &mut Option<Cluster>,
+    ) -> Result<Vec<Section>> {
+        let (setting, source) = (self.setting, self.source);
+        if part == Part::Packing {
+            return tokio::task::block_in_place(|| Ok(vec![packing::measure(setting, source)?]));
+        }
+        let cluster = match cluster {
+            Some(cluster) => cluster,
+            None => cluster.insert(Cluster::start(directory.clone(), &ClusterOptions::default()).await?),
+        };
+        let section = match part {
+            Part::Packing => bail!("packing needs no cluster"),
+            Part::S3 => s3::measure(setting, cluster, source).await,
+            Part::Hooks => hooks::measure(setting, cluster, source).await,
+            Part::Startup => startup::measure(setting, cluster, self.dist).await,
+            Part::Subresource => subresource::measure(setting, cluster, source).await,
+            Part::Sources => sources::measure(setting, cluster, source).await,
+            Part::Sweep => sweep::measure(setting, cluster, source).await,
+            Part::Buckets => buckets::measure(setting, cluster).await,
+            Part::Delivery => delivery::measure(setting, cluster, source).await,
+            Part::Files => files::measure(setting, cluster, source).await,
+            Part::Wardle => return wardle::measure(setting, cluster).await,
+        };
+        Ok(vec![section?])
     }
-    if options.begins(Part::Subresource) {
-        sections.push(subresource::measure(setting, &cluster, source).await?);
-    }
-    if options.begins(Part::Sources) {
-        sections.push(sources::measure(setting, &cluster, source).await?);
-    }
-    if options.begins(Part::Sweep) {
-        sections.push(sweep::measure(setting, &cluster, source).await?);
-    }
-    if options.begins(Part::Buckets) {
-        sections.push(buckets::measure(setting, &cluster).await?);
-    }
-    if options.begins(Part::Delivery) {
-        sections.push(delivery::measure(setting, &cluster, source).await?);
-    }
-    if options.begins(Part::Files) {
-        sections.push(files::measure(setting, &cluster, source).await?);
-    }
-    if options.begins(Part::Wardle) {
-        sections.extend(wardle::measure(setting, &cluster).await?);
-    }
-    Ok(sections)
 }

@@ -1,7 +1,8 @@
 //! `make bench`: how fast and how small Postern is, beside peers that do the same in the same run.
 //!
 //! `bench run` measures everything and writes `docs/benchmarks.md`: [`packing`] one large body, [`s3`] the same into S3, [`hooks`]
-//! through a command, [`sources`] many small ones, [`sweep`] a thousand that did not change, [`buckets`] a thousand that did beside
+//! through a command, [`sources`] many small ones, [`poison`] a thousand of which some are
+//! broken, [`sweep`] a thousand that did not change, [`buckets`] a thousand that did beside
 //! Flux's, [`files`] what is served of them, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
 //! of the API server beside Go's. [`data`] is what the first ones move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
 //! the server for who wants to repeat a line by hand.
@@ -16,6 +17,7 @@ mod hooks;
 mod outcome;
 mod packing;
 mod pipeline;
+mod poison;
 mod process;
 mod report;
 mod run;

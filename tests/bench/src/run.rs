@@ -1,6 +1,6 @@
 //! One run of all benches: what they share is set up, each is measured, and everything is ended again.
 use crate::{
-    buckets, delivery, files, hooks, packing,
+    buckets, delivery, files, hooks, packing, poison,
     report::{self, Section},
     s3,
     setting::{self, Setting},
@@ -45,6 +45,8 @@ enum Part {
     Subresource,
     /// Many sources at once.
     Sources,
+    /// A thousand sources of which some are poisoned.
+    Poison,
     /// A thousand sources that did not change.
     Sweep,
     /// Many sources in a bucket that change at once, beside Flux's source-controller.
@@ -176,6 +178,7 @@ impl Bench<'_> {
             Part::Startup => startup::measure(setting, cluster, self.dist).await,
             Part::Subresource => subresource::measure(setting, cluster, source).await,
             Part::Sources => sources::measure(setting, cluster, source).await,
+            Part::Poison => poison::measure(setting, cluster, source).await,
             Part::Sweep => sweep::measure(setting, cluster, source).await,
             Part::Buckets => buckets::measure(setting, cluster).await,
             Part::Delivery => delivery::measure(setting, cluster, source).await,

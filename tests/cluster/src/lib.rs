@@ -39,6 +39,7 @@ pub mod namespace;
 pub mod network;
 pub mod oci_registry;
 mod pki;
+pub mod poison;
 pub mod postern;
 pub mod privilege;
 mod process;

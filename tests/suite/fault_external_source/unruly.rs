@@ -6,71 +6,26 @@ use crate::{
     sources::{condition, manifest, ready, until_in},
 };
 use anyhow::{Context, Result};
-use cluster::suite::skip;
+use cluster::{poison, suite::skip};
 use crds::{ExternalSource, conditions};
 use http::StatusCode;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{
-    Api,
-    api::{DynamicObject, Patch, PatchParams},
-    core::{ApiResource, GroupVersionKind},
-};
+use kube::{Api, api::DynamicObject};
 use serde_json::{Value, json};
-
-const CRD: &str = "externalsources.source.flux.oddkin.co";
 
 impl Scene {
     /// Runs something while no webhook and no schema of ours is in the way, and puts both back.
     pub(super) async fn without_rules<T>(&self, work: impl AsyncFnOnce() -> Result<T>) -> Result<T> {
-        let definitions: Api<CustomResourceDefinition> = Api::all(self.suite.client().clone());
-        let before = definitions.get(CRD).await?;
-        let kubectl = self.suite.kubectl();
-        let configurations = "mutatingwebhookconfigurations,validatingwebhookconfigurations";
-        kubectl.run(&["delete", configurations, "postern"]).await?;
-        let loose = json!([
-            { "op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties" },
-            { "op": "remove", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/required" },
-            {
-                "op": "add",
-                "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/x-kubernetes-preserve-unknown-fields",
-                "value": true,
-            },
-        ]);
-        let loose: json_patch::Patch = serde_json::from_value(loose)?;
-        definitions.patch(CRD, &PatchParams::default(), &Patch::Json::<()>(loose)).await?;
-        let outcome = work().await;
-        let schema = json!([{ "op": "replace", "path": "/spec/versions", "value": before.spec.versions }]);
-        let strict: json_patch::Patch = serde_json::from_value(schema)?;
-        definitions.patch(CRD, &PatchParams::default(), &Patch::Json::<()>(strict)).await?;
-        self.suite.own().context("our own cluster")?.register_postern().await?;
-        outcome
+        self.suite.own().context("our own cluster")?.without_rules(work).await
     }
 
-    /// Creates a source whatever it looks like; the schema may take a moment to be loose.
-    pub(super) async fn force(&self, name: &str, spec: serde_json::Value) -> Result<()> {
-        self.force_object(json!({ "metadata": { "name": name }, "spec": spec })).await
-    }
-
-    /// The same, of a whole object; kind and version are those of sources.
-    pub(super) async fn force_object(&self, mut object: serde_json::Value) -> Result<()> {
-        let any = self.anything();
-        object["apiVersion"] = "source.flux.oddkin.co/v1alpha1".into();
-        object["kind"] = "ExternalSource".into();
-        let object: DynamicObject = serde_json::from_value(object)?;
-        tokio::time::timeout(RECOVERY, async {
-            while any.create(&Default::default(), &object).await.is_err() {
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        })
-        .await
-        .context("the schema did not become loose")
+    /// Creates a source whatever it looks like.
+    pub(super) async fn force(&self, object: Value) -> Result<()> {
+        poison::force(&self.anything(), object).await
     }
 
     /// The sources as they are stored, whether they can be read as such or not.
     pub(super) fn anything(&self) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk("source.flux.oddkin.co", "v1alpha1", "ExternalSource");
-        let kind = ApiResource::from_gvk(&kind);
-        Api::namespaced_with(self.suite.client().clone(), self.namespace.name(), &kind)
+        poison::sources(self.suite.client(), self.namespace.name())
     }
 }
 
@@ -86,7 +41,7 @@ async fn a_spec_from_before_the_rules_is_stalled_and_named() -> Result<()> {
     }
     let http = json!({ "url": scene.upstream.url(), "method": "GET" });
     let spec = json!({ "interval": "1s", "timeout": "30s", "generator": { "type": "http", "http": http } });
-    scene.without_rules(async || scene.force("old", spec).await).await?;
+    scene.without_rules(async || scene.force(poison::object("old", &spec)).await).await?;
     let source = until_in(RECOVERY, &scene.sources, "old", says("InvalidSpec")).await?;
     assert!(ready(&source).context("Ready")?.message.contains("spec.interval"));
     let stalled = condition(&source, conditions::STALLED).context("Stalled")?;
@@ -109,7 +64,7 @@ async fn an_object_that_cannot_be_read_is_reported_on_itself_and_stops_nothing()
     let any = scene.anything();
     let poisoned = json!({ "interval": { "not": "a duration" }, "generator": [1, 2, 3] });
     let said = scene.without_rules(async || {
-        scene.force("poisoned", poisoned).await?;
+        scene.force(poison::object("poisoned", &poisoned)).await?;
         let second = manifest("two", &scene.upstream.url(), "");
         scene.namespace.apply(&second).await?;
         crate::sources::until_ready(&scene.sources, "two").await?;

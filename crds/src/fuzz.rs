@@ -1,7 +1,10 @@
-//! What must hold whatever is written where a duration belongs. It panics where that is broken.
+//! What must hold whatever is written where a duration or a range of versions belongs. Each panics where that is broken.
 //!
-//! The crate `fuzz` at the root gives it bytes without end, on nightly; the test here gives it the seeds of its corpus.
-use crate::duration::{NotADuration, format, parse};
+//! The crate `fuzz` at the root gives them bytes without end, on nightly; the test here gives them the seeds of its corpus.
+use crate::{
+    duration::{NotADuration, format, parse},
+    versions::{Range, version},
+};
 
 /// Longer texts take the reference too long, and say no more.
 const LONGEST: usize = 200;
@@ -17,6 +20,22 @@ pub fn durations(input: &[u8]) {
     if let Ok(duration) = read {
         assert_eq!(parse(&format(duration)), read, "{text:?} is written as {:?}", format(duration));
     }
+}
+
+/// The first line is a range, each other one a tag: of those that it holds the newest is found in whatever order they come, and none
+/// of them is newer.
+pub fn versions(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let mut lines = text.split('\n');
+    let Ok(range) = Range::parse(lines.next().unwrap_or_default()) else { return };
+    let tags: Vec<&str> = lines.collect();
+    let newest = range.newest(tags.iter().copied());
+    assert_eq!(range.newest(tags.iter().rev().copied()), newest, "in another order");
+    let mut held = tags.iter().filter_map(|tag| version(tag)).filter(|version| range.contains(version));
+    let Some(newest) = newest else { return assert_eq!(held.next(), None, "one is held") };
+    let newest = version(newest).expect("it was found by its version");
+    assert!(range.contains(&newest), "{newest} is not held");
+    assert!(held.all(|held| held.cmp_precedence(&newest).is_le()), "{newest} is not the newest");
 }
 
 /// The pattern read literally, with every choice tried: what the parser is measured by.
@@ -40,6 +59,6 @@ fn matches(text: &str) -> bool {
 mod tests {
     #[test]
     fn every_seed_is_judged() {
-        seeds::replay(&[("durations", super::durations)]);
+        seeds::replay(&[("durations", super::durations), ("versions", super::versions)]);
     }
 }

@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("certs", &["telemetry"]),
     ("hooks", &["crds", "seeds"]),
-    ("expressions", &["crds"]),
+    ("expressions", &["crds", "seeds"]),
     ("installation", &["crds", "expressions", "hooks", "telemetry"]),
     ("artifacts", &["crds", "expressions", "hooks", "seeds", "telemetry"]),
     ("previews", &["crds", "telemetry"]),

@@ -5,6 +5,7 @@
 //! random ones.
 pub use crate::{
     fetch::fuzz::{addresses, headers},
+    generators::fuzz::{challenges, manifests, signatures},
     transform::document::fuzz::pre_request,
     unpack::fuzz::archives,
 };
@@ -14,11 +15,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TARGETS: [seeds::Target<'static>; 4] = [
+    const TARGETS: [seeds::Target<'static>; 7] = [
         ("addresses", addresses),
         ("archives", archives),
+        ("challenges", challenges),
         ("headers", headers),
+        ("manifests", manifests),
         ("pre_request", pre_request),
+        ("signatures", signatures),
     ];
 
     #[test]

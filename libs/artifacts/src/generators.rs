@@ -10,6 +10,8 @@ mod release;
 mod s3;
 
 pub(crate) use http::{Expected, HttpRequest};
+#[cfg(any(test, fuzzing))]
+pub(crate) use oci::fuzz;
 
 use crate::{
     Error,

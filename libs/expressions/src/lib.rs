@@ -12,6 +12,8 @@ mod evaluation;
 mod evaluator;
 mod expression;
 mod frames;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod jq;
 mod metrics;
 mod template;

@@ -4,6 +4,8 @@
 //! asks, [`manifest`] what it answers, [`tags`] finds the newest version. [`verify`] looks for signatures, which [`signature`] judges.
 mod challenge;
 mod credentials;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod manifest;
 mod place;
 mod registry;

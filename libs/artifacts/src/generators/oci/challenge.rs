@@ -7,6 +7,8 @@ use url::Url;
 
 /// Longer than what any registry sends.
 const LONGEST: usize = 4096;
+/// What a token is good for, in the address that it is asked for at.
+const SCOPE: &str = "scope";
 
 /// What is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,11 +65,14 @@ fn realm(parameters: &str, repository: &str, allows_http: bool) -> Result<Url, &
     if url.host().is_none() || !url.username().is_empty() || url.password().is_some() {
         return Err("at an address with a user or password in it");
     }
+    if url.query_pairs().any(|(name, _)| name == SCOPE) {
+        return Err("at an address that says itself what for");
+    }
     url.set_fragment(None);
     if let Some(service) = service {
         url.query_pairs_mut().append_pair("service", &service);
     }
-    url.query_pairs_mut().append_pair("scope", &format!("repository:{repository}:pull"));
+    url.query_pairs_mut().append_pair(SCOPE, &format!("repository:{repository}:pull"));
     Ok(url)
 }
 
@@ -154,6 +159,7 @@ mod tests {
             (r#"Bearer realm="ftp://a/token""#, "neither http nor https"),
             (r#"Bearer realm="https://me:canary@a/""#, "with a user or password"),
             (r#"Bearer realm="/token""#, "cannot be read"),
+            (r#"Bearer realm="https://a/token?scope=repository:other:push""#, "says itself what for"),
             (r#"Bearer realm="https://a"#, "without an address"),
             ("Bearer", "without an address"),
             ("Negotiate", "neither Basic nor Bearer"),

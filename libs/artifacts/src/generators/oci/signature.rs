@@ -183,5 +183,7 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     [head.as_bytes(), payload].concat()
 }
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod samples;
 #[cfg(test)]
 mod tests;

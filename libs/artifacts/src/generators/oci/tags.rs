@@ -62,7 +62,7 @@ pub(super) async fn newest(
 }
 
 /// The page after this one: `Link: </v2/…?last=…>; rel="next"`. It must be one of the same listing.
-fn following(headers: &HeaderMap, page: &Url) -> Option<Url> {
+pub(super) fn following(headers: &HeaderMap, page: &Url) -> Option<Url> {
     let link = headers.get(header::LINK)?.to_str().ok()?;
     let (target, relation) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = relation.to_ascii_lowercase().replace(['"', ' '], "").contains("rel=next");

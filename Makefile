@@ -14,8 +14,8 @@ FUZZ_SECONDS ?= 60
 # Each target has a folder of seeds in one of two crates: the library, which others build alone, has its own.
 FUZZ_TARGETS = $(wildcard fuzz/corpus/* libs/extension-apiserver/fuzz/corpus/*)
 FUZZER = $(CACHE)/cargo-fuzz-0.13.2
-# What is measured. One selection, so that dependencies are compiled once.
-RELEASED = --package postern --package bench --package wardle
+# What measures, and what is measured beside the published program. One selection, so that dependencies are compiled once.
+RELEASED = --package bench --package wardle
 # Lint and fuzzing need a program each that Rust does not bring along.
 CACHE = $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/postern
 DENY = $(CACHE)/cargo-deny-0.20.2
@@ -83,7 +83,7 @@ bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (
 	cargo build --release $(RELEASED)
 	cargo build --profile dist --package postern
 	@mkdir -p docs
-	$(dir $(TARGET))release/bench run --dist $(dir $(TARGET))dist/postern --out docs/benchmarks.md
+	POSTERN_BIN=$(dir $(TARGET))dist/postern $(dir $(TARGET))release/bench run --out docs/benchmarks.md
 
 tools: ## Build the programs of the control plane and of tests into the user's cache folder, if they are not there
 	@cargo build --quiet --package tools

@@ -2,7 +2,7 @@
 use crate::{
     outcome::{Outcome, Outcomes, float},
     packing,
-    report::{Goal, Row, Section},
+    report::{self, Goal, Row, Section},
     samples::{Samples, Unit},
     setting::Setting,
     source::{LARGE, Source},
@@ -29,7 +29,7 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
             .goal(Goal::AtMost(GROWTH)),
         Row::new("… processor time of Postern", Unit::Seconds, passes.cpu_seconds()),
     ];
-    let commands = vec!["target/release/bench run --dist target/dist/postern --only hooks".to_owned()];
+    let commands = vec![report::alone("hooks")];
     Ok(Section { title: "A hook".to_owned(), method: method(), rows, commands })
 }
 

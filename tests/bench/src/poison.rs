@@ -44,17 +44,18 @@ struct Round {
     peak: f64,
 }
 
-/// Measures, in each round, all without poison and then some with.
+/// Measures, in each round, all without poison and some with.
 pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Source) -> Result<Section> {
     let poisons = poison::every_kind(&source.url("documents/0"));
     let (mut without, mut with) = (Vec::new(), Vec::new());
     cluster
         .without_rules(async || {
             for round in 0..setting.rounds {
-                for (poisoned, rounds) in [(false, &mut without), (true, &mut with)] {
+                // Each goes first as often as the other.
+                for poisoned in [round % 2 == 1, round % 2 == 0] {
                     let namespace = format!("bench-{}-{round}", if poisoned { "poisoned" } else { "clean" });
                     let crowd = Crowd::new(cluster, source, (&poisons, poisoned), &namespace).await?;
-                    rounds.push(crowd.measured().await?);
+                    if poisoned { &mut with } else { &mut without }.push(crowd.measured().await?);
                     crowd.clear().await?;
                 }
             }

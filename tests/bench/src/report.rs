@@ -94,7 +94,7 @@ fn shown(limit: f64, unit: Unit) -> String {
 
 /// The command that measures one part.
 pub(crate) fn alone(part: &str) -> String {
-    format!("target/release/bench run --dist target/dist/postern --only {part}")
+    format!("POSTERN_BIN=target/dist/postern target/release/bench run --only {part}")
 }
 
 /// The whole page.

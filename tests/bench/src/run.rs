@@ -22,9 +22,6 @@ pub(crate) struct Options {
     /// How often each measurement is made.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// The program as it is published, to be weighed.
-    #[arg(long)]
-    dist: PathBuf,
     /// Measures only this; may be given several times.
     #[arg(long, value_enum)]
     only: Vec<Part>,
@@ -114,7 +111,7 @@ fn directory() -> Result<Directory> {
 
 async fn parts(setting: &Setting, options: &Options, directory: &Directory) -> Result<Vec<report::Part>> {
     let source = Source::start(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
-    let bench = Bench { setting, dist: &options.dist, source: &source };
+    let bench = Bench { setting, source: &source };
     let (mut parts, mut cluster) = (Vec::new(), None);
     for part in Part::value_variants().iter().copied().filter(|part| options.chosen(*part)) {
         let name = part.name();
@@ -151,7 +148,6 @@ async fn set_aside(directory: &Directory, scratch: &Path, name: &str) -> Result<
 /// What all parts share.
 struct Bench<'a> {
     setting: &'a Setting,
-    dist: &'a Path,
     source: &'a Source,
 }
 
@@ -175,7 +171,7 @@ impl Bench<'_> {
             Part::Packing => bail!("packing needs no cluster"),
             Part::S3 => s3::measure(setting, cluster, source).await,
             Part::Hooks => hooks::measure(setting, cluster, source).await,
-            Part::Startup => startup::measure(setting, cluster, self.dist).await,
+            Part::Startup => startup::measure(setting, cluster).await,
             Part::Subresource => subresource::measure(setting, cluster, source).await,
             Part::Sources => sources::measure(setting, cluster, source).await,
             Part::Poison => poison::measure(setting, cluster, source).await,

@@ -11,7 +11,6 @@ use std::{
     fs,
     io::{Read, Write},
     net::{SocketAddrV4, TcpStream},
-    path::Path,
     time::{Duration, Instant},
 };
 
@@ -22,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Measures starts, and the memory after each.
-pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, dist: &Path) -> Result<Section> {
+pub(crate) async fn measure(setting: &Setting, cluster: &Cluster) -> Result<Section> {
     let (mut ready, mut idle) = (Vec::new(), Vec::new());
     for _ in 0..setting.rounds {
         ready.push(start(cluster).await?.as_secs_f64());
@@ -31,12 +30,13 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, dist: &Path) -
         idle.push(float(usage::memory(pid)?));
     }
     cluster.postern().touch_slice().await?;
-    let size = fs::metadata(dist).with_context(|| format!("failed to see {}", dist.display()))?.len();
+    let program = cluster::postern::program("POSTERN_BIN", "postern")?;
+    let size = fs::metadata(&program).with_context(|| format!("failed to see {}", program.display()))?.len();
     let rows = vec![
         Row::new("`postern all`: ready after", Unit::Milliseconds, Samples::new(ready))
             .goal(Goal::AtMost(0.080)),
         Row::new("… idle memory", Unit::Memory, Samples::new(idle)).goal(Goal::AtMost(24.0 * MEBIBYTE)),
-        Row::new("`dist` binary", Unit::Size, Samples::new(vec![float(size)]))
+        Row::new("the program", Unit::Size, Samples::new(vec![float(size)]))
             .goal(Goal::AtMost(25.0 * MEGABYTE)),
     ];
     let weigh = "cargo build --profile dist && stat --format %s target/dist/postern".to_owned();
@@ -47,7 +47,8 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, dist: &Path) -
 fn method() -> String {
     "Beside a running kube-apiserver that holds the roles, the CRDs and the certificates' Secrets, Postern is ended \
      and started again with the token of its ServiceAccount. Time runs from just before the fork to the first 200 of \
-     `/readyz`, asked each millisecond. Memory is `VmRSS` after 15 s with no source. Both with the `release` build."
+     `/readyz`, asked each millisecond. Memory is `VmRSS` after 15 s with no source. Postern is, here and \
+     in every table of a whole server, the program as it is published: that of the profile `dist`."
         .to_owned()
 }
 

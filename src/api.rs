@@ -1,5 +1,8 @@
 //! The apiserver role: the aggregated API, and the plain listener that Flux fetches from.
-use crate::{cluster::Cluster, endpoint::Endpoint, listen::ApiListeners, tasks::Tasks, tls::Certificate};
+use crate::{
+    cluster::Cluster, endpoint::Endpoint, listen::ApiListeners, previewer::Controllers, tasks::Tasks,
+    tls::Certificate,
+};
 use apiserver::{Apiserver, ArtifactListener, Config};
 use artifacts::Store;
 use extension_apiserver::{
@@ -10,7 +13,6 @@ use extension_apiserver::{
     serve::ClientCertificates,
     server::{Lifecycle, Server},
 };
-use previews::Previewer;
 use std::sync::Arc;
 use telemetry::{metrics::Registry, ready::Readiness};
 
@@ -37,7 +39,7 @@ impl Api {
     /// Begins to learn whom to believe; all else waits for [`Api::start`].
     pub(crate) fn new(
         cluster: &Cluster,
-        (store, previewer): (Arc<dyn Store>, Arc<dyn Previewer>),
+        (store, asked): (Arc<dyn Store>, Controllers),
         listeners: ApiListeners,
         operation: Operation,
     ) -> anyhow::Result<Self> {
@@ -53,7 +55,8 @@ impl Api {
             client,
             elected_in,
             store,
-            previewer,
+            previewer: asked.previewer,
+            keeper: asked.keeper,
             authenticator: authenticated,
             authorizer,
             audit,

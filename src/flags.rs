@@ -152,7 +152,7 @@ pub(crate) struct ListenFlags {
         default_value = ":8080"
     )]
     pub(crate) artifacts: Listen,
-    /// Where a controller that runs apart is asked for previews
+    /// Where a controller that runs apart is asked for previews and logs
     #[arg(
         long = "controller-listen",
         env = "POSTERN_CONTROLLER_LISTEN",
@@ -267,7 +267,7 @@ pub(crate) struct ControllerFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Previews")]
 pub(crate) struct PreviewFlags {
-    /// Where controllers that run apart are asked for previews [default: port 9444 of the Service]
+    /// Where controllers that run apart are asked for previews and logs [default: port 9444 of the Service]
     #[arg(long, env = "POSTERN_CONTROLLER_URL", value_name = "URL", value_parser = value::secure_base)]
     pub(crate) controller_url: Option<Url>,
     /// Whether a server-side dry run of a write is told, in warnings, what would become of the object: the source is asked, by

@@ -1,23 +1,40 @@
-//! Who tells what would become of an object: the controller of this process, or, where roles run apart, another one.
+//! Who tells what would become of an object and what passes did: the controller of this process, or, where roles run apart,
+//! another one.
 use crate::{cluster::Cluster, flags::Flags, role::Role, tls::Certificate};
 use anyhow::Context as _;
 use futures::FutureExt as _;
-use previews::{Authorities, Local, Previewer, Proof, Remote};
+use previews::{Authorities, Local, Previewer, Proof, Remote, logs::Keeper};
 use std::sync::Arc;
 use url::Url;
 
+/// Whom the other parts of this process ask.
+#[derive(Clone)]
+pub(crate) struct Controllers {
+    /// What would become of an object.
+    pub(crate) previewer: Arc<dyn Previewer>,
+    /// What passes did.
+    pub(crate) keeper: Arc<dyn Keeper>,
+}
+
+impl Controllers {
+    fn of<C: Previewer + Keeper>(controller: C) -> Self {
+        let controller = Arc::new(controller);
+        Self { previewer: controller.clone(), keeper: controller }
+    }
+}
+
 /// Whom the other parts of this process ask; `local` is where its own controller takes its seat.
-pub(crate) fn previewer(
+pub(crate) fn controllers(
     role: Role,
     flags: &Flags,
     (cluster, certificate): (&Cluster, &Certificate),
     local: &Local,
-) -> anyhow::Result<Arc<dyn Previewer>> {
+) -> anyhow::Result<Controllers> {
     if role.reconciles() {
-        return Ok(Arc::new(local.clone()));
+        return Ok(Controllers::of(local.clone()));
     }
     let proof = Proof::new(cluster.reviews.clone());
-    Ok(Arc::new(Remote { url: url(flags)?, authorities: authorities(certificate.clone()), proof }))
+    Ok(Controllers::of(Remote { url: url(flags)?, authorities: authorities(certificate.clone()), proof }))
 }
 
 /// Every replica of a controller is behind the Service, and each of them can tell.

@@ -11,7 +11,7 @@ use artifacts::{
     egress::EgressPolicy,
     pipeline::{Limits, Pipeline},
 };
-use controller::{Config, Listener, Metrics, Previews, Shard, Trust};
+use controller::{Config, Listener, Logs, Metrics, Previews, Shard, Trust};
 use extension_apiserver::serve::ClientCertificates;
 use installation::Policies;
 use kube::Client;
@@ -41,7 +41,7 @@ pub(crate) struct Reconciler {
     asked: Asked,
 }
 
-/// How others ask for previews.
+/// How others ask for previews and logs.
 pub(crate) struct Asked {
     /// Where parts of this process look for its controller.
     pub(crate) local: Local,
@@ -59,14 +59,15 @@ impl Asked {
     /// From now on, these are the answers, until `shutdown`.
     async fn answer(
         self,
-        previews: Arc<Previews>,
+        (previews, logs): (Arc<Previews>, Logs),
         certificate: Certificate,
         shutdown: CancellationToken,
     ) -> anyhow::Result<()> {
         previews.tidy().await;
-        self.local.seat(previews.clone());
+        self.local.seat(previews.clone(), Arc::new(logs.clone()));
         let Some(Endpoint { listener, handler: trust }) = self.remote else { return Ok(()) };
-        let handler = Listener { trust, refused: previews.refused(), previewer: previews };
+        let refused = previews.refused();
+        let handler = Listener { trust, refused, previewer: previews, keeper: Arc::new(logs) };
         Endpoint { listener, handler }.serve_tls(certificate, ClientCertificates::Ignore, shutdown).await
     }
 }
@@ -121,6 +122,7 @@ impl Reconciler {
         };
         let is_self_managed = certificate.is_self_managed();
         let Some(serving) = certificate.clone().obtain().await? else { return Ok(()) };
+        let logs = Logs::default();
         let config = Config {
             client: self.client,
             namespace: self.namespace,
@@ -134,9 +136,11 @@ impl Reconciler {
             leader_elect: self.leader_elect,
             verify_rate: self.verify_rate,
             serving: is_self_managed.then_some(serving),
+            logs: logs.clone(),
             metrics: self.metrics,
         };
-        let answering = self.asked.answer(Arc::new(Previews::new(&config)), certificate, shutdown.clone());
+        let answering =
+            self.asked.answer((Arc::new(Previews::new(&config)), logs), certificate, shutdown.clone());
         let running = async {
             controller::run(config, shutdown).await;
             Ok(())

@@ -88,11 +88,11 @@ impl Parts {
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
         let namespace = &flags.cluster.installation.namespace;
         let local = Local::default();
-        let previewer = previewer::previewer(role, flags, (&cluster, &certificate), &local)?;
+        let asked = previewer::controllers(role, flags, (&cluster, &certificate), &local)?;
         let webhook = listeners.webhook.map(|listener| {
             let plain = Webhook::new(counted, policies.clone());
             let told = flags.previews.preview_on_dry_run;
-            let handler = if told { plain.previewing(previewer.clone()) } else { plain };
+            let handler = if told { plain.previewing(asked.previewer.clone()) } else { plain };
             Endpoint { listener, handler }
         });
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
@@ -108,7 +108,7 @@ impl Parts {
                 let elected_in = flags.controller.leader_elect.then(|| namespace.clone());
                 let audit = audit::open(flags)?;
                 let operation = Operation { audit, metrics: requests, lifecycle, elected_in };
-                Some(Api::new(&cluster, (store, previewer), listeners, operation)?)
+                Some(Api::new(&cluster, (store, asked), listeners, operation)?)
             }
             None => None,
         };

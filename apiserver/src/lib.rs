@@ -1,5 +1,5 @@
-//! Answers kubectl: artifact, content, differences and provenance of a source, passes over it, what another spec would give,
-//! its way back to an earlier revision, and the artifacts view; and Flux: the plain artifact listener.
+//! Answers kubectl: artifact, content, differences and provenance of a source, passes over it and their log, what another spec
+//! would give, its way back to an earlier revision, and the artifacts view; and Flux: the plain artifact listener.
 //!
 //! It imports `extension-apiserver` for the contract, `artifacts` for the store, `previews` to ask a
 //! controller, and `crds` for the types. Start with
@@ -34,10 +34,10 @@ use extension_apiserver::{
 use kube::{Api, Client};
 use leader::Leader;
 use origin::Origin;
-use previews::Previewer;
+use previews::{Previewer, logs::Keeper};
 use resources::{
-    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, preview::Previewing,
-    provenance::Provenance, refresh::Refreshing, rollback::RollingBack,
+    artifact::NamedArtifact, content::Content, diff::Comparing, follow::Follow, log::Log,
+    preview::Previewing, provenance::Provenance, refresh::Refreshing, rollback::RollingBack,
 };
 use shelf::Shelf;
 use sources::Sources;
@@ -54,6 +54,8 @@ pub struct Config<N, Z> {
     pub store: Arc<dyn Store>,
     /// Who tells what another spec would give.
     pub previewer: Arc<dyn Previewer>,
+    /// Who tells what passes did.
+    pub keeper: Arc<dyn Keeper>,
     /// Who is asking.
     pub authenticator: N,
     /// Whether they may.
@@ -104,8 +106,9 @@ impl Apiserver {
             .elected_in
             .as_deref()
             .map_or_else(Leader::assumed, |namespace| Leader::elected(config.client.clone(), namespace));
+        let log = Log { sources: sources.clone(), leader: leader.clone(), keeper: config.keeper };
         let follow = Follow { sources: sources.clone(), origin, leader };
-        let server = serving(run, (&sources, &shelf), (follow, previewing))?;
+        let server = serving(run, (&sources, &shelf), (follow, previewing, log))?;
         Ok(Self { server, client: config.client, sources, shelf, shutdown })
     }
 
@@ -129,7 +132,7 @@ impl Apiserver {
 fn serving<N: Authenticate, Z: Authorize>(
     run: Builder<N, Z>,
     (sources, shelf): (&Sources, &Shelf),
-    (follow, previewing): (Follow, Previewing),
+    (follow, previewing, log): (Follow, Previewing, Log),
 ) -> Result<Server, BuildError> {
     let known = sources.clone();
     let named = NamedArtifact { sources: sources.clone(), shelf: shelf.clone() };
@@ -147,6 +150,7 @@ fn serving<N: Authenticate, Z: Authorize>(
                 .subresource(content, SubresourceVerbs::get_raw)
                 .subresource(comparing, SubresourceVerbs::get)
                 .subresource(provenance, SubresourceVerbs::get_raw)
+                .subresource(log, SubresourceVerbs::get_raw)
                 .subresource(previewing, SubresourceVerbs::create_named)
                 .subresource(refreshing, SubresourceVerbs::create_named)
                 .subresource(rolling_back, SubresourceVerbs::create_named)

@@ -3,6 +3,7 @@ pub(crate) mod artifact;
 pub(crate) mod content;
 pub(crate) mod diff;
 pub(crate) mod follow;
+pub(crate) mod log;
 pub(crate) mod preview;
 pub(crate) mod provenance;
 pub(crate) mod refresh;

@@ -20,6 +20,8 @@ use http::{Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt, Empty};
 use serde_json::{Value, json};
 
+mod log;
+
 const ROOT: &str = "/apis/subresources.postern.dev/v1alpha1/namespaces/default";
 
 struct Role {
@@ -41,10 +43,12 @@ impl Role {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().expect("an address"));
         let client = Client::try_from(nowhere).expect("a client");
         let origin = Origin::new(client);
-        let follow = Follow { sources: sources.clone(), origin: origin.clone(), leader: Leader::assumed() };
+        let leader = Leader::assumed();
+        let follow = Follow { sources: sources.clone(), origin: origin.clone(), leader: leader.clone() };
         let previewer = Arc::new(previews::Local::default());
+        let log = Log { sources: sources.clone(), leader, keeper: previewer.clone() };
         let previewing = Previewing { origin, rights: Arc::new(anything), previewer };
-        let server = serving(run, (&sources, &shelf), (follow, previewing)).expect("registers");
+        let server = serving(run, (&sources, &shelf), (follow, previewing, log)).expect("registers");
         Self { server, sources, store }
     }
 

@@ -1,5 +1,5 @@
 //! What the controller must be given.
-use crate::{metrics::Metrics, shard::Shard};
+use crate::{logs::Logs, metrics::Metrics, shard::Shard};
 use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
 use installation::Policies;
@@ -35,6 +35,8 @@ pub struct Config {
     pub leader_elect: bool,
     /// The serving certificate whose CA the leader publishes; `None`: somebody else does.
     pub serving: Option<watch::Receiver<Arc<ServingCertificate>>>,
+    /// What passes tell of themselves, for whoever asks.
+    pub logs: Logs,
     /// What is counted; see [`Metrics::register`].
     pub metrics: Metrics,
 }

@@ -21,6 +21,7 @@ mod refused_hooks;
 mod secrets;
 mod status;
 mod sweep;
+mod tell;
 mod tokens;
 mod verify;
 
@@ -36,8 +37,9 @@ pub(crate) use tokens::Tokens;
 pub(crate) use verify::{Damages, Verification};
 
 use crate::{
+    logs::Logs,
     moment::Moment,
-    reconcile::{Done, Failure, Kind, Memory, Related, Work},
+    reconcile::{Done, Failure, Kind, Memory, Next, Related, Work},
 };
 use artifacts::{Digest, SourceKey, pipeline::Pipeline, store::collect::Marks};
 use crds::{ExternalSource, duration, external_source::FINALIZER, schedule::Calendar};
@@ -62,6 +64,8 @@ pub(crate) struct ExternalSources {
     pub policies: Policies,
     pub secrets: SecretWatches,
     pub tokens: Tokens,
+    /// Where passes tell what they do.
+    pub logs: Logs,
     pub flux: Arc<FluxArtifacts>,
     /// What the verification after the start has found.
     pub damages: Damages,
@@ -147,6 +151,15 @@ impl Kind for ExternalSources {
 
     fn let_go(&self, namespace: &str, name: &str) {
         self.secrets.follow(namespace, name, &Default::default());
+        if let Ok(source) = SourceKey::new(namespace, name) {
+            self.logs.forget(&source);
+        }
+    }
+
+    fn ended(&self, meta: &ObjectMeta, outcome: &Result<Done, Failure>, next: Next) {
+        if let Ok(source) = key(meta) {
+            tell::end(&self.logs, &source, outcome, next);
+        }
     }
 
     async fn clean_up(&self, meta: &ObjectMeta) -> Result<(), Failure> {

@@ -1,13 +1,15 @@
 //! Makes the cluster match the objects: one generic loop, a folder a kind, and whatever only the leader may do.
 //!
 //! [`run`] stands by until this process leads, then runs one [`reconcile`] loop for each kind and publishes the CA
-//! bundles. [`Previews`] tells what would become of an object, leader or not. Imports `artifacts`, `certs`, `crds`, `hooks`,
+//! bundles. [`Previews`] tells what would become of an object, leader or not; [`Logs`] what the passes of the leader
+//! did. Imports `artifacts`, `certs`, `crds`, `hooks`,
 //! `previews`, and the HTTP serving of `extension-apiserver`. Start reading at `reconcile.rs`, then `external_source.rs`.
 mod announce;
 mod ca_bundles;
 mod config;
 mod external_source;
 mod lease;
+mod logs;
 mod metrics;
 mod moment;
 mod questions;
@@ -15,19 +17,24 @@ mod reconcile;
 mod shard;
 
 pub use config::Config;
+pub use logs::Logs;
 pub use metrics::Metrics;
 pub use questions::{Listener, Previews, Refused, Trust};
 pub use reconcile::Toolkit;
 pub use shard::Shard;
 
+use artifacts::SourceKey;
 use external_source::{
     Damages, Existing, ExternalSources, FluxArtifacts, SecretWatches, Tokens, Verification,
 };
 use futures::future::OptionFuture;
 use jiff::Timestamp;
-use kube::{Api, Client, runtime::reflector};
+use kube::{
+    Api, Client,
+    runtime::reflector::{self, ObjectRef},
+};
 use lease::{Election, Term, fenced};
-use reconcile::{Alerts, Courier, Loop, Queue};
+use reconcile::{Alerts, Courier, Guarded, Loop, Queue};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -85,6 +92,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
     let others = config.shard.selector().map(|_| Api::all(client.clone()));
     let (rate, verified) = (config.verify_rate, queue.clone());
     let verification = Verification { store, rate, damages: damages.clone(), metrics, queue: verified };
+    let _at_work = config.logs.work(works_on(objects.clone()));
     let kind = ExternalSources {
         client: client.clone(),
         pipeline: config.pipeline.clone(),
@@ -92,6 +100,7 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         policies: config.policies.clone(),
         secrets: SecretWatches::new(client.clone(), queue.clone()),
         tokens: Tokens::new(client.clone()),
+        logs: config.logs.clone(),
         flux: flux.clone(),
         damages,
         since: Timestamp::now(),
@@ -118,6 +127,13 @@ async fn external_sources(config: &Config, client: Client, shutdown: Cancellatio
         () = external_source::follow(client.clone(), flux, follower, (queue, objects.clone())) => {}
         () = external_source::sweep(store, Existing { watched: &objects, others }, metrics) => {}
     }
+}
+
+/// Whether a source is one of those.
+fn works_on(
+    objects: reflector::Store<Guarded<ExternalSources>>,
+) -> impl Fn(&SourceKey) -> bool + Send + Sync + 'static {
+    move |source| objects.get(&ObjectRef::new(&source.name).within(&source.namespace)).is_some()
 }
 
 fn alerts(config: &Config) -> Option<(Alerts, Courier)> {
@@ -155,6 +171,7 @@ mod tests {
             concurrency: 1,
             leader_elect: false,
             serving: None,
+            logs: Logs::default(),
             metrics: Metrics::register(
                 &mut prometheus_client::registry::Registry::default(),
                 Toolkit::default(),

@@ -133,6 +133,9 @@ pub(crate) trait Kind: Send + Sync + 'static {
     /// An object beside this one that its events tell of, if there is one.
     fn related(&self, object: &Self::Object) -> Option<Related>;
 
+    /// Hears how a pass ended, and when the next one is due.
+    fn ended(&self, meta: &ObjectMeta, outcome: &Result<Done, Failure>, next: Next);
+
     /// Lets go of what is held for an object that is gone, or that another controller works on now.
     fn let_go(&self, namespace: &str, name: &str);
 

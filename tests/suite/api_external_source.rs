@@ -2,6 +2,7 @@
 mod access;
 mod diff;
 mod downloads;
+mod log;
 mod preview;
 mod provenance;
 mod refresh;

@@ -34,14 +34,19 @@ const OF_CONTROLLER: [&str; 9] = [
 ];
 const LEASES: &str = "leases.coordination.k8s.io: create get list update";
 const PREVIEWS: &str = "previews.controller.postern.dev: create";
+const LOGS: &str = "logs.controller.postern.dev: create";
 
 /// Who has which rights, and where: cluster-wide ones count in every namespace.
 fn expected() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
     let of_apiserver = [&REVIEWS[..], &OF_APISERVER].concat();
     let of_controller = [&REVIEWS[..], &OF_CONTROLLER].concat();
     let own = |everywhere: &[&'static str], more: &[&'static str]| [everywhere, &CERTIFICATES, more].concat();
-    let here =
-        [PREVIEWS, "serviceaccounts/token postern-apiserver: create", "leases.coordination.k8s.io: list"];
+    let here = [
+        PREVIEWS,
+        LOGS,
+        "serviceaccounts/token postern-apiserver: create",
+        "leases.coordination.k8s.io: list",
+    ];
     vec![
         ("postern-webhook", ANY, vec![]),
         ("postern-webhook", AUTHENTICATION, vec![]),

@@ -99,8 +99,10 @@ async fn story(
     apply(suite, namespace.name(), &api, planted).await?;
     ended(&api, planted).await?;
     world.read_artifacts(&api.list(&Default::default()).await?.items).await?;
+    outlets.push(outlets::logs(suite, namespace.name(), planted).await?);
     outlets.push(outlets::api(suite, namespace.name(), planted).await?);
     installation.misfortunes(async || refresh(suite, namespace.name(), planted).await).await?;
+    outlets.push(outlets::logs(suite, namespace.name(), planted).await?);
     outlets.extend(outlets::objects(suite, namespace).await?);
     outlets.extend(installation.outlets(namespace.name()).await?);
     Ok(outlets)

@@ -181,7 +181,7 @@ fn hopeless(call: &Call, obstacle: Obstacle) -> Status {
 }
 
 /// 503: nobody would do it.
-fn without_controller(missing: Missing, then: &str) -> Status {
+pub(super) fn without_controller(missing: Missing, then: &str) -> Status {
     let why = match missing {
         Missing::Controller => "no controller of Postern is at work",
         Missing::Shard => {

@@ -8,12 +8,14 @@ use super::{
     metrics::Why,
     pin::{self, Pin},
     publish::{self, Verdict, Wanted},
+    tell,
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
 use artifacts::{
     failpoint::{Step as Reached, reached},
     pipeline::{Fetched, Outcome, Request, Validators},
     provenance::Made,
+    trace::told_to,
 };
 use crds::{
     ExternalArtifact, ExternalSource, ExternalSourceStatus,
@@ -143,8 +145,9 @@ async fn fetch(
         validators: order.validators.as_ref(),
         stored: order.stored.as_ref(),
     };
+    tell::begin(&sources.logs, &source, work.object.metadata.generation);
     let started = Instant::now();
-    let result = sources.pipeline.run(request).await;
+    let result = told_to(sources.logs.listener(&source), sources.pipeline.run(request)).await;
     sources.metrics.fetched(&result, started.elapsed());
     let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
     work.memory.own.fetch = Some(LastFetch { at, failed, restores });
@@ -152,6 +155,7 @@ async fn fetch(
     hook_tries::tell(work, &result, &order.left_out);
     let pause = match result {
         Ok(Outcome::NotModified { pause, validators }) => {
+            tell::unchanged(&sources.logs, &source);
             if let Some(validators) = validators {
                 recognize(work, validators);
             }
@@ -277,9 +281,13 @@ async fn publish(
     let Some(artifact) = work.status.artifact.as_ref().filter(stored) else { return Ok(()) };
     let verdict = verdict(outcome, work.status);
     let wanted = Wanted { source: work.object, artifact, verdict, now: work.moment.now };
+    let before = sources.flux.find(work.object).and_then(|found| found.revision());
     if sources.flux.is_installed() && publish::publish(sources, &wanted).await? {
         reached(Reached::Published);
         conditions::remove(&mut work.status.conditions, PUBLISHED);
+        if before.as_ref() != Some(&artifact.revision) {
+            tell::published(&sources.logs, &key(&work.object.metadata)?, &artifact.revision);
+        }
         return Ok(());
     }
     let message = NOT_INSTALLED.to_owned();

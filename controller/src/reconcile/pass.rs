@@ -125,6 +125,7 @@ async fn settle<K: Kind>(
     // That it works again goes without saying where the kind tells more.
     notes.extend(note.filter(|note| note.warning || notes.is_empty()));
     log(&outcome, !notes.is_empty());
+    shared.kind.ended(object.meta(), &outcome, entry.memory.next);
     let ready = conditions::find(draft.conditions(), READY).map(|ready| ready.status == "True");
     let state = State { ready, suspended: matches!(outcome, Ok(Done::Suspended)) };
     shared.teller.tell(&key(object.meta()), state, started.elapsed());

@@ -19,6 +19,7 @@ pub(crate) mod resolver;
 pub(crate) use answer::media_type;
 pub(crate) use body::{Body, Bounds, Head, Incoming, Received};
 pub(crate) use gate::Gate;
+pub(crate) use origin::without_secrets;
 pub use origin::{Origin, SignedBy};
 pub(crate) use pieces::Pieces;
 
@@ -27,6 +28,7 @@ use crate::{
     egress::EgressPolicy,
     generators::{Ask, HttpRequest},
     plan::Proxy,
+    trace::{Event, tell},
 };
 use answer::Answer;
 use client::Clients;
@@ -120,14 +122,18 @@ impl Pass<'_> {
     async fn run(&self) -> Result<Reply, Error> {
         let mut hop = Hop::first(self.plan);
         loop {
+            let sent = Instant::now();
             let response = self.send(&hop).await?;
-            debug!(host = hop.host(), status = response.status().as_u16(), "source answered");
-            let Some(location) = self.redirected(&response) else {
+            let status = response.status();
+            debug!(host = hop.host(), status = status.as_u16(), "source answered");
+            let location = self.redirected(&response);
+            tell(|| Event::Answered { status, took: sent.elapsed(), redirects: location.is_some() });
+            let Some(location) = location else {
                 return self.judge(&hop, response);
             };
             let host = hop.host();
             hop = hop
-                .follow(response.status(), location.as_bytes())
+                .follow(status, location.as_bytes())
                 .map_err(|problem| Error::RedirectRefused { host, problem })?;
         }
     }
@@ -142,6 +148,8 @@ impl Pass<'_> {
         }
         let Bounds { deadline, timeout, .. } = self.bounds;
         let client = self.client(hop).await?;
+        let conditional = self.is_conditional(hop);
+        tell(|| Event::Asked { method: &hop.method, url: &hop.url, conditional });
         match timeout_at(deadline, client.execute(self.request(hop))).await {
             Err(_) => Err(Error::TimedOut { host, timeout }),
             Ok(Err(error)) => Err(failure::of_request(error, host, self.plan.way(hop.at_home))),
@@ -169,6 +177,11 @@ impl Pass<'_> {
         request
     }
 
+    /// Whether the answer may be that nothing has changed.
+    fn is_conditional(&self, hop: &Hop) -> bool {
+        may_be_conditional(hop) && !self.conditions.is_empty()
+    }
+
     /// Where the answer sends us, if we go along. A code that the spec lists as data is data.
     fn redirected<'r>(&self, response: &'r Response) -> Option<&'r HeaderValue> {
         let status = response.status();
@@ -183,8 +196,7 @@ impl Pass<'_> {
     fn judge(&self, hop: &Hop, mut response: Response) -> Result<Reply, Error> {
         let (now, host) = (Timestamp::now(), hop.host());
         let pause = pause::asked(response.headers(), now).duration;
-        let asked = may_be_conditional(hop) && !self.conditions.is_empty();
-        if asked && response.status() == StatusCode::NOT_MODIFIED {
+        if self.is_conditional(hop) && response.status() == StatusCode::NOT_MODIFIED {
             return Ok(Reply::NotModified { pause, validators: None });
         }
         let answer = Answer { host: &host, status: response.status(), headers: response.headers() };

@@ -4,7 +4,8 @@
 //! guard that [`egress`] describes; `transform` lets hooks and expressions change request and bytes; [`unpack`] takes apart what came as
 //! an archive; [`pack`] makes a reproducible one; [`store`] keeps it by its digest. [`pipeline`] runs them as one stream:
 //! no large body is ever whole in memory, and nothing is visible before it is known to be right. [`error`] says what went
-//! wrong and when to try again, [`failpoint`] where tests may end a process. [`provenance`] says where an archive came from.
+//! wrong and when to try again, [`failpoint`] where tests may end a process. [`provenance`] says where an archive came from, and
+//! [`trace`] what a pass does while it does it.
 //! [`read`] gets files back out, [`compare`] says what differs between two archives, and [`preview`] what a pass would store.
 //!
 //! Of our crates it imports `crds`, `expressions`, `hooks` and `telemetry`, and it knows neither a Kubernetes client nor an HTTP server.
@@ -27,6 +28,7 @@ pub mod read;
 mod revision;
 mod s3_codes;
 pub mod store;
+pub mod trace;
 mod transform;
 pub mod unpack;
 

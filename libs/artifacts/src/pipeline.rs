@@ -20,12 +20,18 @@ use crate::{
     fetch::{Body, Fetcher, Head, Reply},
     generators::Ask,
     plan::Plan,
+    trace::{Event, tell},
     transform::{Ignored, Prepared, Transformer},
 };
 use assemble::{Assembled, Assembly};
 use content::Content;
 use stage::Staged;
-use std::{num::NonZero, sync::Arc, thread, time::Duration};
+use std::{
+    num::NonZero,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 use tokio::sync::Semaphore;
 
 /// Bodies up to this size are read ahead. With as many passes at once as are usual, that is a few MiB.
@@ -222,7 +228,9 @@ impl Pipeline {
 
     async fn keep(&self, request: Request<'_>, head: Head, mut content: Content) -> Result<Fetched, Error> {
         reached(Step::Answered);
+        let (started, arrives) = (Instant::now(), matches!(content, Content::Arriving(_)));
         let whole = content.read_ahead(SMALL).await?;
+        let read = started.elapsed();
         let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;
         let assembly = Assembly::new(request.plan, &head, self.limits.max_unpacked_size);
@@ -234,6 +242,13 @@ impl Pipeline {
             None => stage::as_it_comes(content, assembly, upload).await?,
         };
         reached(Step::Staged);
+        let took = started.elapsed();
+        if arrives {
+            let took = if whole.is_some() { read } else { took };
+            tell(|| Event::Received { bytes: received.size, took });
+        }
+        let Assembled { tar_size, skipped_links, .. } = archive;
+        tell(|| Event::Packed { tar_bytes: tar_size, skipped_links, took: took - read });
         let (blob, changed) = self.publish(request, &archive, upload).await?;
         Ok(Fetched {
             blob,
@@ -265,11 +280,13 @@ impl Pipeline {
             && let Some(blob) = self.store.stat(&key(stored.digest)).await.map_err(Error::Store)?
         {
             upload.abort().await;
+            tell(|| Event::Stored { digest: stored.digest, bytes: blob.size, new: false });
             return Ok((blob, false));
         }
         let digest = upload.digest();
         let blob = upload.commit(key(digest)).await.map_err(Error::Store)?;
         let changed = request.stored.is_none_or(|stored| stored.digest != digest);
+        tell(|| Event::Stored { digest, bytes: blob.size, new: true });
         Ok((blob, changed))
     }
 }

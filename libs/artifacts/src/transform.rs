@@ -17,13 +17,14 @@ pub(crate) use post_request::Kept;
 use crate::{
     Error,
     plan::{Hook, Plan},
+    trace::{Event, tell},
 };
 use bytes::Bytes;
 use crds::external_source::RetryPolicy;
 use expressions::Evaluator;
 use futures::Stream;
 use hooks::Client;
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Instant};
 use tokio::io::AsyncWrite;
 
 /// Runs the hooks and evaluates the expressions of passes.
@@ -69,12 +70,21 @@ impl Transformer {
         most: u64,
     ) -> Result<(), HookError> {
         let client = self.client.as_ref().ok_or(HookError::Pass(Error::HooksNotEnabled))?;
-        client.run(&hook.command, input, output, most).await.map_err(|error| {
+        let started = Instant::now();
+        let ran = client.run(&hook.command, input, output, most).await.map_err(|error| {
             match error.is_of_the_command() {
                 true => HookError::Hook(HookFailure::Command(error)),
                 false => HookError::Pass(Error::HookExecutor(error)),
             }
-        })
+        });
+        let failure = match &ran {
+            Ok(()) => None,
+            Err(HookError::Hook(failure)) => Some(failure),
+            // It is the executor that failed, and the end of the pass says how.
+            Err(HookError::Pass(_)) => return ran,
+        };
+        tell(|| Event::HookRan { name: &hook.name, failure, took: started.elapsed() });
+        ran
     }
 }
 
@@ -94,6 +104,7 @@ fn judged(error: HookError, list: List, hook: &Hook) -> Result<Ignored, Error> {
     match hook.policy {
         // Our whitelist admits it, and the executor's is about to: data that it did not see is not published meanwhile.
         RetryPolicy::Ignore if !failure.is_disagreement() => {
+            tell(|| Event::HookIgnored { name: &name });
             Ok(Ignored { list, hook: name, why: failure.to_string() })
         }
         _ => Err(Error::Hook { list, hook: name, failure, retries }),

@@ -69,6 +69,10 @@ pub trait Get: Resource {
 ///
 /// The response is passed on as it is, never compressed; it must not be HTML, which kube-apiserver's proxy rewrites,
 /// and must not redirect, which it refuses.
+///
+/// It is cut off after 58 s, shortly before kube-apiserver would do that, but for a subresource with a name that kube-apiserver
+/// lets run on: `log`, say. Such an answer holds no seat among the requests that run, is counted and audited as a watch is, and
+/// should end when [`Call::shutdown`] says so, or by a time of its own.
 pub trait GetRaw: Resource {
     /// The response; for a subresource, `key` names its parent.
     fn get_raw(&self, call: &Call, key: &Key) -> impl Future<Output = Result<Response<Body>, Status>> + Send;

@@ -3,8 +3,10 @@
 //! A preview reads Secrets and fetches, which the controller alone may do. [`Previewer`] is who answers: [`Local`] where the
 //! controller is a part of the same process, else [`Remote`], which is the one way between the roles. The question is the
 //! same for every kind, and of the answer only what people read is known here; the rest is between the kind's resource
-//! and its folder in the controller. Of our crates it imports `crds` and `telemetry`. Start with [`Question`].
+//! and its folder in the controller. What passes did is asked for in the same ways: [`logs`]. Of our crates it imports `crds` and
+//! `telemetry`. Start with [`Question`].
 mod local;
+pub mod logs;
 mod proof;
 mod remote;
 mod token;

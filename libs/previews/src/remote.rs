@@ -1,7 +1,10 @@
 //! A controller in another process: asked over TLS, which the CA of this installation vouches for, with a token that proves
 //! who asks.
-use crate::{AUDIENCE, Answer, PATH, Previewer, Proof, Question, Refusal};
-use futures::{FutureExt, future::BoxFuture};
+use crate::{
+    AUDIENCE, Answer, PATH, Previewer, Proof, Question, Refusal,
+    logs::{self, Keeper, Lines, Untold, Wanted},
+};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use reqwest::{Certificate, Client, Response, StatusCode, header::CONTENT_TYPE, redirect::Policy};
 use secrecy::ExposeSecret;
 use std::{error::Error, sync::Arc, time::Duration};
@@ -14,6 +17,10 @@ const CONNECTING: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer that are read: what a controller lists and compares at most, written as JSON.
 const LONGEST_ANSWER: usize = 16 << 20;
+
+/// How often a log is asked for before it is told that no replica has it that was asked: behind one address may be several, and
+/// which of them gets a connection is not ours to choose.
+const ATTEMPTS: usize = 12;
 
 /// What nobody at work is called.
 const NOBODY: &str = "no controller of Postern is at work";
@@ -33,31 +40,52 @@ pub struct Remote {
 
 impl Previewer for Remote {
     fn preview(&self, question: Question) -> BoxFuture<'_, Result<Answer, Refusal>> {
-        async move { self.ask(&question).await }.boxed()
+        async move {
+            let asked = serde_json::to_vec(&question).expect("texts and JSON are JSON");
+            let answer = self.ask(PATH, asked).await.map_err(Refusal::Unavailable)?;
+            read(answer).await
+        }
+        .boxed()
+    }
+}
+
+impl Keeper for Remote {
+    fn lines(&self, wanted: Wanted) -> BoxFuture<'_, Result<Lines, Untold>> {
+        async move {
+            let asked = serde_json::to_vec(&wanted).expect("texts are JSON");
+            for _ in 0..ATTEMPTS {
+                let answer = self.ask(logs::PATH, asked.clone()).await.map_err(Untold::Unavailable)?;
+                match answer.status() {
+                    StatusCode::OK => return Ok(answer.bytes_stream().map_err(Into::into).boxed()),
+                    StatusCode::MISDIRECTED_REQUEST => {}
+                    StatusCode::TOO_MANY_REQUESTS => return Err(Untold::TooMany),
+                    status => return Err(Untold::Unavailable(unanswered(status))),
+                }
+            }
+            Err(Untold::Elsewhere)
+        }
+        .boxed()
     }
 }
 
 impl Remote {
-    async fn ask(&self, question: &Question) -> Result<Answer, Refusal> {
+    /// What a controller answers. An error is in words for whoever asks; the log has more.
+    async fn ask(&self, path: &str, asked: Vec<u8>) -> Result<Response, String> {
         let client = self.client().await?;
         let token = self.proof.token().await.map_err(|error| misled(&error))?;
-        let url = format!("{}{PATH}", self.url.as_str().trim_end_matches('/'));
-        let body = serde_json::to_vec(question).expect("texts and JSON are JSON");
-        let request = client.post(url).bearer_auth(token.expose_secret()).body(body);
+        let url = format!("{}{path}", self.url.as_str().trim_end_matches('/'));
+        let request = client.post(url).bearer_auth(token.expose_secret()).body(asked);
         let sent = request.header(CONTENT_TYPE, "application/json").send().await;
-        let answer = sent.map_err(|error| {
-            warn!(error = %Chain(&error), "failed to ask a controller for a preview");
-            Refusal::Unavailable(NOBODY.into())
-        })?;
-        read(answer).await
+        sent.map_err(|error| {
+            warn!(error = %Chain(&error), "failed to ask a controller");
+            NOBODY.to_owned()
+        })
     }
 
-    /// Made for each question: the authorities may be others by now.
-    async fn client(&self) -> Result<Client, Refusal> {
+    /// Made for each question: the authorities may be others by now, and the connection another one's.
+    async fn client(&self) -> Result<Client, String> {
         let authorities = (self.authorities)().await.filter(|pem| !pem.is_empty()).ok_or_else(|| {
-            Refusal::Unavailable(
-                "it is not known whose certificate the controller has; --tls-ca says so".into(),
-            )
+            "it is not known whose certificate the controller has; --tls-ca says so".to_owned()
         })?;
         let trusted = Certificate::from_pem_bundle(&authorities).map_err(|error| misled(&error))?;
         let client = Client::builder().tls_certs_only(trusted).no_proxy().redirect(Policy::none());
@@ -67,15 +95,10 @@ impl Remote {
 
 /// What a controller says.
 async fn read(mut response: Response) -> Result<Answer, Refusal> {
-    let status = response.status();
-    if status != StatusCode::OK {
-        warn!(
-            status = status.as_u16(),
-            audience = AUDIENCE,
-            "the controller refuses to be asked for a preview"
-        );
-        return Err(Refusal::Unavailable(format!("the controller does not answer this process: {status}")));
+    if response.status() != StatusCode::OK {
+        return Err(Refusal::Unavailable(unanswered(response.status())));
     }
+    let misled = |error: &(dyn Error + 'static)| Refusal::Unavailable(misled(error));
     let mut text = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|error| misled(&error))? {
         if text.len() + piece.len() > LONGEST_ANSWER {
@@ -86,8 +109,14 @@ async fn read(mut response: Response) -> Result<Answer, Refusal> {
     serde_json::from_slice(&text).map_err(|error| misled(&error))?
 }
 
+/// It refuses to speak with us.
+fn unanswered(status: StatusCode) -> String {
+    warn!(status = status.as_u16(), audience = AUDIENCE, "the controller refuses to be asked");
+    format!("the controller does not answer this process: {status}")
+}
+
 /// What only an operator can set right, in the log; whoever asks learns that it is so.
-fn misled(error: &(dyn Error + 'static)) -> Refusal {
-    warn!(error = %Chain(error), "failed to ask a controller for a preview");
-    Refusal::Unavailable(format!("the controller cannot be asked: {error}"))
+fn misled(error: &(dyn Error + 'static)) -> String {
+    warn!(error = %Chain(error), "failed to ask a controller");
+    format!("the controller cannot be asked: {error}")
 }

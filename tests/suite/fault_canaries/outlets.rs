@@ -119,6 +119,18 @@ pub(super) async fn api(suite: &Suite, namespace: &str, planted: &[Planted]) -> 
     Ok(Outlet::new("api", text, "https://slsa.dev/provenance/v1"))
 }
 
+/// What all passes tell of themselves, however they ended.
+pub(super) async fn logs(suite: &Suite, namespace: &str, planted: &[Planted]) -> Result<Outlet> {
+    let client = suite.client_without_retries().await?;
+    let asked = planted.iter().map(|one| {
+        let path = format!("{GROUP}/namespaces/{namespace}/externalsources/{}/log", one.name);
+        let client = &client;
+        async move { told(&get(client, &path, &[]).await?) }
+    });
+    let text = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(Outlet::new("log of passes", text, " ended with exit code 0 after "))
+}
+
 /// Code, headers and body.
 fn told(answer: &Response<Vec<u8>>) -> Result<String> {
     let body = std::str::from_utf8(answer.body()).context("it must be no content")?;

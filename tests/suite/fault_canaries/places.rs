@@ -43,8 +43,8 @@ pub(super) const PLACES: [Place; 30] = [
     kept("bad-header", Kind::Http, |draft, canary| draft.headers("X-Api-Key", format!("{canary}\r\nX: 1"))),
     sent("query", |draft, canary| draft.extend_url(&format!("?key={canary}"))),
     Place {
-        // The address after all redirects, without its query, is what an artifact came from.
-        told_by: &["api"],
+        // The address after all redirects, without its query, is what an artifact came from, and what a pass asks.
+        told_by: &["api", "log of passes"],
         ..sent("path", |draft, canary| draft.extend_url(&format!("/{canary}")))
     },
     sent("request-body", |draft, canary| {

@@ -2,10 +2,13 @@
 use super::*;
 use crate::questions::Metrics;
 use extension_apiserver::serve::{Limits, serve};
-use futures::{FutureExt, future::BoxFuture};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use http_body_util::BodyExt;
 use kube::client::Body as Sent;
-use previews::{Answer, Refusal};
+use previews::{
+    Answer, Refusal,
+    logs::{Lines, Wanted},
+};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
 use std::{convert::Infallible, net::SocketAddr};
@@ -18,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 const ASKED: &str = r#"{"kind":"K","namespace":"apps","name":"one","spec":{"a":1}}"#;
 
 /// What kube-apiserver answers: `ours` and `theirs` are tokens of ServiceAccounts made for us, `old` one for itself; only the
-/// bearer of `ours` has the right.
+/// bearer of `ours` may ask for previews, and that of `reader` for logs.
 async fn reviewed(request: Request<Sent>) -> Result<Response<Sent>, Infallible> {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await.expect("a body").to_bytes();
@@ -26,15 +29,17 @@ async fn reviewed(request: Request<Sent>) -> Result<Response<Sent>, Infallible> 
     let spec = review["spec"].clone();
     review["status"] = if path.ends_with("/tokenreviews") {
         let token = spec["token"].as_str().unwrap_or_default().to_owned();
-        let is_known = ["ours", "theirs", "old"].contains(&&*token);
+        let is_known = ["ours", "reader", "theirs", "old"].contains(&&*token);
         let audiences =
             if token == "old" { json!(["https://kubernetes"]) } else { spec["audiences"].clone() };
         json!({ "authenticated": is_known, "user": { "username": token }, "audiences": audiences })
     } else {
         let wanted = &spec["resourceAttributes"];
-        let is_right = (&wanted["verb"], &wanted["group"], &wanted["resource"], &wanted["namespace"])
-            == (&json!("create"), &json!(AUDIENCE), &json!("previews"), &json!("postern-system"));
-        json!({ "allowed": is_right && spec["user"] == "ours" })
+        let is_right = (&wanted["verb"], &wanted["group"], &wanted["namespace"])
+            == (&json!("create"), &json!(AUDIENCE), &json!("postern-system"));
+        let of_resource = ["previews", "logs"].iter().position(|resource| wanted["resource"] == *resource);
+        let whose = of_resource.map(|resource| ["ours", "reader"][resource]);
+        json!({ "allowed": is_right && whose.is_some_and(|whose| spec["user"] == whose) })
     };
     let body = serde_json::to_vec(&review).expect("JSON").into();
     Ok(Response::builder().status(StatusCode::CREATED).body(body).expect("an answer"))
@@ -46,6 +51,18 @@ struct Echo;
 impl Previewer for Echo {
     fn preview(&self, question: Question) -> BoxFuture<'_, Result<Answer, Refusal>> {
         async move { Ok(Answer { summary: vec![question.name], outcome: question.spec }) }.boxed()
+    }
+}
+
+/// Tells in two pieces what it was asked, and knows one source only.
+impl Keeper for Echo {
+    fn lines(&self, wanted: Wanted) -> BoxFuture<'_, Result<Lines, Untold>> {
+        let told = match &*wanted.name {
+            "one" => Ok(stream::iter([Ok("a\n".into()), Ok(format!("{wanted:?}\n").into())]).boxed()),
+            "busy" => Err(Untold::TooMany),
+            _ => Err(Untold::Elsewhere),
+        };
+        async move { told }.boxed()
     }
 }
 
@@ -63,7 +80,8 @@ impl Served {
         let address = socket.local_addr().unwrap();
         let mut registry = Registry::default();
         let refused = Metrics::register(&mut registry).refused;
-        let listener = Arc::new(Listener { trust, previewer: Arc::new(Echo), refused });
+        let listener =
+            Arc::new(Listener { trust, previewer: Arc::new(Echo), keeper: Arc::new(Echo), refused });
         let stop = CancellationToken::new();
         tokio::spawn(serve(socket, None, listener, Limits::default(), stop.clone()));
         Self { address, registry, _running: stop.drop_guard() }
@@ -120,5 +138,49 @@ async fn what_is_no_question_is_refused_and_to_strangers_says_nothing() {
     ] {
         assert_eq!(served.ask(line, Some("ours"), body).await.0, code, "{line} {body}");
         assert_eq!(served.ask(line, None, body).await.0, 401, "{line} {body}");
+    }
+}
+
+/// A question for the log of that source.
+fn log_of(name: &str) -> String {
+    format!(
+        r#"{{"kind":"ExternalSource","namespace":"apps","name":"{name}","follow":true,"tailLines":3,"sinceSeconds":null,"timestamps":true}}"#
+    )
+}
+
+#[tokio::test]
+async fn logs_are_for_who_has_the_right_to_them() {
+    let served = Served::new().await;
+    for (token, code) in [
+        (None, 401),
+        (Some("wrong"), 401),
+        (Some("old"), 401),
+        (Some("theirs"), 403),
+        (Some("ours"), 403),
+        (Some("reader"), 200),
+    ] {
+        let (answered, body) = served.ask("POST /logs", token, &log_of("one")).await;
+        assert_eq!(answered, code, "{token:?}: {body}");
+    }
+    assert_eq!(
+        served.ask("POST /previews", Some("reader"), ASKED).await.0,
+        403,
+        "one right is not the other"
+    );
+}
+
+#[tokio::test]
+async fn lines_arrive_as_they_are_told_and_refusals_by_their_code() {
+    let served = Served::new().await;
+    let (_, body) = served.ask("POST /logs", Some("reader"), &log_of("one")).await;
+    let wanted: Wanted = serde_json::from_str(&log_of("one")).unwrap();
+    assert!(body.contains("a\n") && body.contains(&format!("{wanted:?}")), "{body}");
+    for (line, body, code) in [
+        ("POST /logs", log_of("two"), 421),
+        ("POST /logs", log_of("busy"), 429),
+        ("GET /logs", String::new(), 405),
+        ("POST /logs", "{}".into(), 400),
+    ] {
+        assert_eq!(served.ask(line, Some("reader"), &body).await.0, code, "{line} {body}");
     }
 }

@@ -61,7 +61,8 @@ impl Origin {
     }
 }
 
-fn without_secrets(url: &Url) -> Url {
+/// An address as it may be told.
+pub(crate) fn without_secrets(url: &Url) -> Url {
     let mut url = url.clone();
     url.set_query(None);
     url.set_fragment(None);

@@ -11,10 +11,11 @@ use crate::{
     Error,
     fetch::{Body, Received},
     plan::Hook,
+    trace::{Event, tell},
 };
 use bytes::Bytes;
 use futures::Stream;
-use std::io;
+use std::{io, time::Instant};
 
 /// What hooks have made of a body.
 pub(crate) struct Kept {
@@ -41,6 +42,7 @@ impl Transformer {
     /// Runs the hooks on a body. Without any, it is given up once it is larger than `most`, in bytes: what comes after them would
     /// not take it.
     pub(crate) async fn transform(&self, hooks: &[Hook], most: u64, mut body: Body) -> Result<Kept, Error> {
+        let started = Instant::now();
         let (mut writing, mut length) = (Writing::default(), 0);
         while let Some(piece) = body.chunk().await? {
             length += piece.len() as u64;
@@ -51,6 +53,7 @@ impl Transformer {
         }
         let mut data = writing.done().await?;
         let received = body.finish()?;
+        tell(|| Event::Received { bytes: received.size, took: started.elapsed() });
         let mut ignored = Vec::new();
         for hook in hooks {
             match self.next(hook, &data).await {

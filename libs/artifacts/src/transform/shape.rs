@@ -3,21 +3,28 @@
 //! Files come as one archive, which is then read as that of any source is: whatever holds for the files of an archive holds for
 //! these, in names, number and size.
 use super::{Transformer, post_request::Kept};
-use crate::{EntryPath, Error, fetch::Head, plan::Shape};
+use crate::{
+    EntryPath, Error,
+    fetch::Head,
+    plan::Shape,
+    trace::{Event, tell},
+};
 use expressions::{Input, Named, Program};
 use http::HeaderMap;
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Instant};
 
 impl Transformer {
     /// What expressions make of the data that hooks have left.
     pub(crate) async fn shape(&self, shape: &Shape, head: &Head, kept: Kept) -> Result<Kept, Error> {
-        let input = input(shape, head);
+        let (input, started) = (input(shape, head), Instant::now());
         let results =
             self.evaluator.run(&input, kept.pieces(), kept.length).await.map_err(Error::Expression)?;
         let made = match shape.layout.is_empty() {
             true => results.into_iter().next().unwrap_or_default(),
             false => archive(shape, &results).map_err(Error::NotSpooled)?,
         };
+        let (count, bytes) = (usize::from(shape.transform.is_some()) + shape.layout.len(), made.len() as u64);
+        tell(|| Event::Evaluated { count, bytes, took: started.elapsed() });
         kept.replaced(made).await
     }
 }

@@ -3,6 +3,7 @@ mod attacks;
 mod connect;
 mod documents;
 mod lists;
+mod logs;
 mod operation;
 mod watches;
 mod writes;

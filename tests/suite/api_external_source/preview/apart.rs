@@ -1,5 +1,5 @@
 //! Roles that run in processes of their own: the aggregated API and the webhook ask the controller, and nobody else may.
-use super::{message, trial, unpacked};
+use super::{super::log::Follower, message, trial, unpacked};
 use crate::{audit::Mark, scene::Scene, sources::PATIENCE, upstream::Answer};
 use anyhow::{Context, Result, ensure};
 use cluster::{Cluster, Postern, S3Gateway, suite::skip};
@@ -99,12 +99,12 @@ impl Scene {
 }
 
 /// What the controller's port answers to this proof.
-async fn direct(cluster: &Cluster, token: Option<&str>, body: &Value) -> Result<StatusCode> {
+async fn direct(cluster: &Cluster, token: Option<&str>, (path, body): (&str, &Value)) -> Result<StatusCode> {
     let services: Api<APIService> = Api::all(cluster.client().clone());
     let service = services.get("v1alpha1.subresources.postern.dev").await?;
     let ca = service.spec.and_then(|spec| spec.ca_bundle).context("a CA bundle")?.0;
     let client = Client::builder().tls_certs_only(Certificate::from_pem_bundle(&ca)?).no_proxy().build()?;
-    let url = format!("https://{}/previews", cluster.postern().endpoints.controller);
+    let url = format!("https://{}/{path}", cluster.postern().endpoints.controller);
     let request = client.post(url).header("content-type", "application/json").body(body.to_string());
     let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token.trim()));
     Ok(request.send().await?.status())
@@ -134,6 +134,7 @@ async fn roles_that_run_apart_ask_the_controller_and_nobody_else_may() -> Result
             apart.controller.start().await?;
             let preview = scene.tried(StatusCode::CREATED, &body).await?;
             assert_eq!(preview["status"]["files"], json!([{ "path": "a.yaml", "size": 5 }]), "{preview}");
+            followed(&scene).await?;
             warned(&scene, &url).await?;
             passes(&scene).await?;
             strangers(&scene, cluster).await?;
@@ -147,6 +148,17 @@ async fn roles_that_run_apart_ask_the_controller_and_nobody_else_may() -> Result
             Ok(())
         })
         .await
+}
+
+/// What the controller keeps comes through the aggregated API, which holds none of it.
+async fn followed(scene: &Scene) -> Result<()> {
+    let path = scene.path("externalsources/one/log?follow=true");
+    let mut follower = Follower::new(scene.suite.client(), &path).await?;
+    follower.until("the pass went well").await?;
+    let (code, said) = scene.refresh("").await?;
+    assert_eq!(code, StatusCode::CREATED, "{said}");
+    follower.until("unchanged").await?;
+    Ok(())
 }
 
 /// A dry run tells what would become of the object, and is never refused for it.
@@ -184,7 +196,10 @@ async fn passes(scene: &Scene) -> Result<()> {
 async fn strangers(scene: &Scene, cluster: &Cluster) -> Result<()> {
     let question =
         json!({ "kind": "ExternalSource", "namespace": scene.namespace.name(), "name": "two", "spec": {} });
-    let ours = ["--namespace=postern-system", "create", "token", "postern-webhook"];
+    let mut lines = json!({ "kind": "ExternalSource", "namespace": scene.namespace.name(), "name": "one" });
+    lines["follow"] = false.into();
+    lines["timestamps"] = true.into();
+    let ours = ["--namespace=postern-system", "create", "token", "postern-apiserver"];
     let audience = "--audience=controller.postern.dev";
     let for_kubernetes = scene.suite.kubectl().run(&ours).await?;
     let for_us = scene.suite.kubectl().run(&[&ours[..], &[audience]].concat()).await?;
@@ -196,7 +211,12 @@ async fn strangers(scene: &Scene, cluster: &Cluster) -> Result<()> {
         (Some(&*of_another), StatusCode::FORBIDDEN),
         (Some(&*for_us), StatusCode::OK),
     ] {
-        assert_eq!(direct(cluster, token, &question).await?, expected);
+        assert_eq!(direct(cluster, token, ("previews", &question)).await?, expected);
+        assert_eq!(direct(cluster, token, ("logs", &lines)).await?, expected);
     }
+    let of_webhook = ["--namespace=postern-system", "create", "token", "postern-webhook", audience];
+    let of_webhook = scene.suite.kubectl().run(&of_webhook).await?;
+    let refused = direct(cluster, Some(&of_webhook), ("logs", &lines)).await?;
+    assert_eq!(refused, StatusCode::FORBIDDEN, "the webhook has no use for logs");
     Ok(())
 }

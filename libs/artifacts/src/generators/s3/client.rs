@@ -7,11 +7,12 @@ use super::{
 use crate::{
     Error,
     fetch::{Fetcher, Gate, Origin, Validators, Way, pause},
+    trace::{Event, tell},
 };
 use bytes::Bytes;
 use crds::external_source::SecretKeyReference;
 use futures::future::BoxFuture;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use jiff::Timestamp;
 use object_store::{
@@ -23,7 +24,7 @@ use object_store::{
     },
 };
 use secrecy::ExposeSecret;
-use std::fmt;
+use std::{fmt, time::Instant};
 use url::Url;
 
 /// A page of a listing names up to 1,000 objects, each in a few hundred bytes around its key.
@@ -158,7 +159,10 @@ impl Guarded {
         self.gate.check(&url).map_err(refuse)?;
         let is_listing =
             request.method() == Method::GET && url.query_pairs().any(|(name, _)| name == "list-type");
+        let (asked, sent) = (request.method().clone(), Instant::now());
+        tell(|| Event::Asked { method: &asked, url: &url, conditional: is_conditional(request.headers()) });
         let (head, body) = HttpService::call(&self.client, request).await?.into_parts();
+        tell(|| Event::Answered { status: head.status, took: sent.elapsed(), redirects: false });
         let body = match head.status {
             status if status.is_success() && is_listing => {
                 let read = Limited::new(body, LARGEST_LISTING).collect().await;
@@ -176,4 +180,9 @@ impl Guarded {
         };
         Ok(HttpResponse::from_parts(head, body))
     }
+}
+
+/// Whether what is stored need not be sent again.
+fn is_conditional(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::IF_NONE_MATCH)
 }

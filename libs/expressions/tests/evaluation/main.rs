@@ -66,7 +66,7 @@ fn an_evaluation_ends_within_its_budget_and_gives_again_what_it_gave() {
     );
     let made_in = ends.made_in.into_inner();
     assert!(
-        made_in.len() == 3 && made_in.values().all(|made| *made >= cases / 20),
+        made_in.len() == 3 && made_in.values().all(|made| *made >= cases / 100),
         "of {cases} cases {made_in:?}"
     );
 }

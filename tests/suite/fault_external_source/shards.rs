@@ -104,11 +104,15 @@ impl Scene {
         source.status.and_then(|status| status.artifact).context("artifact")
     }
 
-    /// The selectors of the controllers that have a Lease.
+    /// The selectors of the controllers that hold a Lease. One that was let go stays, and says what its last holder worked on.
     async fn selectors(&self) -> Result<BTreeSet<String>> {
         let leases: Api<Lease> = Api::namespaced(self.suite.client().clone(), "postern-system");
         let leases = leases.list(&ListParams::default()).await?;
-        Ok(leases.iter().filter_map(|lease| lease.annotations().get(WATCH_LABEL_SELECTOR).cloned()).collect())
+        let held = leases.iter().filter(|lease| {
+            let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref());
+            holder.is_some_and(|holder| !holder.is_empty())
+        });
+        Ok(held.filter_map(|lease| lease.annotations().get(WATCH_LABEL_SELECTOR).cloned()).collect())
     }
 }
 

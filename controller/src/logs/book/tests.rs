@@ -1,3 +1,4 @@
+//! What a book of lines keeps, and what it lets go.
 use super::*;
 use proptest::prelude::*;
 

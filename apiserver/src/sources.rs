@@ -196,7 +196,6 @@ async fn past<T>(
 
 /// What nobody asks for here takes no memory.
 fn slim(mut source: ExternalSource) -> ExternalSource {
-    source.metadata.managed_fields = None;
     source.metadata.annotations = None;
     source.spec = crds::ExternalSourceSpec::default();
     source

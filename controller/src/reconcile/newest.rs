@@ -54,7 +54,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Newest<K> {
             written.swept = Some(now);
         }
         // The watch may have been faster than the answer.
-        let is_shown = self.shows(&key, version);
+        let is_shown = shows(self.watched.get(&key).as_deref(), version);
         let object = (!is_shown).then(|| Arc::new(object));
         written.objects.insert(key, Own { version, object, since: now });
     }
@@ -65,7 +65,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Newest<K> {
         // The store is asked under the lock: what was let go since it was asked is in it by then.
         let watched = self.watched.get(key);
         let Some(own) = written.objects.get(key) else { return watched };
-        let caught_up = watched.as_ref().is_some_and(|seen| version(&**seen) >= own.version);
+        let caught_up = shows(watched.as_deref(), own.version);
         if caught_up || now.saturating_duration_since(own.since) > BELIEVED {
             written.objects.remove(key);
             return watched;
@@ -77,7 +77,7 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Newest<K> {
     pub(crate) fn seen(&self, seen: &Decoded<K>) -> bool {
         let mut written = self.lock();
         let Some(own) = written.objects.get_mut(&ObjectRef::from_obj(seen)) else { return false };
-        if version(seen) >= own.version {
+        if shows(Some(seen), own.version) {
             own.object = None;
         }
         own.version >= version(seen)
@@ -88,13 +88,14 @@ impl<K: Resource<DynamicType = ()> + Clone + 'static> Newest<K> {
         self.lock().objects.remove(key);
     }
 
-    fn shows(&self, key: &ObjectRef<Decoded<K>>, written: Option<u128>) -> bool {
-        self.watched.get(key).is_some_and(|seen| version(&*seen) >= written)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Written<K>> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether what the watch shows is what was written, or newer.
+fn shows<K: Resource>(watched: Option<&K>, written: Option<u128>) -> bool {
+    watched.is_some_and(|seen| version(seen) >= written)
 }
 
 /// Resource versions of one kind compare as numbers (KEP-5504, stable since Kubernetes 1.35).

@@ -1,6 +1,6 @@
 //! Each thing between kube-apiserver and the aggregated API is broken in turn: `postern doctor` names it, what it says to do
 //! mends it, and then it finds nothing any more.
-use crate::sources::PATIENCE;
+use crate::sources::{PATIENCE, manifest};
 use anyhow::{Context, Result, ensure};
 use cluster::{
     Cluster, Options,
@@ -73,7 +73,9 @@ async fn endpoints(cluster: &Cluster) -> Result<()> {
 
 /// Postern mends its own caBundle at once, so it is broken while nobody runs.
 async fn bundle_and_server(cluster: &Cluster) -> Result<()> {
+    cluster.kubectl().apply(&manifest("here-before", "https://source.example/data", "")).await?;
     cluster.postern().stop().await?;
+    admission(cluster).await?;
     // kube-apiserver looks again when the slice changes.
     cluster.postern().touch_slice().await?;
     finds(cluster, "Reachability", "cannot be reached from here").await?;
@@ -83,6 +85,20 @@ async fn bundle_and_server(cluster: &Cluster) -> Result<()> {
     cluster.postern().start().await?;
     cluster.postern().touch_slice().await?;
     well(cluster).await
+}
+
+/// While nobody answers, what is in a spec cannot change, and what is not can: kube-apiserver asks about the one alone.
+async fn admission(cluster: &Cluster) -> Result<()> {
+    let patch = async |patch: &str| {
+        let source = ["patch", "externalsource", "here-before", "--type=merge", "-p", patch];
+        cluster.kubectl().run(&source).await
+    };
+    patch(r#"{"metadata":{"labels":{"team":"a"},"annotations":{"note":"b"}}}"#).await?;
+    patch(r#"{"metadata":{"labels":{"team":"a"}},"spec":{"interval":"10m"}}"#).await?;
+    let refused = patch(r#"{"spec":{"interval":"11m"}}"#).await.expect_err("nobody can judge that");
+    let refused = format!("{refused:#}");
+    ensure!(refused.contains("failed calling webhook \"mutate.postern.dev\""), "{refused}");
+    Ok(())
 }
 
 async fn registration(cluster: &Cluster) -> Result<()> {

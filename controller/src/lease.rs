@@ -41,6 +41,8 @@ pub(crate) struct Election {
     term: Term,
     seen: Option<Sighting>,
     rivals: Rivals,
+    /// The one that is in the way, of which the log has heard.
+    in_the_way: Option<Rival>,
 }
 
 /// How an attempt to hold the Lease ended.
@@ -57,7 +59,7 @@ impl Election {
     pub(crate) fn new(client: Client, (namespace, shard): (&str, Shard), identity: String) -> Self {
         let leases = Api::namespaced(client, namespace);
         let (name, term, rivals) = (shard.lease(), Term::default(), Rivals::default());
-        Self { leases, shard, name, identity, term, seen: None, rivals }
+        Self { leases, shard, name, identity, term, seen: None, rivals, in_the_way: None }
     }
 
     /// The term of this candidate; it holds while the candidate leads.
@@ -175,13 +177,16 @@ impl Election {
     async fn rival(&mut self) -> Result<Option<Rival>, kube::Error> {
         let leases = self.leases.list(&ListParams::default()).await?.items;
         let rival = self.rivals.look(leases, &self.shard, Instant::now());
-        if let Some(Rival { lease, selector }) = &rival {
+        if let Some(Rival { lease, selector }) = &rival
+            && rival != self.in_the_way
+        {
             warn!(
                 lease,
                 selector,
                 "standing by, since the controller that holds this lease works on some of our sources"
             );
         }
+        self.in_the_way.clone_from(&rival);
         Ok(rival)
     }
 

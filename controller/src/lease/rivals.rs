@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Instant};
 pub(super) struct Rivals(BTreeMap<String, Sighting>);
 
 /// A controller at work that is in the way.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rival {
     /// The name of its Lease.
     pub lease: String,

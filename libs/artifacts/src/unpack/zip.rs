@@ -24,7 +24,7 @@ const INVALID: UnpackError = UnpackError::Damaged("its compressed data is not va
 /// Inflates every file into a spool of its own, and checks every entry. `limit` bounds what they are together, in bytes.
 pub(super) fn unpack(archive: &Spool, limit: u64) -> Result<(Spool, Index), UnpackError> {
     let (mut index, mut files) =
-        (Index::default(), Files { archive, inflated: Spool::empty()?, packed: 0, limit });
+        (Index::default(), Files { archive, inflated: Spool::empty(), packed: 0, limit });
     let mut records = directory::read(archive)?;
     records.sort_by_key(|record| record.offset);
     let mut end = 0;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use tokio::sync::mpsc;
 
 /// Pieces of a body are as large as the transport reads them, at most a few hundred KiB.
-const PIECES_IN: usize = 4;
+const PIECES_IN: usize = 2;
 const PIECES_OUT: usize = 2;
 const PIECE_OUT: usize = 256 * 1024;
 

@@ -13,7 +13,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 /// The size of a part: the least that S3 takes, since those that are sent are in memory.
 const PART: u64 = 5 << 20;
 
-/// How many parts are sent at once. One more is read meanwhile.
+/// How many parts are sent at once.
 const AT_ONCE: usize = 2;
 
 /// One upload. Dropped before it is complete, as when its pass ends half-way, it has its parts removed; its marker stays, and

@@ -96,6 +96,11 @@ impl S3Gateway {
         self.process().kill().await
     }
 
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        self.process().pid().map(nix::unistd::Pid::as_raw)
+    }
+
     /// The address of a store in it, whose objects all lie below `prefix`.
     pub fn store(&self, prefix: &str) -> String {
         format!("s3://{}/{prefix}", Self::BUCKET)

@@ -1,7 +1,13 @@
 //! Log lines on standard error, as JSON for machines or as text for people, and panics among them.
 use std::{any::Any, io, panic, str::FromStr};
 use thiserror::Error;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt as _,
+    registry,
+    util::SubscriberInitExt as _,
+};
 
 /// How a log line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,15 +52,6 @@ pub enum Error {
         /// The part.
         word: String,
     },
-    /// The filter cannot be read.
-    #[error("failed to read the log filter {filter:?}, must be like info or info,controller=debug")]
-    MalformedFilter {
-        /// What was given.
-        filter: String,
-        /// What is wrong with it.
-        #[source]
-        source: tracing_subscriber::filter::ParseError,
-    },
     /// Something else in this process logs already.
     #[error("failed to install the logger")]
     AlreadyInstalled {
@@ -69,12 +66,13 @@ pub enum Error {
 /// # Errors
 /// The filter cannot be read, or logging was started before.
 pub fn init(format: Format, filter: &str) -> Result<(), Error> {
-    let levels = levels(filter)?;
-    let lines = fmt().with_env_filter(levels).with_writer(io::stderr);
+    let logged = registry().with(levels(filter)?);
+    let lines = fmt::layer().with_writer(io::stderr);
     match format {
-        Format::Json => lines.json().flatten_event(true).with_span_list(false).finish().try_init(),
+        Format::Json => logged.with(lines.json().flatten_event(true).with_span_list(false)).try_init(),
         Format::Text => {
-            lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).with_target(false).finish().try_init()
+            let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+            logged.with(lines.with_ansi(is_terminal).with_target(false)).try_init()
         }
     }
     .map_err(|source| Error::AlreadyInstalled { source })?;
@@ -82,16 +80,24 @@ pub fn init(format: Format, filter: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Unlike [`EnvFilter`], takes no word for the name of a module that is to be logged in full: most often it is a level
-/// with a typing error, and all else would be silent.
-fn levels(filter: &str) -> Result<EnvFilter, Error> {
+/// Takes no word for the name of a module that is to be logged in full, as [`Targets`] would: most often it is a level with a typing
+/// error, and all else would be silent.
+fn levels(filter: &str) -> Result<Targets, Error> {
+    let mut levels = Targets::new();
     for word in filter.split(',').filter(|word| !word.is_empty()) {
-        let level = word.rsplit_once('=').map_or(word, |(_, level)| level);
-        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
-            return Err(Error::UnknownLevel { word: word.to_owned() });
-        }
+        let unknown = || Error::UnknownLevel { word: word.to_owned() };
+        let (module, level) =
+            word.rsplit_once('=').map_or((None, word), |(module, level)| (Some(module), level));
+        let level = match level.parse::<LevelFilter>() {
+            Ok(known) if !level.is_empty() && module != Some("") => known,
+            _ => return Err(unknown()),
+        };
+        levels = match module {
+            Some(module) => levels.with_target(module, level),
+            None => levels.with_default(level),
+        };
     }
-    EnvFilter::try_new(filter).map_err(|source| Error::MalformedFilter { filter: filter.to_owned(), source })
+    Ok(levels)
 }
 
 /// A panic is a log line like any other, so that whoever reads JSON finds it.
@@ -111,6 +117,7 @@ pub fn panic_message(payload: &dyn Any) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tracing::Level;
 
     #[test]
     fn formats_are_named_as_the_flag_names_them() {
@@ -123,16 +130,33 @@ mod tests {
 
     #[test]
     fn a_filter_without_a_level_is_refused_in_words() {
-        for (filter, word) in
-            [("loud", "loud"), ("info,contoller", "contoller"), ("info,a=", "a="), ("=x=", "=x=")]
-        {
+        for (filter, word) in [
+            ("loud", "loud"),
+            ("info,contoller", "contoller"),
+            ("info,a=", "a="),
+            ("=x=", "=x="),
+            ("=info", "=info"),
+        ] {
             let error = levels(filter).expect_err("no level").to_string();
             assert_eq!(
                 error,
                 format!("{word:?} in the log filter is no level, must be like info or info,controller=debug")
             );
         }
-        assert!(matches!(levels("info,=info"), Err(Error::MalformedFilter { .. })));
+    }
+
+    #[test]
+    fn a_module_has_its_own_level_and_the_others_that_of_the_rest() {
+        let levels = levels("info,controller=debug,kube=OFF,").unwrap();
+        for (module, level, is_logged) in [
+            ("controller::lease", Level::DEBUG, true),
+            ("controller", Level::TRACE, false),
+            ("webhook", Level::INFO, true),
+            ("webhook", Level::DEBUG, false),
+            ("kube::client", Level::ERROR, false),
+        ] {
+            assert_eq!(levels.would_enable(module, &level), is_logged, "{module} {level}");
+        }
     }
 
     #[test]

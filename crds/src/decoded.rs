@@ -2,16 +2,20 @@
 mod lean;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, core::PartialObjectMeta};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use kube::Resource;
+use lean::{Metadata, Name};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapDeserializer},
+};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, marker::PhantomData};
 use thiserror::Error;
 
 /// An object, or why it cannot be read. Its metadata is there either way.
 ///
-/// Like kube's `DeserializeGuard`, for JSON text alone, as kube-apiserver sends it: the text is read twice when it has to be, and
-/// no tree of it is built, nor copied. `metadata.managedFields` is left out.
+/// Like kube's `DeserializeGuard`, for JSON text alone, as kube-apiserver sends it: no tree of it is built, nor is it copied. The
+/// metadata is read at once, without `managedFields`; the rest is found first and read then, so that it may fail by itself.
 #[derive(Clone, Debug)]
 pub struct Decoded<K>(pub Result<K, Undecodable>);
 
@@ -27,18 +31,47 @@ pub struct Undecodable {
 
 impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <&RawValue>::deserialize(deserializer)?.get();
-        let failure = match read(text) {
-            Ok(object) => return Ok(Self(Ok(object))),
-            Err(failure) => failure,
-        };
-        let partial: PartialObjectMeta<K> = read(text).map_err(D::Error::custom)?;
-        Ok(Self(Err(Undecodable { error: without_place(&failure), metadata: partial.metadata })))
+        deserializer.deserialize_map(Parts(PhantomData))
     }
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, serde_json::Error> {
-    lean::read(&mut serde_json::Deserializer::from_str(text))
+/// Reads an object part by part.
+struct Parts<K>(PhantomData<K>);
+
+impl<'de, K: DeserializeOwned + Resource> Visitor<'de> for Parts<K> {
+    type Value = Decoded<K>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Decoded<K>, A::Error> {
+        let (mut metadata, mut parts) = (ObjectMeta::default(), Vec::new());
+        while let Some(Name(name)) = fields.next_key()? {
+            let text = match &*name {
+                "metadata" => {
+                    metadata = fields.next_value_seed(Metadata)?;
+                    // What a kind demands is there, and is filled in afterwards.
+                    nothing()
+                }
+                _ => fields.next_value()?,
+            };
+            parts.push((name, text));
+        }
+        let read = K::deserialize(MapDeserializer::new(parts.into_iter()));
+        Ok(Decoded(match read {
+            Ok(mut object) => {
+                *object.meta_mut() = metadata;
+                Ok(object)
+            }
+            Err(failure) => Err(Undecodable { error: without_place(&failure), metadata }),
+        }))
+    }
+}
+
+/// An object without a field, as text.
+fn nothing() -> &'static RawValue {
+    serde_json::from_str("{}").expect("this is JSON")
 }
 
 /// The place is one in a text that nobody sees, and moves with whatever stands before it.

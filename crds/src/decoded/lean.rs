@@ -1,5 +1,6 @@
-//! An object without `metadata.managedFields`, passed over as it is read: it says who wrote which field, nobody here asks, and of a
-//! small object it is the larger half.
+//! Metadata without `managedFields`, passed over as they are read: they say who wrote which field, nobody here asks, and of a small
+//! object they are the larger half.
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor},
@@ -7,33 +8,30 @@ use serde::{
 };
 use std::{borrow::Cow, fmt};
 
-/// How deep in the object a deserializer stands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum At {
-    Object,
-    Metadata,
+/// The metadata of an object, to be read.
+pub(super) struct Metadata;
+
+impl<'de> DeserializeSeed<'de> for Metadata {
+    type Value = ObjectMeta;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ObjectMeta, D::Error> {
+        ObjectMeta::deserialize(Lean(deserializer))
+    }
 }
 
-/// Reads one object.
-pub(super) fn read<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-where
-    T: Deserialize<'de>,
-    D: Deserializer<'de>,
-{
-    T::deserialize(Lean { inner: deserializer, at: At::Object })
-}
+/// The name of a field.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Name<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
-/// Reads an object or its metadata, and nothing else.
-struct Lean<D> {
-    inner: D,
-    at: At,
-}
+/// Reads a map, and nothing else.
+struct Lean<D>(D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lean<D> {
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_map(Fields { inner: visitor, at: self.at })
+        self.0.deserialize_map(Fields(visitor))
     }
 
     forward_to_deserialize_any! {
@@ -42,65 +40,37 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Lean<D> {
     }
 }
 
-struct Fields<V> {
-    inner: V,
-    at: At,
-}
+struct Fields<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for Fields<V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.expecting(f)
+        self.0.expecting(f)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_map(Wanted { fields, at: self.at, is_metadata: false })
+        self.0.visit_map(Wanted(fields))
     }
 }
 
 /// The fields that are wanted.
-struct Wanted<A> {
-    fields: A,
-    at: At,
-    /// Whether the name that was read last is that of the metadata.
-    is_metadata: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+struct Wanted<A>(A);
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Wanted<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        loop {
-            let Some(Name(name)) = self.fields.next_key()? else { return Ok(None) };
-            if self.at == At::Metadata && name == "managedFields" {
-                self.fields.next_value::<IgnoredAny>()?;
-                continue;
+        while let Some(Name(name)) = self.0.next_key()? {
+            if name != "managedFields" {
+                return seed.deserialize(name.into_deserializer()).map(Some);
             }
-            self.is_metadata = self.at == At::Object && name == "metadata";
-            return seed.deserialize(name.into_deserializer()).map(Some);
+            self.0.next_value::<IgnoredAny>()?;
         }
+        Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        if self.is_metadata {
-            self.fields.next_value_seed(Metadata(seed))
-        } else {
-            self.fields.next_value_seed(seed)
-        }
-    }
-}
-
-struct Metadata<S>(S);
-
-impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Metadata<S> {
-    type Value = S::Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        self.0.deserialize(Lean { inner, at: At::Metadata })
+        self.0.next_value_seed(seed)
     }
 }

@@ -9,8 +9,9 @@ use kube::{
     api::{Patch, PatchParams, PostParams},
     core::{ObjectMeta, object::HasStatus},
 };
-use serde::de::Error as _;
+use serde::{Serialize, de::Error as _};
 use serde_json::json;
+use std::borrow::Cow;
 
 /// Where objects of `K` in `namespace` are written.
 pub(super) fn api<K: Kind>(client: &Client, namespace: &str) -> Api<Guarded<K>> {
@@ -25,6 +26,23 @@ pub(crate) fn returned<K>(written: Result<Decoded<K>, kube::Error>) -> Result<K,
     written?.0.map_err(|unreadable| kube::Error::SerdeError(serde_json::Error::custom(unreadable.error)))
 }
 
+/// The apply of a status. Not as `json!`, which would copy all of it into a tree first: it is written with nearly every pass.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Applied<'a, S> {
+    api_version: Cow<'a, str>,
+    kind: Cow<'a, str>,
+    metadata: Bound<'a>,
+    status: &'a S,
+}
+
+/// The one object that is meant.
+#[derive(Debug, Serialize)]
+struct Bound<'a> {
+    name: &'a str,
+    uid: Option<String>,
+}
+
 /// Writes the whole status, and returns the object as it is now.
 pub(super) async fn status<K: Kind>(
     client: &Client,
@@ -32,13 +50,9 @@ pub(super) async fn status<K: Kind>(
     status: &StatusOf<K>,
 ) -> Result<K::Object, kube::Error> {
     let api = api::<K>(client, &object.namespace().unwrap_or_default());
-    let body = json!({
-        "apiVersion": K::Object::api_version(&()),
-        "kind": K::Object::kind(&()),
-        "metadata": { "name": object.name_any(), "uid": object.uid() },
-        "status": status,
-    });
-    let name = object.name_any();
+    let (name, uid) = (object.name_any(), object.uid());
+    let (api_version, kind) = (K::Object::api_version(&()), K::Object::kind(&()));
+    let body = Applied { api_version, kind, metadata: Bound { name: &name, uid }, status };
     let mut written = returned(api.patch_status(&name, &params(), &Patch::Apply(body)).await)?;
     if written.status() != Some(status) {
         // Something that another manager put there stayed, since an apply only takes away what is its own. Left

@@ -81,7 +81,7 @@ impl Sources {
     pub(crate) fn apply(&self, version: Version, source: ExternalSource) {
         let key = Key::of(&source);
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        let now = Known::new(source);
+        let now = Known::after(known.get(&key), source);
         // The views change while the lock is held, so that nobody sees them ahead of what they follow from.
         self.artifacts.apply(version, &key, artifact::of(&now.source));
         self.views.apply(version, &key, vec![source_view::of(&now.source)]);
@@ -159,6 +159,22 @@ impl Sources {
 impl Known {
     pub(crate) fn new(source: ExternalSource) -> Self {
         let broken = source.spec.violations();
+        Self::judged(source, broken)
+    }
+
+    /// Most writes leave the spec as it was, and what is wrong with it, too.
+    fn after(before: Option<&Self>, source: ExternalSource) -> Self {
+        let spec = |source: &ExternalSource| (source.metadata.uid.clone(), source.metadata.generation);
+        let judged = before.filter(|known| {
+            known.source.metadata.generation.is_some() && spec(&known.source) == spec(&source)
+        });
+        match judged {
+            Some(known) => Self::judged(source, known.broken.clone()),
+            None => Self::new(source),
+        }
+    }
+
+    fn judged(source: ExternalSource, broken: Vec<FieldError>) -> Self {
         let is_suspended = source.spec.suspend == Some(true);
         let pin = source.spec.pinned_digest().map(str::to_owned);
         let requested = source.metadata.annotations.as_ref().and_then(|all| all.get(REQUESTED_AT)).cloned();
@@ -218,6 +234,21 @@ mod tests {
         let history = digits.iter().map(stored).collect();
         source.status = Some(ExternalSourceStatus { history, ..ExternalSourceStatus::default() });
         source
+    }
+
+    #[test]
+    fn a_spec_is_judged_anew_where_it_is_another() {
+        let broken = |generation, interval: &str, before: Option<&Known>| {
+            let mut source = source("1", &[]);
+            source.metadata.generation = generation;
+            source.spec.interval = interval.to_owned();
+            Known::after(before, source)
+        };
+        let first = broken(Some(1), "nonsense", None);
+        assert!(!first.broken.is_empty());
+        assert_eq!(broken(Some(1), "10m", Some(&first)).broken, first.broken, "nobody looks again");
+        assert_ne!(broken(Some(2), "10m", Some(&first)).broken, first.broken);
+        assert_ne!(broken(None, "10m", Some(&broken(None, "nonsense", None))).broken, first.broken);
     }
 
     fn key() -> Key {

@@ -83,7 +83,8 @@ pub fn init(format: Format, filter: &str) -> Result<(), Error> {
 /// Takes no word for the name of a module that is to be logged in full, as [`Targets`] would: most often it is a level with a typing
 /// error, and all else would be silent.
 fn levels(filter: &str) -> Result<Targets, Error> {
-    let mut levels = Targets::new();
+    // What nobody names is not silent about what fails.
+    let mut levels = Targets::new().with_default(LevelFilter::ERROR);
     for word in filter.split(',').filter(|word| !word.is_empty()) {
         let unknown = || Error::UnknownLevel { word: word.to_owned() };
         let (module, level) =
@@ -156,6 +157,13 @@ mod tests {
             ("kube::client", Level::ERROR, false),
         ] {
             assert_eq!(levels.would_enable(module, &level), is_logged, "{module} {level}");
+        }
+        for filter in ["", "controller=debug"] {
+            let levels = super::levels(filter).unwrap();
+            assert!(
+                levels.would_enable("webhook", &Level::ERROR)
+                    && !levels.would_enable("webhook", &Level::WARN)
+            );
         }
     }
 

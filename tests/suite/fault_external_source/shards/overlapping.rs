@@ -21,10 +21,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// What a controller logs that begins to work, that stops, and that must not begin.
+/// What a controller logs that begins to work, that stops, and, with each look, that must not begin.
 const LEADS: &str = "leading";
 const LOST: &str = "no longer leading";
-const STANDS_BY: &str =
+const STANDS_BY: &str = "standing by";
+/// What it tells its operator of that, once.
+const IN_THE_WAY: &str =
     "standing by, since the controller that holds this lease works on some of our sources";
 
 /// How often two controllers start together.
@@ -41,6 +43,7 @@ impl Rival {
         let another = bucket.cluster.another_postern(name)?;
         let mut postern = bucket.shard(another, &format!("{KEY} in ({shards})"));
         postern.role = "controller";
+        postern.flags.push("--log-level=info,controller=debug".to_owned());
         postern.endpoints.artifacts = bucket.cluster.postern().endpoints.artifacts;
         Ok(Self { postern, read: 0 })
     }
@@ -109,6 +112,7 @@ async fn taken_over(scene: &Scene, first: &mut Rival, second: &mut Rival) -> Res
     // Who comes second looks again and again, and touches nothing: not what is shared, and not what is its own alone.
     second.postern.start().await?;
     second.says(STANDS_BY, 3).await?;
+    ensure!(second.said(IN_THE_WAY) == 1, "it tells of that once");
     assert_eq!([&a, &shared, &b].map(|upstream| upstream.asked().len()), [1, 1, 0]);
     scene.until_refused("b", "has a --watch-label-selector that matches").await?;
 

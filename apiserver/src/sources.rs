@@ -164,9 +164,9 @@ impl Known {
 
     /// Most writes leave the spec as it was, and what is wrong with it, too.
     fn after(before: Option<&Self>, source: ExternalSource) -> Self {
-        let spec = |source: &ExternalSource| (source.metadata.uid.clone(), source.metadata.generation);
         let judged = before.filter(|known| {
-            known.source.metadata.generation.is_some() && spec(&known.source) == spec(&source)
+            let (then, now) = (&known.source.metadata, &source.metadata);
+            now.generation.is_some() && (&then.uid, then.generation) == (&now.uid, now.generation)
         });
         match judged {
             Some(known) => Self::judged(source, known.broken.clone()),

@@ -81,7 +81,7 @@ pub fn init(format: Format, filter: &str) -> Result<(), Error> {
 }
 
 /// Takes no word for the name of a module that is to be logged in full, as [`Targets`] would: most often it is a level with a typing
-/// error, and all else would be silent.
+/// error, and all else would tell of nothing but errors.
 fn levels(filter: &str) -> Result<Targets, Error> {
     // What nobody names is not silent about what fails.
     let mut levels = Targets::new().with_default(LevelFilter::ERROR);

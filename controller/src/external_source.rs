@@ -85,7 +85,7 @@ pub(crate) struct Remembered {
     ignored_request: Option<String>,
     /// How many tries the hooks of this source have taken since its last good pass.
     hook_retries: i64,
-    /// Whether this process has looked for what an earlier one may have left in the store.
+    /// Whether the store holds nothing of this source that an earlier process, or a pass that was cut off, may have left.
     tidied: bool,
     /// The blobs that nobody keeps and that have their grace.
     marks: Marks,

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
 use artifacts::{
+    Error, SourceKey,
     failpoint::{Step as Reached, reached},
     pipeline::{Fetched, Outcome, Request, Validators},
     provenance::Made,
@@ -29,7 +30,10 @@ use kube::{
     api::{DeleteParams, Preconditions},
     core::ObjectMeta,
 };
-use std::time::{Duration, Instant};
+use std::{
+    mem,
+    time::{Duration, Instant},
+};
 use tracing::warn;
 use url::Url;
 
@@ -138,20 +142,8 @@ async fn fetch(
     }
     let source = key(&work.object.metadata)?;
     let was_kept = sources.tokens.lend(&mut order.plan, &source.namespace).await?;
-    work.progress.enter(Phase { condition: FETCHING, message: format!("fetching from {host}") });
-    let request = Request {
-        plan: &order.plan,
-        source: &source,
-        validators: order.validators.as_ref(),
-        stored: order.stored.as_ref(),
-    };
-    tell::begin(&sources.logs, &source, work.object.metadata.generation);
-    let started = Instant::now();
-    let result = told_to(sources.logs.listener(&source), sources.pipeline.run(request)).await;
-    sources.metrics.fetched(&result, started.elapsed());
-    let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
-    work.memory.own.fetch = Some(LastFetch { at, failed, restores });
-    work.progress.leave();
+    let was_tidied = work.memory.own.tidied;
+    let result = run(sources, work, order, &source).await;
     hook_tries::tell(work, &result, &order.left_out);
     let pause = match result {
         Ok(Outcome::NotModified { pause, validators }) => {
@@ -165,6 +157,7 @@ async fn fetch(
             attest(sources, work, order, &fetched).await?;
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
+            work.memory.own.tidied = was_tidied;
             if order.lost {
                 let message = format!(
                     "the stored artifact was missing or damaged, and has been fetched again from {host}"
@@ -183,6 +176,34 @@ async fn fetch(
     };
     keep_history(sources, work).await?;
     Ok(stored(work, pause))
+}
+
+/// Has the pipeline do its work. What it stores is known to nobody else until the status names it.
+async fn run(
+    sources: &ExternalSources,
+    work: &mut Work<'_, ExternalSources>,
+    order: &Order,
+    source: &SourceKey,
+) -> Result<Outcome, Error> {
+    let message = format!("fetching from {}", work.object.spec.generator.host());
+    work.progress.enter(Phase { condition: FETCHING, message });
+    let request = Request {
+        plan: &order.plan,
+        source,
+        validators: order.validators.as_ref(),
+        stored: order.stored.as_ref(),
+    };
+    tell::begin(&sources.logs, source, work.object.metadata.generation);
+    let started = Instant::now();
+    let was_tidied = mem::replace(&mut work.memory.own.tidied, false);
+    let result = told_to(sources.logs.listener(source), sources.pipeline.run(request)).await;
+    sources.metrics.fetched(&result, started.elapsed());
+    let may_have_stored = matches!(result, Ok(Outcome::Fetched(_)) | Err(Error::Store(_)));
+    work.memory.own.tidied = was_tidied && !may_have_stored;
+    let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
+    work.memory.own.fetch = Some(LastFetch { at, failed, restores });
+    work.progress.leave();
+    result
 }
 
 fn stored(work: &Work<'_, ExternalSources>, pause: Option<Duration>) -> Done {
@@ -255,7 +276,6 @@ async fn keep_history(
         collect::retire(sources, &source, history::retired(&work.status.history, &history)).await;
         reached(Reached::Retired);
         work.status.history = history;
-        collect::plan_for(work);
     }
     Ok(())
 }

@@ -8,16 +8,11 @@ use artifacts::{
     store::collect::{GRACE, Look},
 };
 use crds::{ExternalSource, ExternalSourceStatus, reasons};
-use std::collections::HashSet;
+use std::{collections::HashSet, mem};
 use tracing::warn;
 
 /// So much more of a grace, since it must be over, not just reached.
 pub(super) const MOMENT: u32 = 60;
-
-/// Something may have fallen out of the history: its readers' time begins now.
-pub(super) fn plan_for(work: &mut Work<'_, ExternalSources>) {
-    work.memory.chore = Some(work.moment.now);
-}
 
 /// Notes what was published and leaves the history. It is done then, and not when the blobs go: by that time nobody
 /// knows any more which of them were published and which a pass that was cut off left behind.
@@ -40,10 +35,10 @@ pub(super) async fn collect(
     sources: &ExternalSources,
     work: &mut Work<'_, ExternalSources>,
 ) -> Result<(), Failure> {
-    if !work.memory.own.tidied {
-        // An earlier process may have left something unfinished.
-        work.memory.own.tidied = true;
-        plan_for(work);
+    let was_tidied = mem::replace(&mut work.memory.own.tidied, true);
+    if !was_tidied || names_less(work.object.status.as_ref(), work.status) {
+        // The time of its readers begins now.
+        work.memory.chore = Some(work.moment.now);
     }
     if work.memory.chore.is_none_or(|time| time > work.moment.now) {
         return Ok(());
@@ -77,15 +72,23 @@ fn revisions(count: usize) -> String {
     if count == 1 { "1 revision".to_owned() } else { format!("{count} revisions") }
 }
 
+/// Whether the status before this pass names a blob that it names no longer.
+fn names_less(before: Option<&ExternalSourceStatus>, now: &ExternalSourceStatus) -> bool {
+    before.is_some_and(|before| named(before).any(|digest| named(now).all(|kept| kept != digest)))
+}
+
+fn named(status: &ExternalSourceStatus) -> impl Iterator<Item = &str> {
+    let told = status.artifact.iter().chain(&status.waiting_artifact).map(|artifact| &*artifact.digest);
+    told.chain(status.history.iter().map(|stored| &*stored.digest))
+}
+
 /// Everything that the spec or the status speaks of. What is pinned stays, whatever the history says.
 pub(super) fn kept(
     object: &ExternalSource,
     status: &ExternalSourceStatus,
     source: &SourceKey,
 ) -> HashSet<BlobKey> {
-    let told = status.artifact.iter().chain(&status.waiting_artifact).map(|artifact| &*artifact.digest);
-    let listed = status.history.iter().map(|stored| &*stored.digest);
-    let digests = told.chain(listed).chain(object.spec.pinned_digest());
+    let digests = named(status).chain(object.spec.pinned_digest());
     let blob = |digest: &str| Some(BlobKey { source: source.clone(), digest: digest.parse().ok()? });
     digests.filter_map(blob).collect()
 }
@@ -97,7 +100,10 @@ mod tests {
         describe,
         tests::{base, fetched},
     };
-    use crds::{ExternalSourceSpec, external_source::StoredRevision};
+    use crds::{
+        ExternalSourceSpec,
+        external_source::{Artifact, StoredRevision},
+    };
 
     fn source(pin: Option<String>) -> ExternalSource {
         ExternalSource::new("podinfo", ExternalSourceSpec { pin, ..Default::default() })
@@ -126,6 +132,22 @@ mod tests {
         };
         let kept = kept(&source(Some(format!("latest@{}", pinned.digest))), &status, &pinned.source);
         assert_eq!(kept, HashSet::from([published.blob.key, waiting.blob.key, pinned]));
+    }
+
+    #[test]
+    fn a_status_names_less_only_where_something_fell_out_of_it() {
+        let named = |digests: &[&str]| {
+            let revision = |digest: &&str| StoredRevision { digest: (*digest).into(), ..Default::default() };
+            ExternalSourceStatus { history: digests.iter().map(revision).collect(), ..Default::default() }
+        };
+        let before = ExternalSourceStatus {
+            waiting_artifact: Some(Artifact { digest: "w".into(), ..Default::default() }),
+            ..named(&["a"])
+        };
+        assert!(!names_less(None, &before));
+        assert!(!names_less(Some(&before), &named(&["c", "w", "a"])), "what waited is listed");
+        assert!(names_less(Some(&before), &named(&["c", "w"])));
+        assert!(names_less(Some(&before), &named(&["c", "a"])));
     }
 
     #[test]

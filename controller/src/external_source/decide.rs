@@ -111,8 +111,9 @@ fn step(
     memory: &Memory<Remembered>,
     moment: Moment,
 ) -> Result<Step, Failure> {
-    let status = source.status.clone().unwrap_or_default();
-    let request = request(source, &status).or_else(|| request_through_flux(seen, &status));
+    let none = ExternalSourceStatus::default();
+    let status = source.status.as_ref().unwrap_or(&none);
+    let request = request(source, status).or_else(|| request_through_flux(seen, status));
     if source.spec.suspend == Some(true) {
         let known = memory.own.ignored_request.as_deref();
         return Ok(Step::Suspend { ignored: request.filter(|new| Some(*new) != known).map(str::to_owned) });
@@ -122,7 +123,7 @@ fn step(
     if let Some(why) = &seen.taken {
         return Err(name_taken(source.metadata.name.as_deref().unwrap_or_default(), why));
     }
-    if pin::is_due(&status, seen.pin.as_ref(), seen.blob.is_some()) {
+    if pin::is_due(status, seen.pin.as_ref(), seen.blob.is_some()) {
         return Ok(Step::Obey(seen.pin.clone()));
     }
     let mut plan = Plan::new(spec, seen.secrets.as_ref().map_err(Failure::clone)?)
@@ -130,7 +131,7 @@ fn step(
     plan.confine(seen.allowed.hosts.clone());
     let inputs = plan.inputs_digest();
     let calendar = source.spec.calendar();
-    let case = Case { source, status: &status, seen, memory, inputs, asked: request.is_some(), calendar };
+    let case = Case { source, status, seen, memory, inputs, asked: request.is_some(), calendar };
     Ok(match case.due(moment) {
         Due::Now => Step::Fetch(Box::new(case.order(plan, left_out))),
         Due::At(time) if time <= moment.now => Step::Fetch(Box::new(case.order(plan, left_out))),

@@ -29,8 +29,10 @@ use std::{
 use tracing::{debug, info, instrument, warn};
 
 mod attempt;
+mod readable;
 
 pub(crate) use attempt::{Phase, Work};
+use readable::Readable;
 
 /// What cannot be written is tried again after this.
 const AFTER_FAILED_WRITE: Duration = Duration::from_secs(3);
@@ -43,26 +45,25 @@ const AFTER_FAILED_WRITE: Duration = Duration::from_secs(3);
 pub(super) async fn run<K: Kind>(shared: Arc<Shared<K>>, watched: Arc<Guarded<K>>) -> Action {
     let _running = shared.metrics.begin(K::NAME);
     if watched.meta().deletion_timestamp.is_some() {
-        return finish(&shared, &watched).await;
+        return finish(&shared, watched).await;
     }
-    match &watched.0 {
-        Ok(object) => reconcile(&shared, object).await,
-        Err(invalid) => {
-            poisoned::report::<K>(&shared.client, invalid, Moment::now()).await;
-            shared.metrics.end(K::NAME, Outcome::Failed, reasons::INVALID_SPEC, Duration::ZERO);
-            Action::await_change()
-        }
+    if let Err(invalid) = &watched.0 {
+        poisoned::report::<K>(&shared.client, invalid, Moment::now()).await;
+        shared.metrics.end(K::NAME, Outcome::Failed, reasons::INVALID_SPEC, Duration::ZERO);
+    }
+    match Readable::of(watched) {
+        Some(object) => reconcile(&shared, object).await,
+        None => Action::await_change(),
     }
 }
 
-async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: &K::Object) -> Action {
+async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: Readable<K>) -> Action {
     let started = Instant::now();
     if shared.departed.returned(&key(watched.meta())) {
         shared.forget(&key(watched.meta()));
     }
-    let newest = shared.newest.of(&reference::<K>(watched), started);
-    let newest = newest.as_ref().and_then(|newest| newest.0.as_ref().ok()).unwrap_or(watched);
-    let object = match with_finalizer(shared, newest).await {
+    let newest = shared.newest.of(&reference::<K>(&watched), started).and_then(Readable::of);
+    let object = match with_finalizer(shared, newest.unwrap_or(watched)).await {
         Ok(object) => object,
         Err(error) => return unwritten(&error),
     };
@@ -92,9 +93,9 @@ async fn reconcile<K: Kind>(shared: &Arc<Shared<K>>, watched: &K::Object) -> Act
 /// A pass that has ended.
 struct Ended<K: Kind> {
     /// The object that the steps saw: what came of them answers for this one, and for no request or generation after it.
-    seen: Arc<K::Object>,
+    seen: Readable<K>,
     /// The object as it was last written, which is later if the status said meanwhile that work goes on.
-    object: Arc<K::Object>,
+    object: Readable<K>,
     outcome: Result<Done, Failure>,
     /// What the steps want people to hear of.
     notes: Vec<Note>,
@@ -130,9 +131,10 @@ async fn settle<K: Kind>(
     let state = State { ready, suspended: matches!(outcome, Ok(Done::Suspended)) };
     shared.teller.tell(&key(object.meta()), state, started.elapsed());
 
-    let before = object.status().cloned().unwrap_or_default();
+    let none = StatusOf::<K>::default();
+    let before = object.status().unwrap_or(&none);
     let mut wake = next(&entry.memory, interval, Moment::now());
-    if told || draft.differs_from(&before) || (insist && draft != before) {
+    if told || draft.differs_from(before) || (insist && draft != *before) {
         match write::status::<K>(&shared.client, &object, &draft).await {
             Ok(written) => {
                 reached(Step::Told);
@@ -145,7 +147,7 @@ async fn settle<K: Kind>(
             }
         }
     } else {
-        entry.draft = (draft != before).then(|| Box::new(draft));
+        entry.draft = (draft != *before).then(|| Box::new(draft));
     }
     shared.memories.put(key(object.meta()), entry);
     let related = shared.kind.related(&object);
@@ -155,7 +157,7 @@ async fn settle<K: Kind>(
 }
 
 /// Undoes what lies outside the object, then lets it go. An object that does not decode can be deleted like any other.
-async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Action {
+async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: Arc<Guarded<K>>) -> Action {
     let meta = watched.meta();
     if !watched.finalizers().iter().any(|name| name == K::FINALIZER) {
         shared.forget(&key(meta));
@@ -169,28 +171,27 @@ async fn finish<K: Kind>(shared: &Arc<Shared<K>>, watched: &Guarded<K>) -> Actio
         shared.forget(&key(meta));
         return Action::await_change();
     };
-    let Ok(object) = &watched.0 else {
+    let Some(object) = Readable::<K>::of(watched) else {
         warn!(error = %failure.story(), "could not clean up");
         return Action::requeue(AFTER_FAILED_WRITE);
     };
-    let entry = shared.memories.take(&key(meta), meta.uid.as_deref().unwrap_or_default());
+    let entry = shared.memories.take(&key(object.meta()), &object.uid().unwrap_or_default());
     let draft = object.status().cloned().unwrap_or_default();
-    let object = Arc::new(object.clone());
-    let (seen, notes) = (Arc::clone(&object), Vec::new());
+    let (seen, notes) = (object.clone(), Vec::new());
     let ended = Ended { seen, object, outcome: Err(failure), notes, told: false };
     settle(shared, ended, (draft, entry), Instant::now()).await
 }
 
 async fn with_finalizer<K: Kind>(
     shared: &Shared<K>,
-    object: &K::Object,
-) -> Result<Arc<K::Object>, kube::Error> {
+    object: Readable<K>,
+) -> Result<Readable<K>, kube::Error> {
     if object.finalizers().iter().any(|name| name == K::FINALIZER) {
-        return Ok(Arc::new(object.clone()));
+        return Ok(object);
     }
     let written = write::add_finalizer::<K>(&shared.client, object.meta()).await?;
     shared.newest.wrote(written.clone(), Instant::now());
-    Ok(Arc::new(written))
+    Ok(Readable::written(written))
 }
 
 /// When to wake up if nothing changes. A safety net for what waits for a change: looking again costs a read or two. A chore that was

@@ -14,12 +14,13 @@ pub(crate) trait Status:
     fn common(&mut self) -> Common<'_>;
 
     /// This status with those fields taken from `other` that are no reason to write: what they say is only written
-    /// along with something else.
+    /// along with something else. Never the conditions.
     fn with_quiet_fields_of(self, other: &Self) -> Self;
 
     /// Whether there is a reason to write this status over `other`.
     fn differs_from(&self, other: &Self) -> bool {
-        self.clone().with_quiet_fields_of(other) != *other
+        // Conditions are never quiet, and with most writes they are what changes: without a copy of the rest.
+        self.conditions() != other.conditions() || self.clone().with_quiet_fields_of(other) != *other
     }
 }
 

@@ -4,6 +4,7 @@ use crds::conditions::{self, RECONCILING};
 use futures::FutureExt;
 use std::{
     any::Any,
+    borrow::Cow,
     panic::AssertUnwindSafe,
     sync::{Mutex, PoisonError},
 };
@@ -70,17 +71,16 @@ impl Progress {
 /// Runs the steps. `None`: the object has changed meanwhile, so whatever came out would be for the wrong spec.
 pub(super) async fn run<K: Kind>(
     shared: &Arc<Shared<K>>,
-    object: &Arc<K::Object>,
+    object: &Readable<K>,
     draft: &mut StatusOf<K>,
     memory: &mut Memory<K::Memory>,
 ) -> Option<Ended<K>> {
     let progress = Progress::default();
     let mut notes = Vec::new();
     let mut teller: Option<AbortOnDropHandle<Option<K::Object>>> = None;
-    let mut view = K::Object::clone(object);
-    *view.status_mut() = Some(draft.clone());
+    let view = with_status::<K>(object, draft);
     let moment = Moment::now();
-    let work = Work { object: &view, status: draft, memory, notes: &mut notes, progress: &progress, moment };
+    let work = Work { object: &*view, status: draft, memory, notes: &mut notes, progress: &progress, moment };
     let mut steps = Box::pin(AssertUnwindSafe(steps(&shared.kind, work)).catch_unwind());
     let mut ticks = interval_at(tokio::time::Instant::now() + TELLING, TELLING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,13 +100,23 @@ pub(super) async fn run<K: Kind>(
     drop(steps);
     let outcome = outcome.unwrap_or_else(|panic| Err(bug(object.meta(), &*panic)));
     // Told before the outcome is: the other way round the object would say for ever that work goes on.
-    let told = teller.is_some();
+    let (told, seen) = (teller.is_some(), object.clone());
     let written = match teller {
         Some(teller) => teller.await.ok().flatten(),
         None => None,
     };
-    let seen = Arc::clone(object);
-    Some(Ended { object: written.map_or_else(|| object.clone(), Arc::new), seen, outcome, notes, told })
+    let object = written.map_or_else(|| object.clone(), Readable::written);
+    Some(Ended { object, seen, outcome, notes, told })
+}
+
+/// The object with the status that the last pass left: a copy only where that could not be written, or need not be yet.
+fn with_status<'a, K: Kind>(object: &'a K::Object, status: &StatusOf<K>) -> Cow<'a, K::Object> {
+    if object.status() == Some(status) {
+        return Cow::Borrowed(object);
+    }
+    let mut view = object.clone();
+    *view.status_mut() = Some(status.clone());
+    Cow::Owned(view)
 }
 
 async fn steps<K: Kind>(kind: &K, work: Work<'_, K>) -> Result<Done, Failure> {
@@ -116,7 +126,7 @@ async fn steps<K: Kind>(kind: &K, work: Work<'_, K>) -> Result<Done, Failure> {
 }
 
 /// Says that work goes on.
-async fn tell<K: Kind>(shared: Arc<Shared<K>>, object: Arc<K::Object>, phase: Phase) -> Option<K::Object> {
+async fn tell<K: Kind>(shared: Arc<Shared<K>>, object: Readable<K>, phase: Phase) -> Option<K::Object> {
     let mut status = object.status().cloned().unwrap_or_default();
     let Phase { condition, message } = phase;
     for type_ in [RECONCILING, condition] {

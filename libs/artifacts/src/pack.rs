@@ -12,6 +12,7 @@ use crds::reasons;
 use gzip::Gzip;
 use std::io::{self, Read, Write};
 use thiserror::Error;
+pub(crate) use workers::run;
 
 /// Changes whenever the same files give another tar. It is part of what an unchanged source is recognized by, so that
 /// a new version packs everything anew.

@@ -7,12 +7,13 @@ use super::{
 use crate::{
     Error, Upload,
     fetch::{Pieces, Received},
+    pack,
 };
 use bytes::Bytes;
 use std::collections::VecDeque;
 use tokio::{
     sync::mpsc,
-    task::{JoinError, JoinSet, spawn_blocking},
+    task::{JoinSet, spawn_blocking},
 };
 use tracing::Instrument;
 
@@ -23,7 +24,8 @@ pub(super) struct Staged {
     pub(super) upload: Box<dyn Upload>,
 }
 
-/// Packs what is in memory. One thread is asked once: pipes, and those who wait at them, would take longer than the packing.
+/// Packs what is in memory, on one thread from its first byte to its last: pipes, and those who wait at them, would take longer
+/// than the packing.
 pub(super) async fn at_once(
     mut content: Content,
     assembly: Assembly,
@@ -34,11 +36,11 @@ pub(super) async fn at_once(
         pieces.push_back(piece);
     }
     let received = content.finish()?;
-    let packing = spawn_blocking(move || {
+    let packing = pack::run(move || {
         let mut packed = Vec::new();
         assembly.run(Pieces(pieces), &mut packed).map(|archive| (archive, packed))
     });
-    let (archive, packed) = packing.await.map_err(died)??;
+    let (archive, packed) = packing.await.map_err(|died| Error::PackerDied(died.into()))??;
     upload.write(packed.into()).await.map_err(Error::Store)?;
     Ok(Staged { received, archive, upload })
 }
@@ -53,7 +55,7 @@ pub(super) async fn as_it_comes(
     let (feed, source) = pipe::inlet();
     let (sink, pieces) = pipe::outlet();
     let packing = spawn_blocking(move || assembly.run(source, sink));
-    let packed = async { packing.await.map_err(died)? };
+    let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
     // A task of its own, so that one processor hashes the body while another hashes the archive; it ends with the set.
     let mut receiving = JoinSet::new();
     // It hands the pipe back with what it found: a packer that saw the end of the pipe first would fail for that.
@@ -89,8 +91,4 @@ async fn write(
         upload.write(piece).await.map_err(Error::Store)?;
     }
     Ok(upload)
-}
-
-fn died(died: JoinError) -> Error {
-    Error::PackerDied(died.into())
 }

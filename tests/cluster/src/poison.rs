@@ -2,6 +2,7 @@
 //! webhook nor schema is in the way.
 use crate::{cluster::Cluster, kubectl::Kubectl};
 use anyhow::{Context, Result, ensure};
+use crds::external_source::FINALIZER;
 use kube::{
     Api, Client,
     api::{DynamicObject, PostParams},
@@ -138,14 +139,15 @@ pub async fn force(sources: &Api<DynamicObject>, object: Value) -> Result<()> {
     forced.with_context(|| format!("the schema did not become loose: {refused:?}"))
 }
 
-/// Takes all finalizers off, as nobody else would, and the namespace would wait for it.
+/// Takes the finalizers off that nobody else would, and the namespace would wait for. Postern's own stays: without it a source
+/// is gone before what is stored of it, which nobody finds but the sweep, minutes later.
 ///
 /// # Errors
 /// kubectl fails.
 pub async fn release(kubectl: &Kubectl, namespace: &str) -> Result<()> {
-    let bare = r#"{"metadata":{"finalizers":null}}"#;
+    let own = json!({ "metadata": { "finalizers": [FINALIZER] } }).to_string();
     let arguments =
-        ["patch", "-n", namespace, "externalsource", "finalizers", "--type=merge", "--patch", bare];
+        ["patch", "-n", namespace, "externalsource", "finalizers", "--type=merge", "--patch", &own];
     kubectl.run(&arguments).await.map(drop)
 }
 

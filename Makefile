@@ -78,7 +78,7 @@ lint: ## Check the format, clippy with warnings denied, and what we depend on
 generate: ## Write the files that follow from the code: the CRDs
 	cargo run --quiet --package postern -- crds > crds/manifests/crds.yaml
 
-bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine; needs nginx)
+bench: tools ## Measure speed and memory beside peers, into docs/benchmarks.md (half an hour on a quiet machine; needs nginx; as root, on a file system of its own)
 	cargo fetch --quiet --locked
 	cargo build --release $(RELEASED)
 	cargo build --profile dist --package postern

@@ -4,13 +4,14 @@
 //! through a command, [`sources`] many small ones, [`poison`] a thousand of which some are
 //! broken, [`sweep`] a thousand that did not change, [`buckets`] a thousand that did beside
 //! Flux's, [`files`] what is served of them, [`startup`] a start, [`subresource`] one read, [`wardle`] the library
-//! of the API server beside Go's. [`data`] is what the first ones move, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
+//! of the API server beside Go's. [`data`] is what the first ones move, [`disk`] where files lie, [`report`] the page. `bench pipeline` is the child that one round is measured in, and `bench source`
 //! the server for who wants to repeat a line by hand.
 #![allow(clippy::print_stderr, reason = "its progress lines are for people")]
 mod audit;
 mod buckets;
 mod data;
 mod delivery;
+mod disk;
 mod files;
 mod fleet;
 mod hooks;
@@ -92,33 +93,34 @@ enum Command {
 }
 
 fn main() -> Result<()> {
-    let flags = Flags::parse();
-    if matches!(flags.command, Command::Run { .. }) {
-        run::enter_network()?;
-    }
-    Cores::two()?.keep_to()?;
-    let runtime = Runtime::new()?;
-    match flags.command {
+    match Flags::parse().command {
         Command::Run { out, options } => {
+            let mounts = run::enter()?;
             let take = |page: &str| match &out {
                 Some(path) => {
                     fs::write(path, page).with_context(|| format!("failed to write {}", path.display()))
                 }
                 None => Ok(io::stdout().write_all(page.as_bytes())?),
             };
-            runtime.block_on(run::page(&options, take))
+            runtime()?.block_on(run::page(&options, mounts, take))
         }
-        Command::Source { listen } => runtime.block_on(async {
+        Command::Source { listen } => runtime()?.block_on(async {
             Source::start(listen).await?;
             std::future::pending().await
         }),
         Command::Pipeline { url, store, hook_executor } => {
-            let outcome = runtime.block_on(pipeline::once(url, &store, hook_executor))?;
+            let outcome = runtime()?.block_on(pipeline::once(url, &store, hook_executor))?;
             Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
         }
         Command::Put { url, to } => {
-            let outcome = runtime.block_on(s3::put(&url, &to))?;
+            let outcome = runtime()?.block_on(s3::put(&url, &to))?;
             Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&outcome)?)?)
         }
     }
+}
+
+/// From now on this process has threads, on two processors.
+fn runtime() -> Result<Runtime> {
+    Cores::two()?.keep_to()?;
+    Ok(Runtime::new()?)
 }

@@ -1,13 +1,15 @@
 //! One run of all benches: what they share is set up, each is measured, and everything is ended again.
 use crate::{
-    buckets, delivery, files, hooks, packing, poison,
+    buckets, delivery,
+    disk::{Disk, Mounts},
+    files, hooks, packing, poison,
     report::{self, Section},
     s3,
     setting::{self, Setting},
     source::Source,
     sources, startup, subresource, sweep, wardle,
 };
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use cluster::{Cluster, Directory, Options as ClusterOptions, cluster::stop, privilege};
 use std::{
@@ -70,33 +72,50 @@ impl Options {
     }
 }
 
-/// Makes sure that a cluster can be started, before this process has threads.
-pub(crate) fn enter_network() -> Result<()> {
+/// Makes sure that a cluster can be started, before this process has threads; from then on it mounts for itself, where it may.
+pub(crate) fn enter() -> Result<Mounts> {
     privilege::ensure_network_admin(&directory()?)?;
-    privilege::raise_loopback()
+    privilege::raise_loopback()?;
+    Ok(Mounts::enter())
 }
 
-/// Measures everything and hands over the page: a part that fails is named in it, and does not take the others along. The folder
-/// of a run in which one failed stays for a look at its logs.
+/// Measures everything and hands over the page: a part that fails is named in it, and does not take the others along. What a
+/// run has left in which one failed stays for a look at its logs.
 ///
 /// An error is one of the whole run, for which there is no page, or, after the page was handed over, that a part failed.
-pub(crate) async fn page(options: &Options, take: impl FnOnce(&str) -> Result<()>) -> Result<()> {
-    let machine = setting::describe()?;
-    let (scratch, directory) = (scratch()?, directory()?);
-    // What a run left that was killed.
-    stop(&directory).await?;
-    fs::create_dir_all(&scratch)?;
-    let setting = Setting { scratch: scratch.clone(), rounds: options.rounds };
-    let parts = tokio::select! {
-        parts = parts(&setting, options, &directory) => parts,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+pub(crate) async fn page(
+    options: &Options,
+    mounts: Mounts,
+    take: impl FnOnce(&str) -> Result<()>,
+) -> Result<()> {
+    let directory = directory()?;
+    let disk = Disk::prepare(scratch()?, &directory, mounts).await?;
+    let measured = tokio::select! {
+        measured = measured(&disk, options, &directory) => Some(measured),
+        _ = tokio::signal::ctrl_c() => None,
     };
     stop(&directory).await?;
-    let parts = parts.with_context(|| format!("the run failed; its files are in {}", scratch.display()))?;
+    let Some(measured) = measured else {
+        disk.remove()?;
+        bail!("interrupted");
+    };
+    let left = disk.whereabouts();
+    let (machine, parts) = measured.with_context(|| format!("the run failed; {left}"))?;
     take(&report::markdown(&machine, &parts))?;
     let failed = report::failed(&parts);
-    ensure!(failed.is_empty(), "failed: {}; files are in {}", failed.join(", "), scratch.display());
-    fs::remove_dir_all(&scratch).context("failed to remove what the run left")
+    ensure!(failed.is_empty(), "failed: {}; {left}", failed.join(", "));
+    disk.remove()
+}
+
+/// What the machine is, and what became of each part.
+async fn measured(
+    disk: &Disk,
+    options: &Options,
+    directory: &Directory,
+) -> Result<(String, Vec<report::Part>)> {
+    let machine = setting::describe(disk)?;
+    let setting = Setting { scratch: disk.folder().to_owned(), rounds: options.rounds };
+    Ok((machine, parts(&setting, options, directory).await?))
 }
 
 /// Beside the program, since the system's folder for temporary files may lie in memory, where fsync costs nothing.

@@ -1,4 +1,5 @@
 //! What all benches of one run share, and what the page says of the machine.
+use crate::disk::Disk;
 use anyhow::{Context, Result};
 use std::{fs, path::PathBuf, process::Command};
 
@@ -11,7 +12,7 @@ pub(crate) struct Setting {
 }
 
 /// The machine, its software and how busy it was, as a list.
-pub(crate) fn describe() -> Result<String> {
+pub(crate) fn describe(disk: &Disk) -> Result<String> {
     let load = read("/proc/loadavg")?;
     let lines = [
         format!("- Date: {}", output("date", &["-u", "+%Y-%m-%d %H:%M UTC"])?),
@@ -22,6 +23,7 @@ pub(crate) fn describe() -> Result<String> {
             if has_sha_instructions()? { "with" } else { "without" },
             memory()? >> 30,
         ),
+        format!("- Disk: {}", disk.describe()?),
         format!("- Kernel: Linux {}", output("uname", &["-r"])?),
         format!("- Compilers: {}; {}", output("rustc", &["--version"])?, output("go", &["version"])?),
         format!("- Load average before the run: {}", load.split(' ').take(3).collect::<Vec<_>>().join(", ")),

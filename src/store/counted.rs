@@ -204,6 +204,10 @@ impl Upload for CountedUpload {
         self.upload.digest()
     }
 
+    fn attach(&mut self, record: Bytes) {
+        self.upload.attach(record);
+    }
+
     fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>> {
         let Self { upload, operations } = *self;
         let counted = move |result: &_| operations.count(Operation::Write, outcome(result));

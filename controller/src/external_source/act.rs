@@ -14,8 +14,7 @@ use crate::reconcile::{Done, Failure, Note, Phase, Work, is_gone};
 use artifacts::{
     Error, SourceKey,
     failpoint::{Step as Reached, reached},
-    pipeline::{Fetched, Outcome, Request, Validators},
-    provenance::Made,
+    pipeline::{Fetched, Outcome, Record, Request, Validators},
     trace::told_to,
 };
 use crds::{
@@ -24,7 +23,6 @@ use crds::{
     external_source::Artifact,
     reasons,
 };
-use jiff::Timestamp;
 use kube::{
     Api, ResourceExt,
     api::{DeleteParams, Preconditions},
@@ -154,7 +152,6 @@ async fn fetch(
             pause
         }
         Ok(Outcome::Fetched(fetched)) => {
-            attest(sources, work, order, &fetched).await?;
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
             work.memory.own.tidied = was_tidied;
@@ -187,11 +184,13 @@ async fn run(
 ) -> Result<Outcome, Error> {
     let message = format!("fetching from {}", work.object.spec.generator.host());
     work.progress.enter(Phase { condition: FETCHING, message });
+    let has_moved = work.status.observed_inputs_digest != Some(order.inputs.to_string());
     let request = Request {
         plan: &order.plan,
         source,
         validators: order.validators.as_ref(),
         stored: order.stored.as_ref(),
+        record: Some(Record { started: work.moment.now, renews: has_moved }),
     };
     tell::begin(&sources.logs, source, work.object.metadata.generation);
     let started = Instant::now();
@@ -212,25 +211,6 @@ fn stored(work: &Work<'_, ExternalSources>, pause: Option<Duration>) -> Done {
     let waits =
         if work.status.waiting_artifact.is_some() { ", which waits: spec.pin names another" } else { "" };
     Done::Ready { message: format!("stored revision {revision} from {host}{waits}"), pause }
-}
-
-/// Records where what was fetched came from, before anybody hears of it. The same from the same inputs was recorded before.
-async fn attest(
-    sources: &ExternalSources,
-    work: &Work<'_, ExternalSources>,
-    order: &Order,
-    fetched: &Fetched,
-) -> Result<(), Failure> {
-    let has_moved = work.status.observed_inputs_digest != Some(order.inputs.to_string());
-    if !fetched.changed && !has_moved {
-        return Ok(());
-    }
-    let (started, finished) = (work.moment.now, Timestamp::now());
-    let statement = Made { plan: &order.plan, fetched, started, finished }.statement();
-    let attached = sources.pipeline.store().attach(&fetched.blob.key, statement.into()).await;
-    attached.map_err(|error| failure::from_store(&error))?;
-    reached(Reached::Recorded);
-    Ok(())
 }
 
 /// From now on the newest artifact is known by these to its source.

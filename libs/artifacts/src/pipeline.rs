@@ -20,11 +20,13 @@ use crate::{
     fetch::{Body, Fetcher, Head, Reply},
     generators::Ask,
     plan::Plan,
+    provenance::Made,
     trace::{Event, tell},
     transform::{Ignored, Prepared, Transformer},
 };
 use assemble::{Assembled, Assembly};
 use content::Content;
+use jiff::Timestamp;
 use stage::Staged;
 use std::{
     num::NonZero,
@@ -67,6 +69,17 @@ pub struct Request<'a> {
     pub validators: Option<&'a Validators>,
     /// What is published now.
     pub stored: Option<&'a Stored>,
+    /// What the record beside the blob must tell of the pass; `None`: there is none.
+    pub record: Option<Record>,
+}
+
+/// What the record of a pass needs to know besides what comes of it. It lies beside the blob before [`Pipeline::run`] returns.
+#[derive(Clone, Copy, Debug)]
+pub struct Record {
+    /// When the pass began.
+    pub started: Timestamp,
+    /// Whether what is stored was made from other inputs: then its record is another one, though the artifact may stay the same.
+    pub renews: bool,
 }
 
 /// How a pass ended well.
@@ -112,6 +125,12 @@ pub struct Fetched {
     pub ignored: Vec<Ignored>,
     /// How long the source asks to be left alone.
     pub pause: Option<Duration>,
+}
+
+/// What is told of a pass beside what it stores.
+struct Told {
+    content_type: Option<String>,
+    ignored: Vec<Ignored>,
 }
 
 /// Runs passes. Cheap to share, safe to run any number of passes at once.
@@ -184,49 +203,61 @@ impl Pipeline {
 
     async fn prepare(&self, request: Request<'_>) -> Result<Outcome, Error> {
         if request.plan.hooks.pre_request.is_empty() {
-            return self.fetch(request).await;
+            return self.fetch(request, Vec::new()).await;
         }
-        let Prepared { plan, moved, mut ignored } = self.transformer.prepare(request.plan).await?;
+        let Prepared { plan, moved, ignored } = self.transformer.prepare(request.plan).await?;
         let validators = request.validators.filter(|_| !moved);
-        let mut outcome = self.fetch(Request { plan: &plan, validators, ..request }).await?;
-        if let Outcome::Fetched(fetched) = &mut outcome {
-            ignored.append(&mut fetched.ignored);
-            fetched.ignored = ignored;
-            if moved {
-                // The next request may go elsewhere again, where they would be about something else.
-                fetched.validators = Validators::default();
-            }
+        let mut outcome = self.fetch(Request { plan: &plan, validators, ..request }, ignored).await?;
+        if let Outcome::Fetched(fetched) = &mut outcome
+            && moved
+        {
+            // The next request may go elsewhere again, where they would be about something else.
+            fetched.validators = Validators::default();
         }
         Ok(outcome)
     }
 
-    async fn fetch(&self, request: Request<'_>) -> Result<Outcome, Error> {
+    async fn fetch(&self, request: Request<'_>, ignored: Vec<Ignored>) -> Result<Outcome, Error> {
         let validators = request.validators.filter(|_| request.stored.is_some());
         let ask = Ask { validators, bounds: self.fetcher.bounds(request.plan.timeout) };
         let fetcher = self.fetcher.confined(request.plan.hosts.clone());
         match request.plan.generator.fetch(&fetcher, ask).await? {
             Reply::NotModified { pause, validators } => Ok(Outcome::NotModified { pause, validators }),
-            Reply::Data(head, body) => self.transform(request, head, body).await.map(Outcome::Fetched),
+            Reply::Data(head, body) => {
+                let told = Told { content_type: head.content_type.clone(), ignored };
+                self.transform(request, head, body, told).await.map(Outcome::Fetched)
+            }
         }
     }
 
-    async fn transform(&self, request: Request<'_>, head: Head, body: Body) -> Result<Fetched, Error> {
+    async fn transform(
+        &self,
+        request: Request<'_>,
+        head: Head,
+        body: Body,
+        mut told: Told,
+    ) -> Result<Fetched, Error> {
         let (hooks, shape) = (&request.plan.hooks.post_request, &request.plan.shape);
         if hooks.is_empty() && shape.is_empty() {
-            return self.keep(request, head, Content::Arriving(body)).await;
+            return self.keep(request, head, Content::Arriving(body), told).await;
         }
         let mut kept = self.transformer.transform(hooks, expressions::LARGEST_BODY, body).await?;
         if !shape.is_empty() {
             kept = self.transformer.shape(shape, &head, kept).await?;
         }
+        told.ignored.append(&mut kept.ignored);
         // What the source said of its bytes does not hold for these; it is still told as what the source said.
-        let (content_type, length) = (head.content_type.clone(), Some(kept.length));
-        let head = Head { content_type: None, length, ..head };
-        let fetched = self.keep(request, head, Content::kept(&kept)).await?;
-        Ok(Fetched { content_type, ignored: kept.ignored, ..fetched })
+        let head = Head { content_type: None, length: Some(kept.length), ..head };
+        self.keep(request, head, Content::kept(&kept), told).await
     }
 
-    async fn keep(&self, request: Request<'_>, head: Head, mut content: Content) -> Result<Fetched, Error> {
+    async fn keep(
+        &self,
+        request: Request<'_>,
+        head: Head,
+        mut content: Content,
+        Told { content_type, ignored }: Told,
+    ) -> Result<Fetched, Error> {
         reached(Step::Answered);
         let (started, arrives) = (Instant::now(), matches!(content, Content::Arriving(_)));
         let whole = content.read_ahead(SMALL).await?;
@@ -247,44 +278,62 @@ impl Pipeline {
             let took = if whole.is_some() { read } else { took };
             tell(|| Event::Received { bytes: received.size, took });
         }
-        let Assembled { tar_size, skipped_links, .. } = archive;
+        let Assembled { tar_size, skipped_links, tar_digest } = archive;
         tell(|| Event::Packed { tar_bytes: tar_size, skipped_links, took: took - read });
-        let (blob, changed) = self.publish(request, &archive, upload).await?;
+        let made = |Record { started, .. }| Made {
+            plan: request.plan,
+            origin: &head.origin,
+            content_type: content_type.as_deref(),
+            received,
+            ignored: &ignored,
+            tar_digest,
+            started,
+        };
+        let (blob, changed) = self.publish(request, upload, tar_digest, made).await?;
         Ok(Fetched {
             blob,
-            tar_digest: archive.tar_digest,
-            tar_size: archive.tar_size,
+            tar_digest,
+            tar_size,
             content_digest: received.digest,
             content_size: received.size,
-            content_type: head.content_type,
+            content_type,
             origin: head.origin,
             validators: head.validators,
-            skipped_links: archive.skipped_links,
+            skipped_links,
             changed,
-            ignored: Vec::new(),
+            ignored,
             pause: head.pause,
         })
     }
 
-    /// Makes the upload visible, unless its tar is the stored one's. The stored blob is looked at once more: it may
-    /// have been lost while this one was on its way.
-    async fn publish(
+    /// Makes the upload and its record visible, unless its tar is the stored one's. The stored blob is looked at once more: it
+    /// may have been lost while this one was on its way.
+    async fn publish<'a>(
         &self,
-        request: Request<'_>,
-        archive: &Assembled,
-        upload: Box<dyn Upload>,
+        request: Request<'a>,
+        mut upload: Box<dyn Upload>,
+        tar_digest: TarDigest,
+        made: impl FnOnce(Record) -> Made<'a>,
     ) -> Result<(BlobInfo, bool), Error> {
         let key = |digest| BlobKey { source: request.source.clone(), digest };
         if let Some(stored) = request.stored
-            && stored.tar_digest == Some(archive.tar_digest)
+            && stored.tar_digest == Some(tar_digest)
             && let Some(blob) = self.store.stat(&key(stored.digest)).await.map_err(Error::Store)?
         {
             upload.abort().await;
+            if let Some(record) = request.record.filter(|record| record.renews) {
+                let statement = made(record).statement(&blob.key, Timestamp::now());
+                self.store.attach(&blob.key, statement.into()).await.map_err(Error::Store)?;
+            }
             tell(|| Event::Stored { digest: stored.digest, bytes: blob.size, new: false });
             return Ok((blob, false));
         }
         let digest = upload.digest();
-        let blob = upload.commit(key(digest)).await.map_err(Error::Store)?;
+        let key = key(digest);
+        if let Some(record) = request.record {
+            upload.attach(made(record).statement(&key, Timestamp::now()).into());
+        }
+        let blob = upload.commit(key).await.map_err(Error::Store)?;
         let changed = request.stored.is_none_or(|stored| stored.digest != digest);
         tell(|| Event::Stored { digest, bytes: blob.size, new: true });
         Ok((blob, changed))

@@ -72,7 +72,7 @@ impl Pipeline {
     pub async fn preview(&self, candidate: Candidate<'_>) -> Result<Preview, Error> {
         let scratch = Scratch::new().await.map_err(Error::Store)?;
         let Candidate { plan, source, .. } = candidate;
-        let request = Request { plan, source, validators: None, stored: None };
+        let request = Request { plan, source, validators: None, stored: None, record: None };
         let fetched = match self.beside(scratch.store().clone()).run(request).await? {
             Outcome::Fetched(fetched) => fetched,
             Outcome::NotModified { .. } => return Err(unasked(plan)),

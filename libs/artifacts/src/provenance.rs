@@ -4,8 +4,10 @@
 //! (<https://slsa.dev/provenance/v1>) names what it was made from and how, without a value that could open anything.
 use crate::{
     BlobKey, Digest, EntryPath, List, TarDigest,
-    pipeline::{Fetched, SignedBy},
+    fetch::Received,
+    pipeline::{Origin, SignedBy},
     plan::{Hook, Plan},
+    transform::Ignored,
 };
 use expressions::Program;
 use jiff::Timestamp;
@@ -17,24 +19,28 @@ const PREDICATE: &str = "https://slsa.dev/provenance/v1";
 const BUILD_TYPE: &str = "https://postern.dev/provenance/external-source/v1";
 const BUILDER: &str = "https://postern.dev/controller";
 
-/// A pass that brought data.
+/// A pass that brought data, and the archive that came of it.
 #[derive(Clone, Copy, Debug)]
-pub struct Made<'a> {
+pub(crate) struct Made<'a> {
     /// What was planned.
-    pub plan: &'a Plan,
-    /// What came of it.
-    pub fetched: &'a Fetched,
+    pub(crate) plan: &'a Plan,
+    /// Where the body came from.
+    pub(crate) origin: &'a Origin,
+    /// The media type that the source gave.
+    pub(crate) content_type: Option<&'a str>,
+    /// The body.
+    pub(crate) received: Received,
+    /// The hooks that failed and may.
+    pub(crate) ignored: &'a [Ignored],
+    /// The archive before compression.
+    pub(crate) tar_digest: TarDigest,
     /// When it began.
-    pub started: Timestamp,
-    /// When the archive was stored.
-    pub finished: Timestamp,
+    pub(crate) started: Timestamp,
 }
 
 impl Made<'_> {
-    /// The statement about the archive, as JSON.
-    pub fn statement(&self) -> Vec<u8> {
-        let Self { fetched, .. } = self;
-        let key = &fetched.blob.key;
+    /// The statement about the archive, which is stored by that key at that time, as JSON.
+    pub(crate) fn statement(&self, key: &BlobKey, finished: Timestamp) -> Vec<u8> {
         let statement = json!({
             "_type": STATEMENT,
             "subject": [{ "name": key.path(), "digest": sha256(&key.digest) }],
@@ -48,8 +54,8 @@ impl Made<'_> {
                         "inputsDigest": sha256(&self.plan.inputs_digest()),
                     },
                     "internalParameters": {
-                        "method": fetched.origin.method.as_str(),
-                        "headerNames": fetched.origin.headers,
+                        "method": self.origin.method.as_str(),
+                        "headerNames": self.origin.headers,
                         "preRequestHooks": self.hooks(List::PreRequest, &self.plan.hooks.pre_request),
                         "postRequestHooks": self.hooks(List::PostRequest, &self.plan.hooks.post_request),
                         "expressions": self.expressions(),
@@ -60,9 +66,9 @@ impl Made<'_> {
                     "builder": { "id": BUILDER, "version": { "postern": env!("CARGO_PKG_VERSION") } },
                     "metadata": {
                         "startedOn": whole_seconds(self.started),
-                        "finishedOn": whole_seconds(self.finished),
+                        "finishedOn": whole_seconds(finished),
                     },
-                    "byproducts": [{ "name": "archive.tar", "digest": { "blake3": hex(&fetched.tar_digest) } }],
+                    "byproducts": [{ "name": "archive.tar", "digest": { "blake3": hex(&self.tar_digest) } }],
                 },
             },
         });
@@ -71,8 +77,8 @@ impl Made<'_> {
 
     /// The body as it was received.
     fn body(&self) -> Value {
-        let Fetched { origin, content_digest, content_type, content_size, .. } = self.fetched;
-        let mut annotations = Map::from_iter([("size".to_owned(), json!(content_size))]);
+        let Self { origin, content_type, received, .. } = self;
+        let mut annotations = Map::from_iter([("size".to_owned(), json!(received.size))]);
         let known = [
             ("etag", origin.validators.etag.clone()),
             ("lastModified", origin.validators.last_modified.clone()),
@@ -87,7 +93,7 @@ impl Made<'_> {
         }
         let mut body = json!({
             "uri": origin.url.as_str(),
-            "digest": sha256(content_digest),
+            "digest": sha256(&received.digest),
             "annotations": annotations,
         });
         if let Some(content_type) = content_type {
@@ -118,7 +124,7 @@ impl Made<'_> {
 
     fn hooks(&self, list: List, hooks: &[Hook]) -> Vec<Value> {
         let failed = |hook: &Hook| {
-            self.fetched.ignored.iter().any(|ignored| ignored.list == list && ignored.hook == hook.name)
+            self.ignored.iter().any(|ignored| ignored.list == list && ignored.hook == hook.name)
         };
         let one = |hook: &Hook| json!({ "name": hook.name, "digest": sha256(&of_command(hook)), "ignored": failed(hook) });
         hooks.iter().map(one).collect()

@@ -145,6 +145,10 @@ pub trait Upload: Send {
     /// The digest of all bytes so far; once they are all, that of their key.
     fn digest(&self) -> Digest;
 
+    /// Has a record of at most 64 KiB lie beside the blob, as [`Store::attach`] would put it there, by the time that it is
+    /// committed.
+    fn attach(&mut self, record: Bytes);
+
     /// Makes the bytes visible under `key`, durably and all at once, if they have the digest that it names. A blob
     /// that is there already is replaced: by the same bytes, or by whole ones if it was damaged.
     fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>>;

@@ -1,9 +1,17 @@
 //! A record beside a blob: where it came from. Small, written whole, gone before its blob is.
-use super::{BlobKey, StoreError, backend::Backend};
+use super::{
+    BlobKey, StoreError,
+    backend::{Backend, Location},
+    blocking,
+    content::Content,
+};
+use crate::failpoint::{Step, reached};
 use bytes::Bytes;
 use object_store::{Error, ObjectStoreExt, path::Path};
+use std::sync::Arc;
 
 const SUFFIX: &str = ".provenance.json";
+const ATTEMPT: &str = "writing the record of a blob";
 
 /// The largest record, in bytes.
 pub(super) const LARGEST: u64 = 64 * 1024;
@@ -11,12 +19,39 @@ pub(super) const LARGEST: u64 = 64 * 1024;
 impl Backend {
     /// Writes the record of a blob, in place of an earlier one.
     pub(super) async fn attach(&self, key: &BlobKey, record: Bytes) -> Result<(), StoreError> {
-        const ATTEMPT: &str = "writing the record of a blob";
         key.source.check()?;
-        if record.len() as u64 > LARGEST {
-            return Err(StoreError::write(ATTEMPT, "it is larger than 64 KiB"));
-        }
-        self.write(&path(key), vec![record], ATTEMPT).await.map(|_| ())
+        admit(&record)?;
+        self.write(&path(key), vec![record], ATTEMPT).await?;
+        reached(Step::Recorded);
+        Ok(())
+    }
+
+    /// Writes a small blob whole, as [`write`](Self::write) does, and then its record. In a directory one thread does both, and
+    /// both names get to the disk together.
+    pub(super) async fn write_recorded(
+        &self,
+        key: &BlobKey,
+        pieces: Vec<Bytes>,
+        record: Bytes,
+        attempt: &'static str,
+    ) -> Result<Option<Content>, StoreError> {
+        admit(&record)?;
+        let Location::Directory(directory) = &self.location else {
+            let written = self.write(&Path::from(key.path()), pieces, attempt).await?;
+            reached(Step::Stored);
+            return self.attach(key, record).await.map(|()| written);
+        };
+        let (directory, file, beside) = (Arc::clone(directory), key.path(), path(key).to_string());
+        let written = blocking(move || {
+            let folder = directory.folder_of(&file)?;
+            let blob = folder.write(&file, &pieces)?;
+            reached(Step::Stored);
+            folder.write(&beside, &[record])?;
+            reached(Step::Recorded);
+            folder.sync()?;
+            Content::file(blob)
+        });
+        written.await.map(Some).map_err(|error| StoreError::write(attempt, error))
     }
 
     /// Reads it. What is too large was not written by us.
@@ -37,6 +72,13 @@ impl Backend {
     /// Removes it, if it is there.
     pub(super) async fn detach(&self, key: &BlobKey) -> Result<(), StoreError> {
         self.delete(&path(key), "removing the record of a blob").await
+    }
+}
+
+fn admit(record: &Bytes) -> Result<(), StoreError> {
+    match record.len() as u64 > LARGEST {
+        true => Err(StoreError::write(ATTEMPT, "it is larger than 64 KiB")),
+        false => Ok(()),
     }
 }
 

@@ -97,26 +97,21 @@ impl Directory {
     /// Writes a file durably, all at once, and for this user alone, in place of an earlier one. Returns it, as it lies
     /// there then. Refuses to go through a symlink; replaces one.
     pub(super) fn write(&self, file: &str, pieces: &[Bytes]) -> io::Result<File> {
-        let parent = match self.opened(parents(file)) {
+        let folder = self.folder_of(file)?;
+        let written = folder.write(file, pieces)?;
+        folder.sync().map(|()| written)
+    }
+
+    /// The folder that `file` is in or is to be in, made if need be.
+    pub(super) fn folder_of(&self, file: &str) -> io::Result<Folder<'_>> {
+        let opened = match self.opened(parents(file)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.prepare(file)?;
                 self.opened(parents(file))?
             }
             opened => opened?,
         };
-        let name = file.rsplit('/').next().unwrap_or(file);
-        let staged = format!("{name}{BESIDE}{}", self.written.fetch_add(1, Relaxed));
-        let written = filled(&parent, &staged, pieces).and_then(|file| {
-            disk(Disk::Rename)?;
-            renameat(&parent, &staged, &parent, name)?;
-            fsync(&parent)?;
-            Ok(file)
-        });
-        if written.is_err() {
-            // What cannot be removed now is removed by the next start.
-            let _ = unlinkat(&parent, &staged, AtFlags::empty());
-        }
-        written
+        Ok(Folder { directory: self, opened })
     }
 
     /// A directory below this one, reached without a symlink.
@@ -219,6 +214,36 @@ impl Directory {
             }
         }
         Ok(())
+    }
+}
+
+/// A folder of the directory, for files that come into it together.
+pub(super) struct Folder<'a> {
+    directory: &'a Directory,
+    opened: OwnedFd,
+}
+
+impl Folder<'_> {
+    /// Writes `file`, which is in this folder, as [`Directory::write`] does. After a crash it may be gone until the next
+    /// [`sync`](Self::sync); never is it there in part.
+    pub(super) fn write(&self, file: &str, pieces: &[Bytes]) -> io::Result<File> {
+        let name = file.rsplit('/').next().unwrap_or(file);
+        let staged = format!("{name}{BESIDE}{}", self.directory.written.fetch_add(1, Relaxed));
+        let written = filled(&self.opened, &staged, pieces).and_then(|file| {
+            disk(Disk::Rename)?;
+            renameat(&self.opened, &staged, &self.opened, name)?;
+            Ok(file)
+        });
+        if written.is_err() {
+            // What cannot be removed now is removed by the next start.
+            let _ = unlinkat(&self.opened, &staged, AtFlags::empty());
+        }
+        written
+    }
+
+    /// Brings the names of what was written to the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(fsync(&self.opened)?)
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Staged {
     size: u64,
     is_whole: bool,
     place: Place,
+    record: Option<Bytes>,
 }
 
 enum Place {
@@ -55,6 +56,7 @@ impl Staged {
             size: 0,
             is_whole: true,
             place: Place::Memory(Vec::new()),
+            record: None,
         }
     }
 
@@ -121,7 +123,7 @@ impl Staged {
         if found != key.digest {
             return Err(StoreError::DigestMismatch { key, found });
         }
-        let Self { store, share, place, .. } = self;
+        let Self { store, share, place, mut record, .. } = self;
         let target = Path::from(key.path());
         let _turn = store.turns.take(&key).await;
         let copy = match &place {
@@ -134,7 +136,12 @@ impl Staged {
                 store.put_remote(&key, Ready::Memory(chunks)).await?;
             }
             Place::Spool(spool, parts) => store.put_remote(&key, Ready::File(spool, parts)).await?,
-            Place::Memory(chunks) => written = store.write(&target, chunks, ATTEMPT).await?,
+            Place::Memory(chunks) => {
+                written = match record.take() {
+                    Some(record) => store.write_recorded(&key, chunks, record, ATTEMPT).await?,
+                    None => store.write(&target, chunks, ATTEMPT).await?,
+                };
+            }
             Place::File(staged, mut file) => {
                 store.prepare(target.as_ref()).await?;
                 disk(Disk::Sync).map_err(|error| StoreError::write(ATTEMPT, error))?;
@@ -146,7 +153,10 @@ impl Staged {
                 renamed.map_err(|error| StoreError::write(ATTEMPT, error))?;
             }
         }
-        reached(Step::Stored);
+        if let Some(record) = record {
+            reached(Step::Stored);
+            store.attach(&key, record).await?;
+        }
         store.budget.keep(key.clone(), share);
         let info = store.published(key, written).await?;
         store.cache.published(&info, &copy);
@@ -161,6 +171,10 @@ impl Upload for Staged {
 
     fn digest(&self) -> Digest {
         self.hasher.clone().finish()
+    }
+
+    fn attach(&mut self, record: Bytes) {
+        self.record = Some(record);
     }
 
     fn commit(self: Box<Self>, key: BlobKey) -> BoxFuture<'static, Result<BlobInfo, StoreError>> {

@@ -5,19 +5,19 @@ use crate::{
 };
 use artifacts::{
     Digest,
-    pipeline::Fetched,
-    provenance::{Made, Recorded, read},
+    pipeline::{Fetched, Outcome},
+    provenance::{Recorded, read},
 };
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const CANARY: &str = "canary-7f3a";
 const MODIFIED: (&str, &str) = ("last-modified", "Fri, 06 Nov 2026 08:49:37 GMT");
 
-fn statement(case: &Case, fetched: &Fetched) -> Vec<u8> {
-    let plan = case.plan().unwrap();
-    let (started, finished) = (Timestamp::UNIX_EPOCH, Timestamp::from_second(1).unwrap());
-    Made { plan: &plan, fetched, started, finished }.statement()
+/// What lies beside the blob.
+async fn statement(world: &World, fetched: &Fetched) -> Bytes {
+    world.store().attached(&fetched.blob.key).await.unwrap().expect("it is written with the blob")
 }
 
 #[tokio::test]
@@ -30,8 +30,9 @@ async fn a_statement_names_what_was_fetched_from_whom_and_what_became_of_it() {
     .await;
     let case = Case::new(server.url("/start")).ca_bundle(&identity.authority_pem);
     let case = case.headers(&[("Authorization", CANARY), ("X-Api-Key", CANARY)]);
-    let fetched = World::new().fetched(&case).await;
-    let text = statement(&case, &fetched);
+    let (world, before) = (World::new(), Timestamp::now());
+    let fetched = world.fetched(&case).await;
+    let text = statement(&world, &fetched).await;
     let told: Value = serde_json::from_slice(&text).unwrap();
 
     assert_eq!(told["_type"], "https://in-toto.io/Statement/v1");
@@ -47,16 +48,20 @@ async fn a_statement_names_what_was_fetched_from_whom_and_what_became_of_it() {
     assert_eq!(made["resolvedDependencies"], json!([body]));
     assert_eq!(made["internalParameters"]["method"], "GET");
     assert_eq!(made["internalParameters"]["headerNames"], json!(["authorization", "x-api-key"]));
-    assert_eq!(told["predicate"]["runDetails"]["metadata"]["finishedOn"], "1970-01-01T00:00:01Z");
-    assert!(!String::from_utf8(text).unwrap().contains(CANARY), "{told}");
+    let times = &told["predicate"]["runDetails"]["metadata"];
+    assert_eq!(times["startedOn"], "1970-01-01T00:00:00Z", "as it was given");
+    let finished: Timestamp = times["finishedOn"].as_str().unwrap().parse().unwrap();
+    assert!((before.as_second()..=Timestamp::now().as_second()).contains(&finished.as_second()), "{times}");
+    assert!(!String::from_utf8(text.into()).unwrap().contains(CANARY), "{told}");
 }
 
 #[tokio::test]
 async fn an_object_is_named_by_its_place_and_not_by_who_may_read_it() {
     let server = Server::http(|_| answer(200, &[("etag", "\"1\""), MODIFIED], "data")).await;
     let case = Case::s3(server.url(""), |s3| s3.object = Some("prod/app.yaml".into()));
-    let fetched = World::new().fetched(&case).await;
-    let text = String::from_utf8(statement(&case, &fetched)).unwrap();
+    let world = World::new();
+    let fetched = world.fetched(&case).await;
+    let text = String::from_utf8(statement(&world, &fetched).await.into()).unwrap();
     let told: Value = serde_json::from_str(&text).unwrap();
     let body = &told["predicate"]["buildDefinition"]["resolvedDependencies"][0];
     assert_eq!(body["uri"], server.url("/configs/prod/app.yaml"));
@@ -65,11 +70,27 @@ async fn an_object_is_named_by_its_place_and_not_by_who_may_read_it() {
 }
 
 #[tokio::test]
+async fn a_record_is_written_anew_where_the_same_came_of_other_inputs() {
+    let server = Server::http(|_| answer(200, &[], "data")).await;
+    let (one, other) = (Case::new(server.url("/one")), Case::new(server.url("/other")));
+    let world = World::new();
+    let fetched = world.fetched(&one).await;
+    for (renews, path) in [(false, "/one"), (true, "/other")] {
+        let again = world.run_recording(&other, &fetched, renews).await.unwrap();
+        assert!(matches!(again, Outcome::Fetched(again) if !again.changed && again.blob == fetched.blob));
+        let told: Value = serde_json::from_slice(&statement(&world, &fetched).await).unwrap();
+        let body = &told["predicate"]["buildDefinition"]["resolvedDependencies"][0];
+        assert_eq!(body["uri"], server.url(path), "renews: {renews}");
+    }
+}
+
+#[tokio::test]
 async fn a_statement_is_read_back_for_its_own_archive_alone() {
     let server = Server::http(|_| answer(200, &[], "data")).await;
     let case = Case::new(server.url("/data"));
-    let fetched = World::new().fetched(&case).await;
-    let text = statement(&case, &fetched);
+    let world = World::new();
+    let fetched = world.fetched(&case).await;
+    let text = statement(&world, &fetched).await;
     let told =
         Recorded { content_digest: Digest::of(b"data"), tar_digest: fetched.tar_digest, content_type: None };
     assert_eq!(read(&text, &fetched.blob.key), Some(told));

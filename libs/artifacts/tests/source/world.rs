@@ -2,7 +2,7 @@
 use artifacts::{
     Error, SourceKey, Store,
     egress::EgressPolicy,
-    pipeline::{Fetched, Limits, Outcome, Pipeline, Request, Stored, Validators},
+    pipeline::{Fetched, Limits, Outcome, Pipeline, Record, Request, Stored, Validators},
     plan::{Plan, ReferencedSecret, Secrets},
 };
 use crds::{
@@ -14,6 +14,7 @@ use crds::{
     },
     rules,
 };
+use jiff::Timestamp;
 use secrecy::SecretSlice;
 use std::{
     io::Read,
@@ -73,8 +74,7 @@ impl World {
 
     /// One pass that knows what an earlier one left.
     pub(crate) async fn run_after(&self, case: &Case, earlier: &Fetched) -> Result<Outcome, Error> {
-        let stored = Stored { digest: earlier.blob.key.digest, tar_digest: Some(earlier.tar_digest) };
-        self.run_knowing(case, Some(&earlier.validators), Some(&stored)).await
+        self.run_knowing(case, Some(&earlier.validators), Some(&stored(earlier))).await
     }
 
     pub(crate) async fn run_knowing(
@@ -83,8 +83,21 @@ impl World {
         validators: Option<&Validators>,
         stored: Option<&Stored>,
     ) -> Result<Outcome, Error> {
-        let plan = case.plan()?;
-        self.pipeline.run(Request { plan: &plan, source: &self.source, validators, stored }).await
+        let (plan, record) = (case.plan()?, Some(recorded(false)));
+        self.pipeline.run(Request { plan: &plan, source: &self.source, validators, stored, record }).await
+    }
+
+    /// One pass over what an earlier one left, whose record it may have to write anew.
+    pub(crate) async fn run_recording(
+        &self,
+        case: &Case,
+        earlier: &Fetched,
+        renews: bool,
+    ) -> Result<Outcome, Error> {
+        let (plan, stored) = (case.plan()?, stored(earlier));
+        let (stored, record) = (Some(&stored), Some(recorded(renews)));
+        let request = Request { plan: &plan, source: &self.source, validators: None, stored, record };
+        self.pipeline.run(request).await
     }
 
     /// A pass that must bring data.
@@ -119,6 +132,14 @@ impl World {
         };
         archive.entries().unwrap().map(file).collect()
     }
+}
+
+fn stored(earlier: &Fetched) -> Stored {
+    Stored { digest: earlier.blob.key.digest, tar_digest: Some(earlier.tar_digest) }
+}
+
+fn recorded(renews: bool) -> Record {
+    Record { started: Timestamp::UNIX_EPOCH, renews }
 }
 
 fn loopback() -> EgressPolicy {

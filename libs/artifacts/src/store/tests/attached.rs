@@ -42,3 +42,24 @@ async fn records_are_small() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_record_that_goes_with_an_upload_is_there_with_the_blob() {
+    on_each(|stored| async move {
+        for length in [0, 1, 100_000, 400_000] {
+            let bytes = bytes(length);
+            let mut upload = staged(&*stored, &bytes).await;
+            let key = BlobKey { digest: upload.digest(), ..key(b"") };
+            upload.attach(Bytes::from("record"));
+            assert_eq!(stored.attached(&key).await.unwrap(), None, "nothing is seen of it before");
+            assert_eq!(upload.commit(key.clone()).await.unwrap().size, length as u64);
+            assert_eq!(stored.attached(&key).await.unwrap(), Some(Bytes::from("record")), "{length}");
+        }
+        let mut upload = staged(&*stored, &bytes(7)).await;
+        upload.attach(bytes(usize::try_from(LARGEST).unwrap() + 1));
+        let digest = upload.digest();
+        let refused = upload.commit(BlobKey { digest, ..key(b"") }).await.unwrap_err();
+        assert_eq!(refused.reason(), "StorageOperationFailed", "as without a blob");
+    })
+    .await;
+}

@@ -29,7 +29,7 @@ pub(crate) async fn once(url: String, store: &Url, executor: Option<Address>) ->
     }
     let plan = Plan::new(rules::check(&spec)?, &Secrets::default())?;
     let source = SourceKey::new("bench", "source")?;
-    let request = Request { plan: &plan, source: &source, validators: None, stored: None };
+    let request = Request { plan: &plan, source: &source, validators: None, stored: None, record: None };
     let pid = std::process::id().cast_signed();
     let rss_before = usage::memory(pid)?;
     let start = Instant::now();

@@ -14,6 +14,9 @@ const PAGE: usize = 4 << 10;
 /// The most that is kept of all, in bytes.
 const ALL: usize = 512 << 10;
 
+/// So much is free after room was made.
+const ROOM: usize = ALL / 16;
+
 /// What a source takes beside its lines, names apart: its place in the map, and what is lost between pages that grow, as measured.
 const ENTRY: usize = 384;
 
@@ -100,11 +103,28 @@ impl Book {
         page.add(line);
         page.last = self.count;
         self.size += page.bytes.capacity();
-        while self.size > ALL {
-            let oldest = self.pages.iter().min_by_key(|(_, page)| page.last);
-            let Some(oldest) = oldest.map(|(source, _)| source.clone()) else { return };
-            self.forget(&oldest);
+        if self.size > ALL {
+            self.make_room();
         }
+    }
+
+    /// Forgets those that have been silent for longest: somewhat more than must go, since to find them takes a look at all.
+    fn make_room(&mut self) {
+        let mut pages: Vec<_> = self
+            .pages
+            .iter()
+            .map(|(source, page)| (page.last, entry(source) + page.bytes.capacity()))
+            .collect();
+        pages.sort_unstable();
+        let mut silent = 0;
+        for (last, size) in pages {
+            if self.size <= ALL - ROOM {
+                break;
+            }
+            silent = last;
+            self.size -= size;
+        }
+        self.pages.retain(|_, page| page.last > silent);
     }
 
     /// The lines of a source, the oldest first.

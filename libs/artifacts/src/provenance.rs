@@ -72,7 +72,7 @@ impl Made<'_> {
                 },
             },
         });
-        statement.to_string().into_bytes()
+        serde_json::to_vec(&statement).expect("names are strings")
     }
 
     /// The body as it was received.

@@ -13,7 +13,7 @@ use crate::{aggregated::post, sources::sources};
 use anyhow::{Context, Result, ensure};
 use cluster::{
     namespace::Namespace,
-    suite::{Suite, skip},
+    suite::{Suite, skip, to_its_end},
 };
 use crds::ExternalSource;
 use endings::ENDINGS;
@@ -63,7 +63,7 @@ async fn what_is_secret_comes_out_nowhere() -> Result<()> {
         let canaries = vec![("a canary".to_owned(), MARK.to_owned())];
         judge(&outlets, &planted, &[canaries, installation.secrets().await?, world.secrets()?].concat())
     };
-    let outcome = outcome.await;
+    let outcome = to_its_end(outcome).await;
     installation.end().await?;
     outcome
 }

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, ensure};
 use artifacts::failpoint::Step;
 use cluster::{
     Postern,
-    suite::{Suite, skip},
+    suite::{Suite, skip, to_its_end},
 };
 use crds::{ExternalArtifact, ExternalSource, annotations::REQUESTED_AT};
 use history::History;
@@ -116,7 +116,7 @@ impl Crashes {
             crashes.begin().await?;
             test(&mut crashes).await
         };
-        let outcome = outcome.await;
+        let outcome = to_its_end(outcome).await;
         let Self { scene, history, armed, .. } = crashes;
         let _absent = fs::remove_file(armed);
         scene.suite.own().context("it was")?.postern().restart().await?;

@@ -7,12 +7,13 @@ use crate::{
     kubectl::Kubectl,
     namespace::Namespace,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use futures::FutureExt;
 use k8s_openapi::{
     api::core::v1::Namespace as NamespaceObject, apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{Api, Client, api::PostParams};
-use std::{ffi::OsString, fs::OpenOptions, io::Write, path::PathBuf};
+use std::{ffi::OsString, fs::OpenOptions, io::Write, panic::AssertUnwindSafe, path::PathBuf};
 use tokio::sync::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Names the folder of the cluster that the supervisor started.
@@ -173,6 +174,15 @@ pub async fn another_cluster(name: &str, options: &Options) -> Result<Option<Clu
 pub fn another_directory(name: &str) -> Result<Option<Directory>> {
     let run = std::env::var_os(RUN_DIR).map(PathBuf::from);
     run.map(|run| Directory::at(run.join(name))).transpose()
+}
+/// What came of a part of a test. A panic, of which people have read by then, is a failure like any other, so that what the
+/// test has altered is put back after it.
+///
+/// # Errors
+/// The part failed.
+pub async fn to_its_end<T>(part: impl Future<Output = Result<T>>) -> Result<T> {
+    let ended = AssertUnwindSafe(part).catch_unwind().await;
+    ended.unwrap_or_else(|_| Err(anyhow!("the test panicked")))
 }
 
 /// Says that this test was not run, and why; `make test` counts and names them at its end.

@@ -7,7 +7,7 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result};
-use cluster::suite::skip;
+use cluster::suite::{skip, to_its_end};
 use crds::{ExternalSource, conditions::PINNED};
 use http::StatusCode;
 use kube::api::{Patch, PatchParams};
@@ -140,7 +140,7 @@ async fn a_policy_that_refuses_the_pin_is_told_in_its_own_words() -> Result<()> 
             }
         }
     });
-    let tried = tried.await;
+    let tried = to_its_end(tried).await;
     let both = "validatingadmissionpolicybinding,validatingadmissionpolicy";
     scene.namespace.kubectl(&["delete", both, &name]).await?;
     let (refused, (code, said)) = tried.context("the policy comes into force")??;

@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use cluster::{
     Cluster,
-    suite::{Suite, skip},
+    suite::{Suite, skip, to_its_end},
 };
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn telling(
     let mut telling = cluster.postern();
     telling.flags.push(format!("--events-addr=http://{address}/"));
     telling.restart().await?;
-    let outcome = test(scene).await;
+    let outcome = to_its_end(test(scene)).await;
     cluster.postern().restart().await?;
     outcome
 }

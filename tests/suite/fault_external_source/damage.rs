@@ -7,7 +7,7 @@ use crate::{
     upstream::Answer,
 };
 use anyhow::{Context, Result};
-use cluster::suite::{Suite, skip};
+use cluster::suite::{Suite, skip, to_its_end};
 use crds::external_source::Artifact;
 use http::StatusCode;
 use std::{
@@ -72,7 +72,7 @@ async fn while_the_directory_is_away_the_newest_artifact_is_served_from_memory()
         assert_eq!(archive::digest(&read), artifact.digest);
         scene.told("StorageOperationFailed").await
     };
-    let meanwhile = meanwhile.await;
+    let meanwhile = to_its_end(meanwhile).await;
     fs::rename(&elsewhere, &store)?;
     let message = meanwhile?;
     assert!(message.ends_with("the stored artifact is served from memory meanwhile"), "{message}");

@@ -9,7 +9,10 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use artifacts::failpoint::Disk;
-use cluster::{Cluster, suite::skip};
+use cluster::{
+    Cluster,
+    suite::{skip, to_its_end},
+};
 use crds::{ExternalSource, external_source::Artifact};
 use std::{
     collections::BTreeSet,
@@ -40,7 +43,7 @@ async fn a_disk_that_breaks_is_told_publishes_nothing_half_and_heals_without_a_r
         ensure!(postern.pid() == pid, "it was restarted");
         anyhow::Ok(())
     };
-    let outcome = outcome.await;
+    let outcome = to_its_end(outcome).await;
     // There is none, if the test ended before.
     let _ = fs::remove_file(&armed);
     cluster.postern().restart().await?;

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use cluster::{
     poison::{self, Poison},
-    suite::skip,
+    suite::{skip, to_its_end},
 };
 use crds::ExternalSource;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -114,7 +114,7 @@ async fn poisoned_objects_among_a_hundred_stop_none_of_the_others() -> Result<()
         scene.changes("third", &second).await?;
         scene.each_is_told(&poisons).await
     };
-    let checked = checked.await;
+    let checked = to_its_end(checked).await;
     poison::release(&cluster.kubectl(), scene.namespace.name()).await?;
     checked
 }

@@ -8,7 +8,10 @@ use crate::{
     upstream::Answer,
 };
 use anyhow::{Context, Result, ensure};
-use cluster::{Cluster, Postern, S3Gateway, suite::skip};
+use cluster::{
+    Cluster, Postern, S3Gateway,
+    suite::{skip, to_its_end},
+};
 use crds::external_source::Artifact;
 use http::StatusCode;
 use std::{fs, path::PathBuf, sync::Arc, time::Duration};
@@ -47,7 +50,7 @@ impl Bucket<'_> {
             scene.ready().await?;
             test(&bucket).await
         };
-        let outcome = outcome.await;
+        let outcome = to_its_end(outcome).await;
         cluster.postern().restart().await?;
         bucket.gateway.kill().await?;
         outcome
@@ -107,7 +110,7 @@ async fn what_one_replica_puts_into_s3_every_replica_serves() -> Result<()> {
             }
             anyhow::Ok(())
         };
-        let served = served.await;
+        let served = to_its_end(served).await;
         second.stop().await?;
         served
     })
@@ -150,7 +153,7 @@ async fn two_replicas_that_store_the_same_at_once_agree_on_one_blob() -> Result<
             scene.ready().await?;
             anyhow::Ok(())
         };
-        let raced = raced.await;
+        let raced = to_its_end(raced).await;
         gate.close();
         second.stop().await?;
         raced

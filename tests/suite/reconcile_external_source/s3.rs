@@ -9,7 +9,10 @@ use crate::{
     upstream::Answer,
 };
 use anyhow::{Context, Result, ensure};
-use cluster::{S3Gateway, suite::skip};
+use cluster::{
+    S3Gateway,
+    suite::{skip, to_its_end},
+};
 use object_store::{
     Certificate, ClientOptions, ObjectStoreExt,
     aws::{AmazonS3, AmazonS3Builder},
@@ -57,7 +60,7 @@ impl Bucket {
     }
 
     async fn during(self, test: impl AsyncFnOnce(&Self) -> Result<()>) -> Result<()> {
-        let outcome = test(&self).await;
+        let outcome = to_its_end(test(&self)).await;
         self.gateway.kill().await?;
         outcome
     }

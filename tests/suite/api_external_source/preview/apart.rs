@@ -2,7 +2,10 @@
 use super::{super::log::Follower, message, trial, unpacked};
 use crate::{audit::Mark, scene::Scene, sources::PATIENCE, upstream::Answer};
 use anyhow::{Context, Result, ensure};
-use cluster::{Cluster, Postern, S3Gateway, suite::skip};
+use cluster::{
+    Cluster, Postern, S3Gateway,
+    suite::{skip, to_its_end},
+};
 use http::StatusCode;
 use k8s_openapi::kube_aggregator::pkg::apis::apiregistration::v1::APIService;
 use kube::Api;
@@ -62,7 +65,7 @@ impl Scene {
             cluster.postern().touch_slice().await?;
             test(cluster, &apart).await
         };
-        let outcome = outcome.await;
+        let outcome = to_its_end(outcome).await;
         let stopped = apart.stop().await;
         cluster.postern().start().await?;
         cluster.postern().touch_slice().await?;

@@ -7,7 +7,7 @@ use crate::{
     upstream::Answer,
 };
 use anyhow::{Context, Result};
-use cluster::Postern;
+use cluster::{Postern, suite::to_its_end};
 use crds::{ExternalSource, conditions::PINNED};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn an_apiserver_that_runs_apart_reaches_the_sources_of_every_shard() -> Re
             bucket.cluster.postern().touch_slice().await?;
             asked_for(&scene, &controllers).await
         };
-        let outcome = outcome.await;
+        let outcome = to_its_end(outcome).await;
         for postern in [&controllers.a, &controllers.b, &webhook] {
             postern.stop().await?;
         }

@@ -8,7 +8,7 @@ use crate::{
     upstream::{Answer, Upstream},
 };
 use anyhow::{Context, Result, ensure};
-use cluster::Postern;
+use cluster::{Postern, suite::to_its_end};
 use crds::{ExternalSource, annotations::REQUESTED_AT, external_source::Artifact};
 use futures::future::{Either, select};
 use nix::{
@@ -91,7 +91,7 @@ async fn of_two_controllers_that_share_a_source_one_works_and_the_other_takes_ov
             taken_over(&scene, &mut first, &mut second).await?;
             raced(&scene, &mut first, &mut second).await
         };
-        let outcome = outcome.await;
+        let outcome = to_its_end(outcome).await;
         first.postern.stop().await?;
         second.postern.stop().await?;
         outcome
@@ -127,7 +127,7 @@ async fn taken_over(scene: &Scene, first: &mut Rival, second: &mut Rival) -> Res
         second.says(LEADS, 1).await?;
         handled(scene, "shared", "begin").await
     };
-    let taken = taken.await;
+    let taken = to_its_end(taken).await;
     gate.close();
     first.signal(Signal::SIGCONT)?;
     let newer = taken?;

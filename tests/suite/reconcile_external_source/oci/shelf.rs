@@ -2,7 +2,10 @@
 use crate::{scene::Scene, upstream::Answer};
 use anyhow::{Context, Result, ensure};
 use artifacts::Digest;
-use cluster::{Entry, OciRegistry, suite::skip};
+use cluster::{
+    Entry, OciRegistry,
+    suite::{skip, to_its_end},
+};
 use flate2::{Compression, write::GzEncoder};
 use reqwest::{Certificate, Client, Identity, Method, RequestBuilder, header};
 use serde_json::{Value, json};
@@ -63,7 +66,7 @@ impl Shelf {
             client = client.identity(Identity::from_pem(pem.as_bytes())?);
         }
         let shelf = Self { scene, registry, pusher, client: client.build()? };
-        let outcome = test(&shelf).await;
+        let outcome = to_its_end(test(&shelf)).await;
         shelf.registry.kill().await?;
         outcome
     }

@@ -3,7 +3,10 @@
 use super::{Bucket, file, not_ours};
 use crate::{scene::Scene, upstream::Answer};
 use anyhow::{Context, Result, ensure};
-use cluster::{Postern, S3Gateway, suite::Suite};
+use cluster::{
+    Postern, S3Gateway,
+    suite::{Suite, to_its_end},
+};
 
 const DOMAIN: &str = "s3.test";
 const HOST: &str = "artifacts.s3.test";
@@ -37,7 +40,7 @@ async fn a_bucket_may_be_part_of_the_name_of_its_host() -> Result<()> {
                 changed.restart().await?;
                 fetches_and_stores(bucket).await
             };
-            let fetched = fetched.await;
+            let fetched = to_its_end(fetched).await;
             usual.restart().await?;
             fetched
         })

@@ -12,7 +12,7 @@ use clap::{
     builder::TypedValueParser as _,
 };
 use ipnet::IpNet;
-use std::{num::NonZeroU16, path::PathBuf, time::Duration};
+use std::{net::IpAddr, num::NonZeroU16, path::PathBuf, time::Duration};
 use switch::Switch as _;
 use telemetry::logs::Format;
 use url::Url;
@@ -152,7 +152,7 @@ pub(crate) struct ListenFlags {
         default_value = ":8080"
     )]
     pub(crate) artifacts: Listen,
-    /// Where a controller that runs apart is asked for previews and logs
+    /// Where a controller is asked for previews and logs by other processes; `postern all`, only with --advertise-address
     #[arg(
         long = "controller-listen",
         env = "POSTERN_CONTROLLER_LISTEN",
@@ -261,6 +261,10 @@ pub(crate) struct ControllerFlags {
     /// looks there, too, whether one does
     #[arg(long, env = "POSTERN_LEADER_ELECT", switch = "true")]
     pub(crate) leader_elect: bool,
+    /// The IP address of this process alone, as a pod has one in status.podIP. While it leads, its Lease says that it is asked for logs
+    /// there, at the port of --controller-listen [default: its Lease does not say]
+    #[arg(long, env = "POSTERN_ADVERTISE_ADDRESS", value_name = "IP", value_parser = value::reachable)]
+    pub(crate) advertise_address: Option<IpAddr>,
 }
 
 /// Previews.

@@ -1,5 +1,8 @@
 //! Addresses to listen on, as the flags give them, and what certificates must say about them.
-use crate::{flags::ListenFlags, role::Role};
+use crate::{
+    flags::{Flags, ListenFlags},
+    role::Role,
+};
 use anyhow::Context as _;
 use std::{
     collections::BTreeSet,
@@ -55,11 +58,12 @@ pub(crate) struct ApiListeners {
 
 impl Listeners {
     /// Opens what the role serves.
-    pub(crate) async fn bind(role: Role, flags: &ListenFlags) -> anyhow::Result<Self> {
+    pub(crate) async fn bind(role: Role, given: &Flags) -> anyhow::Result<Self> {
+        let flags = &given.listen;
         let admin = flags.admin.bind("--admin-listen").await?;
         let api = if role.serves_api() { Some(ApiListeners::bind(flags).await?) } else { None };
         let webhook = if role.admits() { Some(flags.webhook.bind("--webhook-listen").await?) } else { None };
-        let controller = match role.is_asked() {
+        let controller = match role.is_asked(&given.controller) {
             true => Some(flags.controller.bind("--controller-listen").await?),
             false => None,
         };

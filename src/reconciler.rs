@@ -16,7 +16,7 @@ use extension_apiserver::serve::ClientCertificates;
 use installation::Policies;
 use kube::Client;
 use previews::Local;
-use std::{fs, sync::Arc};
+use std::{fs, net::SocketAddr, sync::Arc};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -45,15 +45,25 @@ pub(crate) struct Reconciler {
 pub(crate) struct Asked {
     /// Where parts of this process look for its controller.
     pub(crate) local: Local,
-    /// Where other processes do, if roles run apart.
+    /// Where other processes do, if they do.
     pub(crate) remote: Option<Endpoint<Trust>>,
+    /// Where they find this one among its replicas, if it is told.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl Asked {
     /// On this socket, if there is one, those who kube-apiserver says may ask.
-    pub(crate) fn new(local: Local, socket: Option<TcpListener>, cluster: &Cluster, namespace: &str) -> Self {
-        let trust = || Trust::new(cluster.reviews.clone(), namespace);
-        Self { local, remote: socket.map(|listener| Endpoint { listener, handler: trust() }) }
+    pub(crate) fn new(
+        local: Local,
+        socket: Option<TcpListener>,
+        cluster: &Cluster,
+        flags: &Flags,
+    ) -> anyhow::Result<Self> {
+        let Some(listener) = socket else { return Ok(Self { local, remote: None, address: None }) };
+        let port = listener.local_addr().context("failed to look at the socket of the controller")?.port();
+        let address = flags.controller.advertise_address.map(|ip| SocketAddr::new(ip, port));
+        let handler = Trust::new(cluster.reviews.clone(), &flags.cluster.installation.namespace);
+        Ok(Self { local, remote: Some(Endpoint { listener, handler }), address })
     }
 
     /// From now on, these are the answers, until `shutdown`.
@@ -134,6 +144,7 @@ impl Reconciler {
             shard: self.shard,
             concurrency: self.concurrency,
             leader_elect: self.leader_elect,
+            address: self.asked.address,
             verify_rate: self.verify_rate,
             serving: is_self_managed.then_some(serving),
             logs: logs.clone(),

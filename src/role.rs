@@ -1,4 +1,5 @@
 //! What one process does.
+use crate::flags::ControllerFlags;
 use anyhow::bail;
 use url::Url;
 
@@ -37,9 +38,10 @@ impl Role {
         matches!(self, Self::Controller | Self::All)
     }
 
-    /// Whether other processes ask it for previews.
-    pub(crate) fn is_asked(self) -> bool {
+    /// Whether other processes ask it for previews and logs: those of other roles, and replicas to which its Lease says where.
+    pub(crate) fn is_asked(self, given: &ControllerFlags) -> bool {
         self == Self::Controller
+            || (self == Self::All && given.leader_elect && given.advertise_address.is_some())
     }
 
     /// Whether a flag changes nothing for it.
@@ -49,7 +51,6 @@ impl Role {
                 !self.serves_api()
             }
             "webhook-listen" | "preview-on-dry-run" => !self.admits(),
-            "controller-listen" => !self.is_asked(),
             "controller-url" => self.reconciles(),
             "hook-whitelist" | "allowed-hosts-file" | "allow-insecure-skip-verify" => {
                 !self.admits() && !self.reconciles()
@@ -63,6 +64,8 @@ impl Role {
             | "deny-egress"
             | "concurrency"
             | "watch-label-selector"
+            | "controller-listen"
+            | "advertise-address"
             | "events-addr"
             | "kinds"
             | "verify-rate"

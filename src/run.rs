@@ -82,7 +82,7 @@ impl Parts {
         let cache = if role.serves_api() { flags.artifacts.artifact_cache_size.0 } else { 0 };
         let (store, stock) = url.map(|url| store::open(&url, cache, counted)).transpose()?.unzip();
         let cluster = cluster::connect(flags.cluster.installation.kubeconfig.as_deref()).await?;
-        let listeners = Listeners::bind(role, &flags.listen).await?;
+        let listeners = Listeners::bind(role, flags).await?;
         let followed = Followed::start(role, flags, counted).await?;
         let policies = followed.policies.clone();
         let certificate = Certificate::new(flags, cluster.client.clone(), counted, drain);
@@ -98,7 +98,7 @@ impl Parts {
         let reconciler = match store.clone().filter(|_| role.reconciles()) {
             Some(store) => {
                 let metrics = controller::Metrics::register(counted, toolkit);
-                let asked = Asked::new(local, listeners.controller, &cluster, namespace);
+                let asked = Asked::new(local, listeners.controller, &cluster, flags)?;
                 Reconciler::new(flags, &cluster, (store, policies), (asked, metrics))?
             }
             None => None,

@@ -4,7 +4,7 @@ use artifacts::pipeline::Pipeline;
 use certs::ServingCertificate;
 use installation::Policies;
 use kube::Client;
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 use tokio::sync::watch;
 use url::Url;
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub concurrency: u16,
     /// Whether other replicas may run; without it this process leads from the start.
     pub leader_elect: bool,
+    /// Where other processes ask this one, which the Lease tells while it leads; `None`: nothing is told.
+    pub address: Option<SocketAddr>,
     /// The serving certificate whose CA the leader publishes; `None`: somebody else does.
     pub serving: Option<watch::Receiver<Arc<ServingCertificate>>>,
     /// What passes tell of themselves, for whoever asks.

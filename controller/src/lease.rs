@@ -10,7 +10,10 @@ mod term;
 pub(crate) use term::{Term, fenced};
 
 use crate::{moment::Moment, shard::Shard};
-use crds::{annotations::WATCH_LABEL_SELECTOR, lease::Sighting};
+use crds::{
+    annotations::{ADDRESS, WATCH_LABEL_SELECTOR},
+    lease::Sighting,
+};
 use decide::{Turn, claim, decide, released};
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{
@@ -19,6 +22,7 @@ use kube::{
 };
 use rivals::{Rival, Rivals};
 use std::{
+    net::SocketAddr,
     pin::pin,
     time::{Duration, Instant},
 };
@@ -38,6 +42,8 @@ pub(crate) struct Election {
     /// The name of the shard's Lease.
     name: String,
     identity: String,
+    /// Where the Lease says that its holder is reached.
+    address: Option<SocketAddr>,
     term: Term,
     seen: Option<Sighting>,
     rivals: Rivals,
@@ -56,10 +62,14 @@ enum Attempt {
 
 impl Election {
     /// A candidate with a name of its own; two processes with one name would both believe that they lead.
-    pub(crate) fn new(client: Client, (namespace, shard): (&str, Shard), identity: String) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        (namespace, shard): (&str, Shard),
+        (identity, address): (String, Option<SocketAddr>),
+    ) -> Self {
         let leases = Api::namespaced(client, namespace);
         let (name, term, rivals) = (shard.lease(), Term::default(), Rivals::default());
-        Self { leases, shard, name, identity, term, seen: None, rivals, in_the_way: None }
+        Self { leases, shard, name, identity, address, term, seen: None, rivals, in_the_way: None }
     }
 
     /// The term of this candidate; it holds while the candidate leads.
@@ -164,12 +174,17 @@ impl Election {
         }
     }
 
-    /// A Lease that says what its holder works on.
+    /// A Lease that says what its holder works on, and where it is reached.
     fn signed(&self, mut metadata: ObjectMeta, spec: LeaseSpec) -> Lease {
+        let annotations = metadata.annotations.get_or_insert_default();
         if let Some(selector) = self.shard.selector() {
-            let annotations = metadata.annotations.get_or_insert_default();
             annotations.insert(WATCH_LABEL_SELECTOR.into(), selector.to_owned());
         }
+        match self.address {
+            Some(address) => annotations.insert(ADDRESS.into(), address.to_string()),
+            // Where somebody else was.
+            None => annotations.remove(ADDRESS),
+        };
         Lease { metadata, spec: Some(spec) }
     }
 

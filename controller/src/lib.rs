@@ -54,7 +54,7 @@ pub async fn run(config: Config, shutdown: CancellationToken) {
     let election = Election::new(
         config.client.clone(),
         (&config.namespace, config.shard.clone()),
-        config.identity.clone(),
+        (config.identity.clone(), config.address),
     );
     let term = election.term();
     election.run(shutdown.clone(), || lead(&config, term.clone(), shutdown.clone())).await;
@@ -170,6 +170,7 @@ mod tests {
             shard: Shard::default(),
             concurrency: 1,
             leader_elect: false,
+            address: None,
             serving: None,
             logs: Logs::default(),
             metrics: Metrics::register(

@@ -6,3 +6,7 @@ pub const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// On the Lease of a controller that works on some sources only: the label selector that says on which.
 pub const WATCH_LABEL_SELECTOR: &str = "postern.dev/watch-label-selector";
+
+/// On the Lease of a controller that can be asked by other processes: where, as in `10.1.2.3:9444`. Whoever reads it believes only the
+/// certificate of who answers there.
+pub const ADDRESS: &str = "postern.dev/address";

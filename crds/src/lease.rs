@@ -2,8 +2,13 @@
 //!
 //! As in client-go's leader election, the wall clock of another machine is never believed: a holder is gone once *this*
 //! process has looked at the same record for as long as the Lease lasts, by its own monotonic clock.
+use crate::annotations::ADDRESS;
 use k8s_openapi::api::coordination::v1::Lease;
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+use thiserror::Error;
 
 /// How long a holder that fell silent is respected; longer only where it promised more.
 pub const DURATION: Duration = Duration::from_secs(15);
@@ -15,6 +20,24 @@ pub struct Sighting {
     pub lease: Lease,
     /// By the clock of this process.
     pub since: Instant,
+}
+
+/// What a Lease says of where its holder is reached leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("must be an IP address and a port, as in 10.1.2.3:9444 or [fd00::1]:9444")]
+pub struct NoAddress;
+
+/// Where the holder of this Lease says that it is reached, if it says so. A name is no answer: what a Lease says makes nobody look up
+/// anything.
+///
+/// # Errors
+/// It says something else.
+pub fn address(lease: &Lease) -> Result<Option<SocketAddr>, NoAddress> {
+    let said = lease.metadata.annotations.as_ref().and_then(|all| all.get(ADDRESS));
+    let Some(text) = said else { return Ok(None) };
+    let address: SocketAddr = text.parse().map_err(|_| NoAddress)?;
+    let leads_there = address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast();
+    if leads_there { Ok(Some(address)) } else { Err(NoAddress) }
 }
 
 impl Sighting {
@@ -90,6 +113,38 @@ mod tests {
         let spec = renewed.spec.as_mut().expect("held() sets it");
         spec.renew_time = Some(MicroTime(jiff::Timestamp::UNIX_EPOCH));
         assert!(!Sighting::updated(Some(first), renewed, later).is_silent(later));
+    }
+
+    #[test]
+    fn an_address_is_an_ip_and_a_port_and_nothing_else() {
+        let says = |text: &str| {
+            let mut lease = held("other", 15);
+            lease.metadata.annotations = Some([(ADDRESS.to_owned(), text.to_owned())].into());
+            address(&lease)
+        };
+        assert_eq!(address(&held("other", 15)), Ok(None));
+        for text in ["10.1.2.3:9444", "[fd00::1]:9444"] {
+            assert_eq!(says(text).map(|found| found.map(|found| found.to_string())), Ok(Some(text.into())));
+        }
+        for text in [
+            "",
+            "10.1.2.3",
+            "10.1.2.3:",
+            "10.1.2.3:0",
+            "0.0.0.0:9444",
+            "[::]:9444",
+            "224.0.0.1:9444",
+            "10.1.2.3:65536",
+            " 10.1.2.3:9444",
+            "10.1.2.3:9444/x",
+            "fd00::1:9444",
+            "localhost:9444",
+            "postern.example:9444",
+            "https://10.1.2.3:9444",
+            "user@10.1.2.3:9444",
+        ] {
+            assert_eq!(says(text), Err(NoAddress), "{text:?}");
+        }
     }
 
     #[test]

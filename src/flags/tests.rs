@@ -62,6 +62,19 @@ fn a_role_ignores_the_flags_of_others() {
 }
 
 #[test]
+fn all_is_asked_by_other_processes_only_where_its_lease_says_where() {
+    let address = "--advertise-address=10.1.2.3";
+    for (args, is_asked) in
+        [(&[][..], false), (&[address], true), (&[address, "--leader-elect=false"], false)]
+    {
+        let flags = parse(args).unwrap();
+        assert_eq!(Role::All.is_asked(&flags.controller), is_asked, "{args:?}");
+        assert!(Role::Controller.is_asked(&flags.controller), "{args:?}");
+        assert!(!Role::Apiserver.is_asked(&flags.controller), "{args:?}");
+    }
+}
+
+#[test]
 fn the_defaults_are_those_that_the_docs_promise() {
     let flags = parse(&[]).unwrap();
     assert_eq!(flags.listen.apiserver.to_string(), ":6443");

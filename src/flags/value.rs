@@ -36,6 +36,12 @@ pub(super) fn secure_base(text: &str) -> Result<Url, &'static str> {
     url.ok_or("must be an https:// address without a query, as in https://postern.postern-system.svc:9444")
 }
 
+/// Where this process is reached by others; who listens everywhere is not reached everywhere.
+pub(super) fn reachable(text: &str) -> Result<IpAddr, &'static str> {
+    let address = text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    address.ok_or("must be the IP address of this process alone, as in 10.1.2.3 or fd00::1")
+}
+
 /// A size, or nothing at all.
 pub(super) fn size_or_zero(text: &str) -> Result<Size, NotASize> {
     if text == "0" { Ok(Size(0)) } else { text.parse() }
@@ -89,6 +95,16 @@ mod tests {
         assert!(secure_base("https://127.0.0.1:9444").is_ok());
         for text in ["http://127.0.0.1:9444", "https://x/?y", "x"] {
             assert!(secure_base(text).expect_err(text).contains("https://"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_process_is_reached_at_an_address_of_its_own() {
+        for text in ["10.1.2.3", "fd00::1"] {
+            assert_eq!(reachable(text).map(|ip| ip.to_string()).as_deref(), Ok(text));
+        }
+        for text in ["", "0.0.0.0", "::", "ff02::1", "10.1.2.3:9444", "[fd00::1]", "localhost"] {
+            assert!(reachable(text).expect_err(text).contains("as in 10.1.2.3"), "{text}");
         }
     }
 

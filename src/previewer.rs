@@ -33,18 +33,23 @@ pub(crate) fn controllers(
     if role.reconciles() {
         return Ok(Controllers::of(local.clone()));
     }
+    let namespace = &flags.cluster.installation.namespace;
+    let given = flags.previews.controller_url.as_ref();
+    let url = given.map_or_else(|| url(namespace), |url| Ok(url.clone()))?;
+    let name = url.domain().map_or_else(|| service(namespace), str::to_owned);
     let proof = Proof::new(cluster.reviews.clone());
-    Ok(Controllers::of(Remote { url: url(flags)?, authorities: authorities(certificate.clone()), proof }))
+    Ok(Controllers::of(Remote { url, name, authorities: authorities(certificate.clone()), proof }))
 }
 
 /// Every replica of a controller is behind the Service, and each of them can tell.
-fn url(flags: &Flags) -> anyhow::Result<Url> {
-    if let Some(url) = &flags.previews.controller_url {
-        return Ok(url.clone());
-    }
-    let namespace = &flags.cluster.installation.namespace;
-    let text = format!("https://postern.{namespace}.svc:9444");
+fn url(namespace: &str) -> anyhow::Result<Url> {
+    let text = format!("https://{}:9444", service(namespace));
     Url::parse(&text).with_context(|| format!("{namespace} is no name of a namespace"))
+}
+
+/// What every certificate says that kube-apiserver believes.
+fn service(namespace: &str) -> String {
+    format!("postern.{namespace}.svc")
 }
 
 /// All roles serve with certificates of the same CA.

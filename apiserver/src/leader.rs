@@ -1,13 +1,19 @@
-//! Whether a controller is at work, by the Leases that those which lead renew, and whether it works on a given source.
+//! Whether a controller is at work, by the Leases that those which lead renew, whether it works on a given source, and where it is
+//! reached.
 mod decide;
 
-use crds::{annotations::WATCH_LABEL_SELECTOR, lease::Sighting, names::is_lease};
+use crds::{
+    annotations::WATCH_LABEL_SELECTOR,
+    lease::{self, Sighting},
+    names::is_lease,
+};
 use decide::{Verdict, verdict};
 use extension_apiserver::selectors::LabelSelector;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -50,11 +56,20 @@ impl Leader {
 
     /// What is missing for a source with these labels, as far as can be told now.
     pub(crate) async fn missing(&self, labels: &Labels) -> Option<Missing> {
-        let leases = match self.leases.as_ref()?.list(&ListParams::default()).await {
+        self.holder(labels).await.err()
+    }
+
+    /// Where the controller that works on a source with these labels is reached, if it says so.
+    ///
+    /// # Errors
+    /// As far as can be told now, there is none.
+    pub(crate) async fn holder(&self, labels: &Labels) -> Result<Option<SocketAddr>, Missing> {
+        let Some(leases) = &self.leases else { return Ok(None) };
+        let leases = match leases.list(&ListParams::default()).await {
             Ok(found) => found.items.into_iter().filter(|lease| is_lease(&lease.name_any())),
             Err(error) => {
                 warn!(error = %telemetry::Chain(&error), "failed to read the leases of controllers");
-                return None;
+                return Ok(None);
             }
         };
         let now = Instant::now();
@@ -68,9 +83,9 @@ impl Leader {
             seen.insert(name, sighting);
         }
         match verdict(&shards, now) {
-            Verdict::AtWork => None,
-            Verdict::Gone => Some(Missing::Controller),
-            Verdict::OfOthers => Some(Missing::Shard),
+            Verdict::AtWork(seen) => Ok(address(&seen.lease)),
+            Verdict::Gone => Err(Missing::Controller),
+            Verdict::OfOthers => Err(Missing::Shard),
         }
     }
 
@@ -90,4 +105,12 @@ fn selects(lease: &Lease, labels: &Labels) -> bool {
     let selector = lease.annotations().get(WATCH_LABEL_SELECTOR);
     let selector = selector.and_then(|text| LabelSelector::parse(text).ok()).unwrap_or_default();
     selector.matches(Some(labels))
+}
+
+/// Where its holder is reached. What is no address leads nowhere; it may be of any length, and is not repeated.
+fn address(lease: &Lease) -> Option<SocketAddr> {
+    lease::address(lease).unwrap_or_else(|error| {
+        warn!(lease = lease.name_any(), %error, "ignored the address of a lease");
+        None
+    })
 }

@@ -2,7 +2,7 @@
 mod access;
 mod diff;
 mod downloads;
-mod log;
+pub(crate) mod log;
 mod preview;
 mod provenance;
 mod refresh;

@@ -1,6 +1,7 @@
 //! What must survive: restarts, damaged blobs, an absent kube-apiserver, objects from before the rules, a replaced leader.
 mod damage;
 mod disk;
+mod holder;
 mod leader;
 mod memory;
 mod peer;

@@ -49,8 +49,13 @@ impl Authority {
 
     /// A serving certificate for 127.0.0.1, and its key.
     pub(crate) fn leaf(&self) -> Result<(String, String)> {
+        self.leaf_of("127.0.0.1")
+    }
+
+    /// A serving certificate for that name, and its key.
+    pub(crate) fn leaf_of(&self, name: &str) -> Result<(String, String)> {
         let key = KeyPair::generate()?;
-        let leaf = CertificateParams::new(["127.0.0.1".to_owned()])?.signed_by(&key, &self.0)?;
+        let leaf = CertificateParams::new([name.to_owned()])?.signed_by(&key, &self.0)?;
         Ok((leaf.pem(), key.serialize_pem()))
     }
 }

@@ -1,12 +1,12 @@
-//! Whether anybody works on a source. Pure; the clock is an argument.
+//! Whether anybody works on a source, and who. Pure; the clock is an argument.
 use crds::lease::Sighting;
 use std::time::Instant;
 
 /// Who works on a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// A controller does.
-    AtWork,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict<'a> {
+    /// The controller that holds this Lease.
+    AtWork(&'a Sighting),
     /// No controller is at work.
     Gone,
     /// Controllers are at work, and all of them on other sources.
@@ -14,37 +14,62 @@ pub(super) enum Verdict {
 }
 
 /// Judges by the Leases, and whether the holder of each works on the source.
-pub(super) fn verdict(shards: &[(Sighting, bool)], now: Instant) -> Verdict {
-    let alive: Vec<bool> =
-        shards.iter().filter(|(seen, _)| !seen.is_silent(now)).map(|(_, selects)| *selects).collect();
-    match (alive.contains(&true), alive.is_empty()) {
-        (true, _) => Verdict::AtWork,
-        (false, true) => Verdict::Gone,
-        (false, false) => Verdict::OfOthers,
+///
+/// Of several the one is meant that was renewed last, by what it says itself: one that went without letting go counts as alive until it was
+/// looked at for long enough.
+pub(super) fn verdict(shards: &[(Sighting, bool)], now: Instant) -> Verdict<'_> {
+    let alive: Vec<_> = shards.iter().filter(|(seen, _)| !seen.is_silent(now)).collect();
+    let renewed = |seen: &&Sighting| seen.lease.spec.as_ref().and_then(|spec| spec.renew_time.clone());
+    let at_work = alive.iter().filter(|(_, selects)| *selects).map(|(seen, _)| seen);
+    match (at_work.max_by_key(renewed), alive.is_empty()) {
+        (Some(seen), _) => Verdict::AtWork(seen),
+        (None, true) => Verdict::Gone,
+        (None, false) => Verdict::OfOthers,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+    use jiff::Timestamp;
+    use k8s_openapi::{
+        api::coordination::v1::{Lease, LeaseSpec},
+        apimachinery::pkg::apis::meta::v1::MicroTime,
+    };
 
     fn held_by(holder: &str) -> Sighting {
         let spec = LeaseSpec { holder_identity: Some(holder.into()), ..LeaseSpec::default() };
         Sighting::updated(None, Lease { spec: Some(spec), ..Lease::default() }, Instant::now())
     }
 
+    fn renewed(holder: &str, second: i64) -> Sighting {
+        let mut seen = held_by(holder);
+        let spec = seen.lease.spec.as_mut().expect("held_by() sets it");
+        spec.renew_time = Some(MicroTime(Timestamp::from_second(second).expect("a time")));
+        seen
+    }
+
     #[test]
     fn a_source_is_worked_on_by_whose_selector_matches_it() {
         let (alive, released) = (|| held_by("a"), || held_by(""));
         for (shards, expected) in [
-            (vec![], Verdict::Gone),
-            (vec![(alive(), true)], Verdict::AtWork),
-            (vec![(alive(), false), (alive(), true)], Verdict::AtWork),
-            (vec![(released(), true), (alive(), false)], Verdict::OfOthers),
-            (vec![(released(), true)], Verdict::Gone),
+            (vec![], "Gone"),
+            (vec![(alive(), true)], "AtWork"),
+            (vec![(alive(), false), (alive(), true)], "AtWork"),
+            (vec![(released(), true), (alive(), false)], "OfOthers"),
+            (vec![(released(), true)], "Gone"),
         ] {
-            assert_eq!(verdict(&shards, Instant::now()), expected, "{shards:?}");
+            let said = format!("{:?}", verdict(&shards, Instant::now()));
+            assert!(said.starts_with(expected), "{shards:?}: {said}");
         }
+    }
+
+    #[test]
+    fn of_several_the_one_that_was_renewed_last_is_meant() {
+        let never = held_by("never");
+        let (gone, at_work, of_others) = (renewed("gone", 1), renewed("at work", 2), renewed("of others", 3));
+        let shards = [(at_work, true), (gone, true), (never, true), (of_others, false), (held_by(""), true)];
+        let Verdict::AtWork(seen) = verdict(&shards, Instant::now()) else { panic!("one is at work") };
+        assert_eq!(seen.holder(), Some("at work"));
     }
 }

@@ -65,12 +65,12 @@ impl Subresource for Log {
 
 impl GetRaw for Log {
     async fn get_raw(&self, call: &Call, key: &Key) -> Result<Response<Body>, Status> {
-        let wanted = wanted(call, key)?;
+        let mut wanted = wanted(call, key)?;
         let source = self.sources.get(key).ok_or_else(|| call.not_found())?;
         let labels = source.metadata.labels.clone().unwrap_or_default();
-        if let Some(missing) = self.leader.missing(&labels).await {
-            return Err(without_controller(missing, "the log of its passes went with the one that was"));
-        }
+        wanted.holder = self.leader.holder(&labels).await.map_err(|missing| {
+            without_controller(missing, "the log of its passes went with the one that was")
+        })?;
         let lines = tokio::select! {
             said = self.keeper.lines(wanted) => said.map_err(untold)?,
             () = sleep_until(patience(call)) => return Err(too_long(call)),
@@ -106,6 +106,7 @@ fn wanted(call: &Call, key: &Key) -> Result<Wanted, Status> {
         tail_lines: number(&TAIL, 0)?,
         since_seconds: number(&SINCE, 1)?,
         timestamps: flag(&TIMESTAMPS, true)?,
+        holder: None,
     })
 }
 

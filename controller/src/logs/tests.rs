@@ -16,6 +16,7 @@ fn wanted(name: &str) -> Wanted {
         tail_lines: None,
         since_seconds: None,
         timestamps: false,
+        holder: None,
     }
 }
 

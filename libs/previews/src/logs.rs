@@ -4,6 +4,7 @@ use crate::AUDIENCE;
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use thiserror::Error;
 
 /// Where logs are asked for, below the address of a controller.
@@ -33,6 +34,9 @@ pub struct Wanted {
     pub since_seconds: Option<u64>,
     /// Each begins with its time.
     pub timestamps: bool,
+    /// Where whoever works on it says that it is reached. No part of the question.
+    #[serde(skip)]
+    pub holder: Option<SocketAddr>,
 }
 
 /// Whole lines, some at a time. An error: whoever keeps them went away.

@@ -22,20 +22,20 @@ use tokio::time::{sleep, timeout};
 const MORE_THAN_A_MINUTE: Duration = Duration::from_secs(66);
 
 /// Somebody who follows a log.
-pub(super) struct Follower {
+pub(crate) struct Follower {
     body: Body,
     told: String,
 }
 
 impl Follower {
-    pub(super) async fn new(client: &Client, path: &str) -> Result<Self> {
+    pub(crate) async fn new(client: &Client, path: &str) -> Result<Self> {
         let response = client.send(Request::get(path).body(Vec::new().into())?).await?;
         ensure!(response.status().is_success(), "{}", response.status());
         Ok(Self { body: response.into_body(), told: String::new() })
     }
 
     /// Reads on until that was told, and returns all that was.
-    pub(super) async fn until(&mut self, wanted: &str) -> Result<&str> {
+    pub(crate) async fn until(&mut self, wanted: &str) -> Result<&str> {
         let reading = async {
             while !self.told.contains(wanted) {
                 let frame = self.body.frame().await.context("the log has ended")??;

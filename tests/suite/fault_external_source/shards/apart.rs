@@ -1,7 +1,10 @@
 //! Roles apart, and the sources shared between controllers: the one apiserver role has for each source the controller that works on it.
 use super::{KEY, RECOVERY, Upstream};
 use crate::{
-    fault_external_source::s3::Bucket,
+    fault_external_source::{
+        holder::{Liar, advertising},
+        s3::Bucket,
+    },
     scene::Scene,
     sources::{revision, until_in},
     upstream::Answer,
@@ -22,7 +25,7 @@ struct Controllers {
 }
 
 impl Controllers {
-    /// The aggregated API asks `a` for previews, whatever the shard.
+    /// The aggregated API asks `a` for previews, whatever the shard, and finds `b` by its Lease alone.
     fn new(bucket: &Bucket<'_>) -> Result<Self> {
         let own = bucket.cluster.postern().endpoints;
         let controller = |shard: &str| -> Result<Postern> {
@@ -34,7 +37,7 @@ impl Controllers {
         };
         let mut a = controller("a")?;
         a.endpoints.controller = own.controller;
-        Ok(Self { a, b: controller("b")? })
+        Ok(Self { a: advertising(a), b: advertising(controller("b")?) })
     }
 }
 
@@ -68,6 +71,7 @@ async fn asked_for(scene: &Scene, controllers: &Controllers) -> Result<()> {
     for (name, upstream) in [("a", &a), ("b", &b)] {
         everything_works(scene, name, upstream).await.with_context(|| format!("shard {name}"))?;
     }
+    lied_to(scene).await?;
 
     // A source of nobody: what takes its controller is refused, and a preview, which any controller makes, is not.
     scene.label("b", &format!("{KEY}=nobody")).await?;
@@ -94,7 +98,7 @@ async fn asked_for(scene: &Scene, controllers: &Controllers) -> Result<()> {
     scene.until_refused("b", "no controller of Postern is at work").await
 }
 
-/// A refresh, a preview, a rollback and its end.
+/// A refresh, a preview, the log, a rollback and its end.
 async fn everything_works(scene: &Scene, name: &str, upstream: &Upstream) -> Result<()> {
     let is_published = |source: &ExternalSource| revision(source).is_some();
     let first = revision(&until_in(RECOVERY, &scene.sources, name, is_published).await?);
@@ -108,11 +112,25 @@ async fn everything_works(scene: &Scene, name: &str, upstream: &Upstream) -> Res
     assert_eq!((&tried["changed"], &tried["diff"]["from"]), (&json!(true), &json!(second)), "{preview}");
     upstream.answer(Answer::data("renewed: true\n"));
 
+    let (code, told) = scene.log_of(name).await?;
+    assert!(code == StatusCode::OK && told.contains(&format!("GET {}", upstream.url())), "{code}: {told}");
+
     rolled_back(scene, name, &json!(first), &json!(first)).await?;
     let pinned = scene.sources.get(name).await?;
     assert_eq!((revision(&pinned), pinned.spec.pin.as_ref()), (first.clone(), first.as_ref()));
     assert!(crate::sources::condition(&pinned, PINNED).is_some(), "the condition tells of it");
     rolled_back(scene, name, &json!(""), &json!(second)).await
+}
+
+/// No token goes where a Lease leads that lies. The aggregated API looks behind the Service then, where it finds the one controller of two.
+async fn lied_to(scene: &Scene) -> Result<()> {
+    let liar = Liar::begin(scene.leases()).await?;
+    let answered = (scene.log_of("a").await, scene.log_of("b").await);
+    liar.end().await?.heard_nothing()?;
+    let ((a, told), (b, said)) = (answered.0?, answered.1?);
+    assert_eq!((a, b), (StatusCode::OK, StatusCode::SERVICE_UNAVAILABLE), "{told}{said}");
+    assert!(said.contains("does not work on this object now"), "{said}");
+    Ok(())
 }
 
 async fn rolled_back(scene: &Scene, name: &str, to: &Value, published: &Value) -> Result<()> {

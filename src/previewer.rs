@@ -1,9 +1,9 @@
-//! Who tells what would become of an object and what passes did: the controller of this process, or, where roles run apart,
-//! another one.
+//! Who tells what would become of an object and what passes did: the controller of this process, or, where roles run apart, and of
+//! what another replica did, another one.
 use crate::{cluster::Cluster, flags::Flags, role::Role, tls::Certificate};
 use anyhow::Context as _;
 use futures::FutureExt as _;
-use previews::{Authorities, Local, Previewer, Proof, Remote, logs::Keeper};
+use previews::{Authorities, Local, Previewer, Proof, Remote, Replica, logs::Keeper};
 use std::sync::Arc;
 use url::Url;
 
@@ -30,15 +30,16 @@ pub(crate) fn controllers(
     (cluster, certificate): (&Cluster, &Certificate),
     local: &Local,
 ) -> anyhow::Result<Controllers> {
-    if role.reconciles() {
-        return Ok(Controllers::of(local.clone()));
-    }
     let namespace = &flags.cluster.installation.namespace;
-    let given = flags.previews.controller_url.as_ref();
+    let given = flags.previews.controller_url.as_ref().filter(|_| !role.reconciles());
     let url = given.map_or_else(|| url(namespace), |url| Ok(url.clone()))?;
     let name = url.domain().map_or_else(|| service(namespace), str::to_owned);
     let proof = Proof::new(cluster.reviews.clone());
-    Ok(Controllers::of(Remote { url, name, authorities: authorities(certificate.clone()), proof }))
+    let others = Remote { url, name, authorities: authorities(certificate.clone()), proof };
+    Ok(match role.reconciles() {
+        true => Controllers::of(Replica { own: local.clone(), others }),
+        false => Controllers::of(others),
+    })
 }
 
 /// Every replica of a controller is behind the Service, and each of them can tell.

@@ -59,7 +59,7 @@ fn expected() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
         ("postern-controller", OURS, own(&of_controller, &[LEASES])),
         ("postern", ANY, of_controller.clone()),
         ("postern", AUTHENTICATION, [&of_controller[..], &CONFIGURATION].concat()),
-        ("postern", OURS, own(&of_controller, &[LEASES])),
+        ("postern", OURS, own(&of_controller, &[LEASES, LOGS, "serviceaccounts/token postern: create"])),
     ]
 }
 

@@ -1,7 +1,8 @@
 //! What would become of an object with this spec: the question that the roles which hear from users put to a controller.
 //!
 //! A preview reads Secrets and fetches, which the controller alone may do. [`Previewer`] is who answers: [`Local`] where the
-//! controller is a part of the same process, else [`Remote`], which is the one way between the roles. The question is the
+//! controller is a part of the same process, else [`Remote`], which is the one way between the roles; [`Replica`] is both, for what the
+//! controller of another replica alone knows. The question is the
 //! same for every kind, and of the answer only what people read is known here; the rest is between the kind's resource
 //! and its folder in the controller. What passes did is asked for in the same ways: [`logs`]. Of our crates it imports `crds` and
 //! `telemetry`. Start with [`Question`].
@@ -9,11 +10,13 @@ mod local;
 pub mod logs;
 mod proof;
 mod remote;
+mod replica;
 mod token;
 
 pub use local::Local;
 pub use proof::Proof;
 pub use remote::{Authorities, Remote};
+pub use replica::Replica;
 pub use token::make_token;
 
 use crds::rules::FieldError;

@@ -53,8 +53,9 @@ async fn pass(pipeline: &Pipeline, address: &str) -> Result<Outcome> {
     let Ok(valid) = rules::check(&spec) else { return Ok(Outcome::Invalid) };
     let plan = Plan::new(valid, &Secrets::default())?;
     let source = SourceKey::new("default", "one")?;
-    let outcome =
-        pipeline.run(Request { plan: &plan, source: &source, validators: None, stored: None }).await;
+    let outcome = pipeline
+        .run(Request { plan: &plan, source: &source, validators: None, stored: None, record: None })
+        .await;
     Ok(match outcome {
         Ok(_) => Outcome::Served,
         Err(error) => Outcome::Failed(error.reason()),

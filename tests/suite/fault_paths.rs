@@ -150,7 +150,7 @@ async fn no_destination_leads_out_of_the_archive() -> Result<()> {
         let spec = ExternalSourceSpec { destination_path: Some(path.clone()), generator, ..spec() };
         let Ok(valid) = rules::check(&spec) else { continue };
         let plan = Plan::new(valid, &Secrets::default())?;
-        let request = Request { plan: &plan, source: &source, validators: None, stored: None };
+        let request = Request { plan: &plan, source: &source, validators: None, stored: None, record: None };
         let Outcome::Fetched(fetched) = pipeline.run(request).await.with_context(|| format!("{path:?}"))?
         else {
             anyhow::bail!("nothing was known before");

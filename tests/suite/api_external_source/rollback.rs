@@ -140,10 +140,10 @@ async fn a_policy_that_refuses_the_pin_is_told_in_its_own_words() -> Result<()> 
             }
         }
     });
-    let tried = to_its_end(tried).await;
+    let tried = to_its_end(async { tried.await.context("the policy comes into force")? }).await;
     let both = "validatingadmissionpolicybinding,validatingadmissionpolicy";
     scene.namespace.kubectl(&["delete", both, &name]).await?;
-    let (refused, (code, said)) = tried.context("the policy comes into force")??;
+    let (refused, (code, said)) = tried?;
     assert!(refused.code == 403 && refused.message.contains("nothing is pinned here"), "{refused:?}");
     assert_eq!(
         (code.as_u16(), &said["reason"], &said["message"]),

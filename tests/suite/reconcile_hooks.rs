@@ -4,6 +4,7 @@ mod requests;
 mod whitelist;
 
 use crate::{
+    api_external_source::log::assert_in_order,
     archive,
     process::Peak,
     scene::Scene,
@@ -60,6 +61,9 @@ async fn data_goes_through_every_hook_in_its_order() -> Result<()> {
     assert_eq!(scene.transformed().await?, "3\n");
     let artifact = source.status.and_then(|status| status.artifact).context("artifact")?;
     assert_eq!(artifact.metadata["contentHash"], archive::digest(b"1\n"), "the body as it was received");
+    let ran =
+        ["received 2 bytes", "hook a ended with exit code 0", "hook b ended", "hook c ended", "packed "];
+    assert_in_order(&scene.logged("the pass went well").await?, &ran);
     Ok(())
 }
 

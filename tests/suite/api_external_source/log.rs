@@ -70,7 +70,7 @@ impl Scene {
     }
 
     /// The texts of lines, once one of them is that.
-    async fn logged(&self, last: &str) -> Result<Vec<String>> {
+    pub(crate) async fn logged(&self, last: &str) -> Result<Vec<String>> {
         let path = self.path("externalsources/one/log?follow=true&timestamps=false");
         let mut follower = Follower::new(self.suite.client(), &path).await?;
         Ok(follower.until(last).await?.lines().map(str::to_owned).collect())
@@ -78,7 +78,7 @@ impl Scene {
 }
 
 /// That each of these is the beginning of a line, one after the other.
-fn assert_in_order(lines: &[String], expected: &[&str]) {
+pub(crate) fn assert_in_order(lines: &[String], expected: &[&str]) {
     let mut rest = lines.iter();
     for begin in expected {
         assert!(rest.any(|line| line.starts_with(begin)), "{begin:?} is missing or too early in {lines:#?}");

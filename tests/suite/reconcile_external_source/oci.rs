@@ -4,7 +4,7 @@ mod shelf;
 mod signed;
 mod tunnel;
 
-use crate::sources::revision;
+use crate::{api_external_source::log::assert_in_order, sources::revision};
 use anyhow::{Context, Result, ensure};
 use cluster::Entry;
 use shelf::{Shelf, file};
@@ -19,6 +19,13 @@ async fn an_artifact_of_a_registry_is_followed_by_its_tag() -> Result<()> {
         ensure!(shelf.files().await? == [file("app.yaml", "one: 1\n")]);
         let status = first.status.as_ref().context("status")?;
         ensure!(status.last_handled_etag.as_deref() == Some(&*pushed), "{status:?}");
+        let at = format!("GET {}/v2/app/", shelf.registry.endpoint());
+        let (manifest, blob) = (format!("{at}manifests/latest"), format!("{at}blobs/sha256:"));
+        let told = shelf.scene.logged("the pass went well").await?;
+        assert_in_order(
+            &told,
+            &[&manifest, "answered 200 OK", &blob, "answered 200 OK", "received ", "packed "],
+        );
         let again = shelf.scene.request("again").await?;
         ensure!(revision(&again) == revision(&first));
 

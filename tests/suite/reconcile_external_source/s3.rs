@@ -4,6 +4,7 @@ mod faults;
 mod secure;
 
 use crate::{
+    api_external_source::log::assert_in_order,
     scene::Scene,
     sources::{revision, until_failed},
     upstream::Answer,
@@ -137,6 +138,11 @@ async fn a_prefix_of_s3_becomes_an_artifact() -> Result<()> {
         let files: Vec<_> =
             bucket.files().await?.into_iter().filter(|(name, _)| !name.ends_with('/')).collect();
         ensure!(files == [file("a.yaml", "a"), file("b/c.yaml", "c")], "{files:?}");
+        let [listed, first_object, second_object] = ["", "/prod/a.yaml", "/prod/b/c.yaml"]
+            .map(|path| format!("GET {}/artifacts{path}", bucket.endpoint));
+        let told = bucket.scene.logged("the pass went well").await?;
+        assert_in_order(&told, &[&listed, "answered 200 OK", &first_object, "stored sha256:"]);
+        assert_in_order(&told, &[&listed, &second_object, "received ", "packed "]);
         let again = bucket.scene.request("again").await?;
         ensure!(revision(&again) == revision(&first));
 

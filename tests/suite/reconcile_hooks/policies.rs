@@ -1,6 +1,6 @@
 //! What a failure means, and how often a hook is run.
 use super::shell;
-use crate::{events, scene::Scene, upstream::Answer};
+use crate::{api_external_source::log::assert_in_order, events, scene::Scene, upstream::Answer};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -28,6 +28,8 @@ async fn what_may_fail_leaves_the_data_as_it_was_and_is_told() -> Result<()> {
     assert_eq!(scene.transformed().await?, "2\n");
     let note = events::until(&scene.suite, scene.namespace.name(), "HookIgnored").await?;
     assert_eq!(note, "postRequest hook half failed and is ignored: it ended with exit code 4");
+    let told = ["hook half failed after ", "hook half is ignored", "hook then ended with exit code 0"];
+    assert_in_order(&scene.logged("the pass went well").await?, &told);
     Ok(())
 }
 

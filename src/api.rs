@@ -78,10 +78,18 @@ impl Api {
     }
 
     /// Runs it. It is ready when the sources are known, and kube-apiserver is believed when it names a user.
-    pub(crate) fn start(self, certificate: Certificate, readiness: &Readiness, tasks: &mut Tasks) {
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub(crate) fn start(
+        self,
+        certificate: Certificate,
+        readiness: &Readiness,
+        tasks: &mut Tasks,
+    ) -> anyhow::Result<()> {
         let clients = ClientCertificates::Request;
         tasks.spawn("apiserver", self.server.serve_tls(certificate, clients, tasks.drain()));
-        tasks.spawn("artifacts", self.artifacts.serve_plain(tasks.drain()));
+        tasks.spawn_apart("artifacts", self.artifacts.serve_plain(tasks.drain()))?;
         let (apiserver, fed) = (Arc::clone(&self.apiserver), self.apiserver);
         let authenticator = self.authenticator;
         readiness.check("front-proxy", move || authenticator.obstacle().is_none());
@@ -90,5 +98,6 @@ impl Api {
             fed.feed().await;
             Ok(())
         });
+        Ok(())
     }
 }

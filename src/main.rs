@@ -26,10 +26,12 @@ use flags::{Cli, Command, DoctorFlags, ExecutorFlags, Flags};
 use role::Role;
 use std::{
     io::{self, Write as _},
+    num::NonZero,
     process::ExitCode,
+    thread,
 };
 use telemetry::{Chain, logs};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// kube tells of each retry, and calls each failed request an error. We report both ourselves, with what they mean.
 const QUIET: &str = "kube_runtime=error,kube_client=error,kube_client::client::builder=off";
@@ -68,10 +70,14 @@ fn examined(flags: DoctorFlags) -> ExitCode {
     }
 }
 
+/// Half of the processors do all that waits: more threads would mostly wake each other. What computes or blocks is on other threads,
+/// and artifacts are served by [`tasks::Tasks::spawn_apart`].
 fn runtime() -> anyhow::Result<Runtime> {
     let provider = rustls::crypto::aws_lc_rs::default_provider();
     provider.install_default().map_err(|_| anyhow!("another crypto provider is installed already"))?;
-    Runtime::new().context("failed to start the runtime")
+    let half = thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2);
+    let runtime = Builder::new_multi_thread().worker_threads(half).enable_all().build();
+    runtime.context("failed to start the runtime")
 }
 
 fn start(role: Role, flags: Flags) -> anyhow::Result<()> {

@@ -145,7 +145,7 @@ impl Parts {
         }
         tasks.spawn("policies", self.followed.follow(drain.clone()));
         if let Some(api) = self.api {
-            api.start(certificate.clone(), &readiness, &mut tasks);
+            api.start(certificate.clone(), &readiness, &mut tasks)?;
         }
         if let Some(webhook) = self.webhook {
             let clients = ClientCertificates::Ignore;

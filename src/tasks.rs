@@ -1,7 +1,7 @@
 //! Everything that runs, and what it means when one of it ends.
 use anyhow::{Context as _, anyhow};
 use std::future::Future;
-use tokio::task::JoinSet;
+use tokio::{runtime::Runtime, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
@@ -10,12 +10,24 @@ use tracing::debug;
 pub(crate) struct Tasks {
     running: JoinSet<anyhow::Result<()>>,
     drain: CancellationToken,
+    apart: Vec<Apart>,
+}
+
+/// A runtime that is left, with whatever still blocks a thread of it, when the tasks have ended.
+struct Apart(Option<Runtime>);
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Tasks {
     /// Nothing runs yet. `drain` is cancelled when a task ends early.
     pub(crate) fn new(drain: CancellationToken) -> Self {
-        Self { running: JoinSet::new(), drain }
+        Self { running: JoinSet::new(), drain, apart: Vec::new() }
     }
 
     /// Cancelled when everything is to end.
@@ -33,6 +45,21 @@ impl Tasks {
             task.await.with_context(|| format!("{name} failed"))?;
             if drain.is_cancelled() { Ok(()) } else { Err(anyhow!("{name} ended by itself")) }
         });
+    }
+
+    /// Runs `task` on threads of its own, as many as there are processors: it moves so many bytes that all else would wait for it.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub(crate) fn spawn_apart<F>(&mut self, name: &'static str, task: F) -> anyhow::Result<()>
+    where
+        F: Future<Output = anyhow::Result<()>> + Send + 'static,
+    {
+        let runtime = Runtime::new().with_context(|| format!("failed to start the threads of {name}"))?;
+        let running = runtime.spawn(task);
+        self.apart.push(Apart(Some(runtime)));
+        self.spawn(name, async move { running.await.context("it panicked")? });
+        Ok(())
     }
 
     /// Waits for all to end.
@@ -72,6 +99,23 @@ mod tests {
         }
         drain.cancel();
         tasks.join().await.expect("asked to stop");
+    }
+
+    #[tokio::test]
+    async fn what_runs_apart_ends_as_anything_does() {
+        let (ended, panicked) = ("apart ended by itself", "apart failed: it panicked: ");
+        for (fails, expected) in [(false, ended), (true, panicked)] {
+            let mut tasks = Tasks::new(CancellationToken::new());
+            let here = std::thread::current().id();
+            let apart = async move {
+                assert_ne!(std::thread::current().id(), here);
+                assert!(!fails);
+                Ok(())
+            };
+            tasks.spawn_apart("apart", apart).unwrap();
+            let error = format!("{:#}", tasks.join().await.expect_err("early"));
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@
 use crate::annotations::ADDRESS;
 use k8s_openapi::api::coordination::v1::Lease;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
 };
 use thiserror::Error;
@@ -36,8 +36,12 @@ pub fn address(lease: &Lease) -> Result<Option<SocketAddr>, NoAddress> {
     let said = lease.metadata.annotations.as_ref().and_then(|all| all.get(ADDRESS));
     let Some(text) = said else { return Ok(None) };
     let address: SocketAddr = text.parse().map_err(|_| NoAddress)?;
-    let leads_there = address.port() != 0 && !address.ip().is_unspecified() && !address.ip().is_multicast();
-    if leads_there { Ok(Some(address)) } else { Err(NoAddress) }
+    if address.port() != 0 && is_of_one_process(address.ip()) { Ok(Some(address)) } else { Err(NoAddress) }
+}
+
+/// Whether a process may be reached there: who listens everywhere is not reached everywhere.
+pub fn is_of_one_process(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_multicast()
 }
 
 impl Sighting {

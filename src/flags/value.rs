@@ -1,5 +1,6 @@
 //! Values of flags that need more than their type, and what is said of bad ones.
 use crate::size::{NotASize, Size};
+use crds::lease::is_of_one_process;
 use ipnet::IpNet;
 use std::{net::IpAddr, num::NonZeroU16, time::Duration};
 use url::Url;
@@ -36,9 +37,9 @@ pub(super) fn secure_base(text: &str) -> Result<Url, &'static str> {
     url.ok_or("must be an https:// address without a query, as in https://postern.postern-system.svc:9444")
 }
 
-/// Where this process is reached by others; who listens everywhere is not reached everywhere.
+/// Where this process is reached by others.
 pub(super) fn reachable(text: &str) -> Result<IpAddr, &'static str> {
-    let address = text.parse::<IpAddr>().ok().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    let address = text.parse::<IpAddr>().ok().filter(|ip| is_of_one_process(*ip));
     address.ok_or("must be the IP address of this process alone, as in 10.1.2.3 or fd00::1")
 }
 

@@ -140,7 +140,8 @@ async fn fetch(
     }
     let source = key(&work.object.metadata)?;
     let was_kept = sources.tokens.lend(&mut order.plan, &source.namespace).await?;
-    let was_tidied = work.memory.own.tidied;
+    // What the pipeline stores is known to nobody else until the status names it.
+    let was_tidied = mem::replace(&mut work.memory.own.tidied, false);
     let result = run(sources, work, order, &source).await;
     hook_tries::tell(work, &result, &order.left_out);
     let pause = match result {
@@ -154,7 +155,6 @@ async fn fetch(
         Ok(Outcome::Fetched(fetched)) => {
             adopt(work, &fetched, order.pin.as_ref(), (&sources.artifacts_url, &host));
             work.status.observed_inputs_digest = Some(order.inputs.to_string());
-            work.memory.own.tidied = was_tidied;
             if order.lost {
                 let message = format!(
                     "the stored artifact was missing or damaged, and has been fetched again from {host}"
@@ -164,6 +164,7 @@ async fn fetch(
             fetched.pause
         }
         Err(error) => {
+            work.memory.own.tidied = was_tidied && !matches!(error, Error::Store(_));
             let mut failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
             if failure.reason == reasons::UNAUTHORIZED {
                 failure = sources.tokens.refused(&order.plan, &source.namespace, was_kept, failure);
@@ -171,11 +172,12 @@ async fn fetch(
             return Err(worse_if_lost(failure, order));
         }
     };
+    work.memory.own.tidied = was_tidied;
     keep_history(sources, work).await?;
     Ok(stored(work, pause))
 }
 
-/// Has the pipeline do its work. What it stores is known to nobody else until the status names it.
+/// Has the pipeline do its work.
 async fn run(
     sources: &ExternalSources,
     work: &mut Work<'_, ExternalSources>,
@@ -194,11 +196,8 @@ async fn run(
     };
     tell::begin(&sources.logs, source, work.object.metadata.generation);
     let started = Instant::now();
-    let was_tidied = mem::replace(&mut work.memory.own.tidied, false);
     let result = told_to(sources.logs.listener(source), sources.pipeline.run(request)).await;
     sources.metrics.fetched(&result, started.elapsed());
-    let may_have_stored = matches!(result, Ok(Outcome::Fetched(_)) | Err(Error::Store(_)));
-    work.memory.own.tidied = was_tidied && !may_have_stored;
     let (at, failed, restores) = (work.moment.now, result.is_err(), order.lost);
     work.memory.own.fetch = Some(LastFetch { at, failed, restores });
     work.progress.leave();

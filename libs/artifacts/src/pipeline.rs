@@ -25,6 +25,7 @@ use crate::{
     transform::{Ignored, Prepared, Transformer},
 };
 use assemble::{Assembled, Assembly};
+use bytes::Bytes;
 use content::Content;
 use jiff::Timestamp;
 use stage::Staged;
@@ -280,16 +281,15 @@ impl Pipeline {
         }
         let Assembled { tar_size, skipped_links, tar_digest } = archive;
         tell(|| Event::Packed { tar_bytes: tar_size, skipped_links, took: took - read });
-        let made = |Record { started, .. }| Made {
+        let made = Made {
             plan: request.plan,
             origin: &head.origin,
             content_type: content_type.as_deref(),
             received,
             ignored: &ignored,
             tar_digest,
-            started,
         };
-        let (blob, changed) = self.publish(request, upload, tar_digest, made).await?;
+        let (blob, changed) = self.publish(request, upload, made).await?;
         Ok(Fetched {
             blob,
             tar_digest,
@@ -308,22 +308,23 @@ impl Pipeline {
 
     /// Makes the upload and its record visible, unless its tar is the stored one's. The stored blob is looked at once more: it
     /// may have been lost while this one was on its way.
-    async fn publish<'a>(
+    async fn publish(
         &self,
-        request: Request<'a>,
+        request: Request<'_>,
         mut upload: Box<dyn Upload>,
-        tar_digest: TarDigest,
-        made: impl FnOnce(Record) -> Made<'a>,
+        made: Made<'_>,
     ) -> Result<(BlobInfo, bool), Error> {
         let key = |digest| BlobKey { source: request.source.clone(), digest };
+        let told = |key: &BlobKey, record: Record| {
+            Bytes::from(made.statement(key, record.started, Timestamp::now()))
+        };
         if let Some(stored) = request.stored
-            && stored.tar_digest == Some(tar_digest)
+            && stored.tar_digest == Some(made.tar_digest)
             && let Some(blob) = self.store.stat(&key(stored.digest)).await.map_err(Error::Store)?
         {
             upload.abort().await;
             if let Some(record) = request.record.filter(|record| record.renews) {
-                let statement = made(record).statement(&blob.key, Timestamp::now());
-                self.store.attach(&blob.key, statement.into()).await.map_err(Error::Store)?;
+                self.store.attach(&blob.key, told(&blob.key, record)).await.map_err(Error::Store)?;
             }
             tell(|| Event::Stored { digest: stored.digest, bytes: blob.size, new: false });
             return Ok((blob, false));
@@ -331,7 +332,7 @@ impl Pipeline {
         let digest = upload.digest();
         let key = key(digest);
         if let Some(record) = request.record {
-            upload.attach(made(record).statement(&key, Timestamp::now()).into());
+            upload.attach(told(&key, record));
         }
         let blob = upload.commit(key).await.map_err(Error::Store)?;
         let changed = request.stored.is_none_or(|stored| stored.digest != digest);

@@ -34,13 +34,11 @@ pub(crate) struct Made<'a> {
     pub(crate) ignored: &'a [Ignored],
     /// The archive before compression.
     pub(crate) tar_digest: TarDigest,
-    /// When it began.
-    pub(crate) started: Timestamp,
 }
 
 impl Made<'_> {
-    /// The statement about the archive, which is stored by that key at that time, as JSON.
-    pub(crate) fn statement(&self, key: &BlobKey, finished: Timestamp) -> Vec<u8> {
+    /// The statement about the archive, as JSON: by which key it is stored, when the pass began, and when it ended.
+    pub(crate) fn statement(&self, key: &BlobKey, started: Timestamp, finished: Timestamp) -> Vec<u8> {
         let statement = json!({
             "_type": STATEMENT,
             "subject": [{ "name": key.path(), "digest": sha256(&key.digest) }],
@@ -65,7 +63,7 @@ impl Made<'_> {
                 "runDetails": {
                     "builder": { "id": BUILDER, "version": { "postern": env!("CARGO_PKG_VERSION") } },
                     "metadata": {
-                        "startedOn": whole_seconds(self.started),
+                        "startedOn": whole_seconds(started),
                         "finishedOn": whole_seconds(finished),
                     },
                     "byproducts": [{ "name": "archive.tar", "digest": { "blake3": hex(&self.tar_digest) } }],

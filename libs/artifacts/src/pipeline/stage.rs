@@ -40,7 +40,7 @@ pub(super) async fn at_once(
         let mut packed = Vec::new();
         assembly.run(Pieces(pieces), &mut packed).map(|archive| (archive, packed))
     });
-    let (archive, packed) = packing.await.map_err(|died| Error::PackerDied(died.into()))??;
+    let (archive, packed) = packing.await.map_err(died)??;
     upload.write(packed.into()).await.map_err(Error::Store)?;
     Ok(Staged { received, archive, upload })
 }
@@ -55,7 +55,7 @@ pub(super) async fn as_it_comes(
     let (feed, source) = pipe::inlet();
     let (sink, pieces) = pipe::outlet();
     let packing = spawn_blocking(move || assembly.run(source, sink));
-    let packed = async { packing.await.map_err(|died| Error::PackerDied(died.into()))? };
+    let packed = async { packing.await.map_err(died)? };
     // A task of its own, so that one processor hashes the body while another hashes the archive; it ends with the set.
     let mut receiving = JoinSet::new();
     // It hands the pipe back with what it found: a packer that saw the end of the pipe first would fail for that.
@@ -91,4 +91,8 @@ async fn write(
         upload.write(piece).await.map_err(Error::Store)?;
     }
     Ok(upload)
+}
+
+fn died(died: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::PackerDied(died.into())
 }

@@ -1,5 +1,6 @@
 //! What the artifact listener serves: small blobs beside the file server of Flux's source-controller, a large one beside
 //! nginx.
+mod asking;
 mod ceiling;
 
 use crate::{
@@ -11,7 +12,11 @@ use crate::{
     source::{LARGE, SMALL, Source},
 };
 use anyhow::{Context, Result, bail, ensure};
-use cluster::{Cluster, Postern, usage};
+use cluster::{
+    Cluster, Postern,
+    cores::{self, Cores},
+    usage,
+};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -41,107 +46,119 @@ struct File {
 
 /// Measures the peers in turn.
 pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Source) -> Result<Section> {
-    let (postern, [small, large]) = published(cluster, source).await?;
-    let flux = cluster.start_source_controller(2).await?;
-    fs::write(flux.storage.join("blob"), data::noise(small.size))?;
-    let theirs =
-        File { pid: flux.pid, address: flux.address.into(), path: "/blob".to_owned(), size: small.size };
-    let nginx = Nginx::start(&setting.scratch, large.size)?;
-    let rows = tokio::task::block_in_place(|| rows(setting, [&small, &theirs], [&large, &nginx.file]));
-    drop(nginx);
-    cluster.stop_source_controller().await?;
+    let mut postern = cluster.postern();
+    postern.flags.push("--max-artifact-size=200Mi".to_owned());
+    postern.restart().await?;
+    let fleet = Fleet::new(cluster, source, "bench-files").await?;
+    let mut rows = small(setting, cluster, &postern, &fleet).await?;
+    postern.restart().await?;
+    rows.push(large(setting, &postern, &fleet).await?);
     cluster.postern().restart().await?;
-    drop(postern);
     Ok(Section {
         title: "Artifacts over HTTP".to_owned(),
         method: method(),
-        rows: rows?,
+        rows,
         commands: vec![report::alone("files")],
     })
 }
 
+/// The small blob, each server on a processor that it has for itself.
+async fn small(
+    setting: &Setting,
+    cluster: &Cluster,
+    postern: &Postern,
+    fleet: &Fleet<'_>,
+) -> Result<Vec<Row>> {
+    let cores = Cores::two()?;
+    cores.clear(cluster.directory())?;
+    cores::on(cores.server, || postern.restart())?;
+    let ours = published(postern, fleet, "small", "noise-10kib").await?;
+    ensure!(ours.size >= SMALL, "noise was compressed");
+    let flux = cores::on(cores.server, || cluster.start_source_controller(2))?;
+    fs::write(flux.storage.join("blob"), data::noise(ours.size))?;
+    let theirs =
+        File { pid: flux.pid, address: flux.address.into(), path: "/blob".to_owned(), size: ours.size };
+    let bare = cores::on(cores.server, async || ceiling::start(ours.size))?;
+    let bare = File { address: bare, ..ours.clone() };
+    let rows = tokio::task::block_in_place(|| requests(setting, [&bare, &ours, &theirs]));
+    cluster.stop_source_controller().await?;
+    cores.share(cluster.directory())?;
+    rows
+}
+
+/// The large one, beside nginx.
+async fn large(setting: &Setting, postern: &Postern, fleet: &Fleet<'_>) -> Result<Row> {
+    let ours = published(postern, fleet, "large", "noise").await?;
+    ensure!(ours.size >= LARGE, "noise was compressed");
+    let nginx = Nginx::start(&setting.scratch, ours.size)?;
+    tokio::task::block_in_place(|| rates(setting, [&ours, &nginx.file]))
+}
+
 fn method() -> String {
     format!(
-        "{CONNECTIONS} connections that stay open ask for one blob again and again, each waiting for the answer; servers and \
-         clients share the two processors. The small one is asked of Postern and of the file server of source-controller v1.9.1, as Flux \
-         runs it, for {} s a round in turn, and as long of threads of the bench that do nothing but read and write: no server that answers \
-         each request by itself is faster here. The large one is asked {LARGE_READS} times a connection, over two, of Postern and of nginx 1.22 \
-         with `sendfile off` and two workers (both then copy what they send through user space). Postern keeps its store in `file://`, has \
-         verified each blob once, and counts each answer.",
+        "{CONNECTIONS} connections that stay open ask for one blob again and again, each waiting for the answer. The small one is asked \
+         for by one thread that waits for all of them, for {} s a round in turn, of Postern, of the file server of source-controller v1.9.1, \
+         as Flux runs it, and of a thread of the bench that does nothing but read and write: no server that answers each request by \
+         itself is faster here. Each server was started on a processor that it has for itself (Flux's own Deployment allows its controller \
+         one), the client has the other. The large one is asked for {LARGE_READS} times a connection, over two, of Postern and of nginx \
+         1.22 with `sendfile off` and two workers (both then copy what they send through user space); they share the two processors \
+         with the clients. Postern keeps its store in `file://`, has verified each blob once, and counts each answer.",
         SPAN.as_secs()
     )
 }
 
-fn rows(setting: &Setting, small: [&File; 2], large: [&File; 2]) -> Result<Vec<Row>> {
-    let [mut requests, mut costs, mut rates] = [const { [Vec::new(), Vec::new()] }; 3];
-    let bare = File { address: ceiling::start(small[0].size)?, ..small[0].clone() };
+fn row(what: &str, unit: Unit, [ours, theirs]: [Vec<f64>; 2]) -> Row {
+    Row::new(what, unit, Samples::new(ours)).beside(Samples::new(theirs))
+}
+
+fn requests(setting: &Setting, [bare, ours, theirs]: [&File; 3]) -> Result<Vec<Row>> {
+    let [mut requests, mut costs] = [const { [Vec::new(), Vec::new()] }; 2];
     let mut most = Vec::new();
     for _ in 0..setting.rounds {
-        let (count, seconds) = requests_in(&bare)?;
+        let (count, seconds) = requests_in(bare)?;
         most.push(count / seconds);
-        for (peer, file) in small.into_iter().enumerate() {
+        for (peer, file) in [ours, theirs].into_iter().enumerate() {
             let before = usage::cpu_time(file.pid)?;
             let (count, seconds) = requests_in(file)?;
             let used = usage::cpu_time(file.pid)? - before;
             requests[peer].push(count / seconds);
             costs[peer].push(used.as_secs_f64() / count);
         }
-        for (peer, file) in large.into_iter().enumerate() {
-            rates[peer].push(bytes_a_second(file)?);
-        }
     }
-    let row = |what: &str, unit, [ours, theirs]: [Vec<f64>; 2]| {
-        Row::new(what, unit, Samples::new(ours)).beside(Samples::new(theirs))
-    };
+    let ceiling = "the machine's ceiling: 10 KiB, one read and one write";
     Ok(vec![
-        Row::new(
-            "the machine's ceiling: 10 KiB, one read and one write",
-            Unit::PerSecond,
-            Samples::new(most),
-        ),
+        Row::new(ceiling, Unit::PerSecond, Samples::new(most)),
         row("10 KiB, beside source-controller", Unit::PerSecond, requests).goal(Goal::TimesPeer(5.0)),
         row("… processor time a request", Unit::Microseconds, costs),
-        row("100 MiB, beside nginx", Unit::Rate, rates).goal(Goal::TimesPeer(0.9)),
     ])
 }
 
-/// A Postern that has stored a small and a large blob, and where it serves them.
-async fn published(cluster: &Cluster, source: &Source) -> Result<(Postern, [File; 2])> {
-    let mut postern = cluster.postern();
-    postern.flags.push("--max-artifact-size=200Mi".to_owned());
-    postern.restart().await?;
-    let pid = postern.pid().context("Postern has ended")?;
-    let fleet = Fleet::new(cluster, source, "bench-files").await?;
-    let mut files = Vec::new();
-    for (name, path) in [("small", "noise-10kib"), ("large", "noise")] {
-        let url = fleet.publish(name, path).await?;
-        let (host, path) =
-            url.strip_prefix("http://").and_then(|url| url.split_once('/')).context(url.clone())?;
-        let mut file = File { pid, address: host.parse()?, path: format!("/{path}"), size: 0 };
-        file.size = Reader::connect(&file)?.read()?;
-        files.push(file);
+fn rates(setting: &Setting, peers: [&File; 2]) -> Result<Row> {
+    let mut rates = [const { Vec::new() }; 2];
+    for _ in 0..setting.rounds {
+        for (peer, file) in peers.into_iter().enumerate() {
+            rates[peer].push(bytes_a_second(file)?);
+        }
     }
-    let files: [File; 2] = files.try_into().ok().context("two were published")?;
-    ensure!(files[0].size >= SMALL && files[1].size >= LARGE, "noise was compressed");
-    Ok((postern, files))
+    Ok(row("100 MiB, beside nginx", Unit::Rate, rates).goal(Goal::TimesPeer(0.9)))
+}
+
+/// Where Postern serves what it has stored of a source by that name.
+async fn published(postern: &Postern, fleet: &Fleet<'_>, name: &str, path: &str) -> Result<File> {
+    let pid = postern.pid().context("Postern has ended")?;
+    let url = fleet.publish(name, path).await?;
+    let (host, path) =
+        url.strip_prefix("http://").and_then(|url| url.split_once('/')).context(url.clone())?;
+    let mut file = File { pid, address: host.parse()?, path: format!("/{path}"), size: 0 };
+    file.size = Reader::connect(&file)?.read()?;
+    Ok(file)
 }
 
 /// How many requests were answered, in how many seconds.
 fn requests_in(file: &File) -> Result<(f64, f64)> {
     let began = Instant::now();
-    let counts = each_connection(
-        CONNECTIONS,
-        |reader| {
-            let mut count = 0_u32;
-            while began.elapsed() < SPAN {
-                reader.read()?;
-                count += 1;
-            }
-            Ok(count)
-        },
-        file,
-    )?;
-    Ok((f64::from(counts.into_iter().sum::<u32>()), began.elapsed().as_secs_f64()))
+    let count = asking::for_a_while(file, CONNECTIONS, SPAN)?;
+    Ok((f64::from(count), began.elapsed().as_secs_f64()))
 }
 
 fn bytes_a_second(file: &File) -> Result<f64> {

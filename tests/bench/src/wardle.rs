@@ -119,7 +119,7 @@ impl Pair<'_> {
     async fn restart(&self) -> Result<()> {
         self.each(async |server| {
             server.stop().await?;
-            cores::on(self.cores.server, server.launch())?;
+            cores::on(self.cores.server, || server.launch())?;
             self.believes(server).await
         })
         .await?;

@@ -86,10 +86,14 @@ fn move_all(cluster: &Directory, to: &CpuSet) -> Result<()> {
 ///
 /// # Errors
 /// What `work` fails with, or it panics.
-pub fn on<T: Send>(core: usize, work: impl Future<Output = Result<T>> + Send) -> Result<T> {
+pub fn on<T, F>(core: usize, work: impl FnOnce() -> F + Send) -> Result<T>
+where
+    T: Send,
+    F: Future<Output = Result<T>>,
+{
     let pinned = move || {
         sched_setaffinity(MYSELF, &set([core])?)?;
-        runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+        runtime::Builder::new_current_thread().enable_all().build()?.block_on(work())
     };
     let run = || thread::scope(|scope| scope.spawn(pinned).join());
     block_in_place(run).map_err(|_| anyhow!("a measurement panicked"))?

@@ -60,7 +60,7 @@ impl Besieged {
     /// A server by this maker, alone on this processor.
     pub(crate) async fn begin_on(core: usize, cluster: &Cluster, maker: Maker) -> Result<Self> {
         let server = Self::server(cluster, maker).await?;
-        cores::on(core, server.launch())?;
+        cores::on(core, || server.launch())?;
         Self::of(server, cluster).await
     }
 

@@ -70,7 +70,7 @@ pub(super) fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Section> {
         eprintln!("measuring: wardle, {} …", read.what);
         let mut rounds = Vec::new();
         for _ in 0..setting.rounds {
-            let of = |server| cores::on(pair.cores.loader, serve(pair, server, &read));
+            let of = |server| cores::on(pair.cores.loader, || serve(pair, server, &read));
             let ours = of(&pair.ours)?;
             rounds.push(Both { ours, theirs: of(&pair.theirs)? });
         }

@@ -44,8 +44,8 @@ fn method() -> String {
 async fn start(pair: &Pair<'_>, server: &Wardle) -> Result<Start> {
     server.stop().await?;
     let began = Instant::now();
-    cores::on(pair.cores.server, server.launch())?;
-    let ready = (cores::on(pair.cores.loader, ready_at(pair, server))? - began).as_secs_f64();
+    cores::on(pair.cores.server, || server.launch())?;
+    let ready = (cores::on(pair.cores.loader, || ready_at(pair, server))? - began).as_secs_f64();
     tokio::time::sleep(IDLE).await;
     let pid = server.pid().context("the server has ended")?;
     Ok(Start { ready, memory: float(usage::memory(pid)?) })

@@ -39,7 +39,7 @@ pub(super) async fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Sectio
     let mut idle = Vec::new();
     for _ in 0..setting.rounds.min(2) {
         pair.restart().await?;
-        let of = |server| cores::on(pair.cores.loader, idle_watches(pair, server));
+        let of = |server| cores::on(pair.cores.loader, || idle_watches(pair, server));
         let ours = of(&pair.ours)?;
         idle.push(Both { ours, theirs: of(&pair.theirs)? });
     }
@@ -54,7 +54,7 @@ pub(super) async fn measure(setting: &Setting, pair: &Pair<'_>) -> Result<Sectio
         for round in 0..setting.rounds {
             let of = |server| {
                 let names = format!("seen-by-{watchers}-{round}");
-                cores::on(pair.cores.loader, deliveries(pair, server, watchers, events, names))
+                cores::on(pair.cores.loader, || deliveries(pair, server, watchers, events, names))
             };
             let ours = of(&pair.ours)?;
             rounds.push(Both { ours, theirs: of(&pair.theirs)? });

@@ -1,10 +1,14 @@
 //! Secrets that sources refer to: each read by name when it is needed, and watched by name, so that whoever corrects
-//! one is not kept waiting. No value is held between two passes, and no other Secret is ever seen.
+//! one is not kept waiting. Passes that come while one is read share the next read of it; no value is held between two passes, and
+//! no other Secret is ever seen.
 use super::grant::grant;
 use crate::reconcile::{Failure, Pauses, Queue};
 use artifacts::plan::ReferencedSecret;
 use crds::reasons;
-use futures::StreamExt;
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Shared as Sharing, WeakShared},
+};
 use k8s_openapi::api::core::v1::Secret;
 use kube::{
     Api, Client, ResourceExt,
@@ -18,9 +22,13 @@ use secrecy::SecretSlice;
 use std::{
     collections::{BTreeSet, HashMap},
     pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::debug;
 
@@ -31,6 +39,9 @@ const MOST_WATCHES: usize = 256;
 /// granted the right and looks, seldom enough for one that nobody will grant.
 const SOON: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(15);
+
+/// How long a look waits for the one before it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is bound where Secrets may be read.
 const ROLE: &str = "postern-secrets";
@@ -49,10 +60,21 @@ struct Shared {
 /// Namespace and name of a Secret.
 type Key = (String, String);
 
+/// What a look at a Secret gave, for all that waited for it.
+type Found = Result<Option<Arc<ReferencedSecret>>, Failure>;
+
+/// The last look that somebody wanted. It is gone with the last who waits for it.
+struct Look {
+    found: WeakShared<BoxFuture<'static, Found>>,
+    /// Whether the request may be on its way: whoever comes then may have changed the Secret just before, and must see that.
+    has_begun: Arc<AtomicBool>,
+}
+
 struct Watch {
     /// The names of the sources that refer to it; they lie in its namespace.
     users: BTreeSet<String>,
     seen: Option<Sight>,
+    looking: Option<Look>,
     watching: AbortOnDropHandle<()>,
 }
 
@@ -84,35 +106,28 @@ impl SecretWatches {
                 debug!(limit = MOST_WATCHES, "a Secret is not watched, since too many are");
                 continue;
             }
-            let start = || Watch { users: BTreeSet::new(), seen: None, watching: self.0.watch(&key) };
+            let start =
+                || Watch { users: BTreeSet::new(), seen: None, looking: None, watching: self.0.watch(&key) };
             watches.entry(key.clone()).or_insert_with(start).users.insert(source.to_owned());
         }
     }
 
     /// Reads a Secret for a source; `None` if there is none.
-    pub(super) async fn read(
-        &self,
-        namespace: &str,
-        secret: &str,
-        source: &str,
-    ) -> Result<Option<ReferencedSecret>, Failure> {
-        let found = read(&self.0.client, namespace, secret).await;
+    pub(super) async fn read(&self, namespace: &str, secret: &str, source: &str) -> Found {
+        let key = (namespace.to_owned(), secret.to_owned());
+        let found = self.0.look(&key).await;
         let sight = match &found {
             Ok(found) => found.as_ref().map_or(Sight::Absent, |found| Sight::Version(found.version.clone())),
             Err(failure) if failure.reason == reasons::SECRET_FORBIDDEN => Sight::Forbidden,
             Err(_) => return found,
         };
-        self.0.saw(&(namespace.to_owned(), secret.to_owned()), sight, Some(source)).await;
+        self.0.saw(&key, sight, Some(source)).await;
         found
     }
 }
 
 /// Reads a Secret, and looks at no other; `None` if there is none.
-pub(super) async fn read(
-    client: &Client,
-    namespace: &str,
-    secret: &str,
-) -> Result<Option<ReferencedSecret>, Failure> {
+pub(super) async fn read(client: &Client, namespace: &str, secret: &str) -> Found {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let found = api.get_opt(secret).await.map_err(|error| match error {
         kube::Error::Api(status) if status.code == 403 => {
@@ -120,19 +135,44 @@ pub(super) async fn read(
         }
         error => Failure::kubernetes(format_args!("read Secret {secret}"), &error),
     })?;
-    Ok(found.map(|found| ReferencedSecret {
-        name: secret.to_owned(),
-        version: found.resource_version().unwrap_or_default(),
-        data: found
-            .data
-            .into_iter()
-            .flatten()
-            .map(|(key, value)| (key, SecretSlice::from(value.0)))
-            .collect(),
+    Ok(found.map(|found| {
+        let version = found.resource_version().unwrap_or_default();
+        let data = found.data.into_iter().flatten();
+        let data = data.map(|(key, value)| (key, SecretSlice::from(value.0))).collect();
+        Arc::new(ReferencedSecret { name: secret.to_owned(), version, data })
     }))
 }
 
 impl Shared {
+    /// A look at a Secret that has yet to begin: the one that others wait for already, or a new one. It begins when the one
+    /// before has ended, or hangs.
+    fn look(&self, key: &Key) -> Sharing<BoxFuture<'static, Found>> {
+        let mut watches = self.lock();
+        let mut watch = watches.get_mut(key);
+        let last = watch.as_ref().and_then(|watch| watch.looking.as_ref());
+        let before = last.and_then(|look| Some((look.found.upgrade()?, look.has_begun.load(Relaxed))));
+        let before = match before {
+            Some((next, false)) => return next,
+            Some((running, true)) => Some(running),
+            None => None,
+        };
+        let has_begun = Arc::new(AtomicBool::new(false));
+        let (client, (namespace, secret), begun) = (self.client.clone(), key.clone(), Arc::clone(&has_begun));
+        let look = async move {
+            if let Some(before) = before {
+                // What it showed may be too old for those who wait for this one; and if it hangs, they need not.
+                let _ = timeout(PATIENCE, before).await;
+            }
+            begun.store(true, Relaxed);
+            read(&client, &namespace, &secret).await
+        };
+        let look = look.boxed().shared();
+        if let Some(watch) = &mut watch {
+            watch.looking = look.downgrade().map(|found| Look { found, has_begun });
+        }
+        look
+    }
+
     /// Takes note of a look, and wakes those who know less.
     async fn saw(self: &Arc<Self>, key: &Key, sight: Sight, reader: Option<&str>) {
         let users = {
@@ -222,10 +262,72 @@ fn is_forbidden(error: &watcher::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
+    use std::{io, sync::atomic::AtomicUsize};
+    use tokio::sync::Semaphore;
+
+    /// The looks at a Secret that two sources refer to, and how often kube-apiserver, which cannot be reached, was asked for it. Each
+    /// request takes until it is let go.
+    fn unreachable() -> (SecretWatches, Arc<AtomicUsize>, Arc<Semaphore>) {
+        let (asked, let_go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let (asking, waiting) = (asked.clone(), let_go.clone());
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let is_look = request.uri().path().ends_with("/secrets/login");
+            let number = is_look.then(|| asking.fetch_add(1, Relaxed));
+            let waiting = waiting.clone();
+            async move {
+                if number.is_some() {
+                    waiting.acquire().await.expect("it stays open").forget();
+                }
+                Err::<Response<Body>, _>(io::Error::other(format!("no connection {number:?}")))
+            }
+        });
+        let watches = SecretWatches::new(Client::new(service, "default"), Queue::new().0);
+        for source in ["one", "other"] {
+            watches.follow("apps", source, &BTreeSet::from(["login"]));
+        }
+        (watches, asked, let_go)
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_a_secret_is_read_shares_the_next_read() {
+        let (watches, asked, let_go) = unreachable();
+        let key = ("apps".to_owned(), "login".to_owned());
+        let mut first = watches.0.look(&key);
+        assert!((&mut first).now_or_never().is_none());
+        let (mut second, mut third) = (watches.0.look(&key), watches.0.look(&key));
+        assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
+        tokio::task::yield_now().await;
+        assert_eq!(asked.load(Relaxed), 1, "the second read waits for the first");
+        let_go.add_permits(2);
+        let (first, second, third) = tokio::join!(first, second, third);
+        let [first, second, third] =
+            [first, second, third].map(|found| found.expect_err("there is no connection"));
+        assert_ne!(first, second, "it was read again");
+        assert_eq!((second, asked.load(Relaxed)), (third, 2));
+        let_go.add_permits(1);
+        watches.0.look(&key).await.expect_err("there is no connection");
+        assert_eq!(asked.load(Relaxed), 3, "what was read is given to nobody who comes later");
+    }
+
+    #[tokio::test]
+    async fn a_read_ends_with_the_last_who_waits_for_it() {
+        let (watches, asked, let_go) = unreachable();
+        let key = ("apps".to_owned(), "login".to_owned());
+        let mut abandoned = watches.0.look(&key);
+        assert!((&mut abandoned).now_or_never().is_none());
+        tokio::task::yield_now().await;
+        assert_eq!(asked.load(Relaxed), 1);
+        drop(abandoned);
+        let_go.add_permits(1);
+        watches.0.look(&key).await.expect_err("there is no connection");
+        assert_eq!(asked.load(Relaxed), 2);
+    }
 
     fn watch(users: &[&str]) -> Watch {
         let users = users.iter().map(|user| (*user).to_owned()).collect();
-        Watch { users, seen: None, watching: AbortOnDropHandle::new(tokio::spawn(async {})) }
+        Watch { users, seen: None, looking: None, watching: AbortOnDropHandle::new(tokio::spawn(async {})) }
     }
 
     fn version(version: &str) -> Sight {

@@ -2,7 +2,7 @@
 use crate::Error;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A secret that stands in JSON, perhaps; for `#[serde(default, deserialize_with = …)]`.
 pub(crate) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
@@ -30,7 +30,7 @@ impl ReferencedSecret {
 
 /// The Secrets that exist among those that a spec names.
 #[derive(Clone, Debug, Default)]
-pub struct Secrets(BTreeMap<String, ReferencedSecret>);
+pub struct Secrets(BTreeMap<String, Arc<ReferencedSecret>>);
 
 impl Secrets {
     /// The Secret of that name.
@@ -38,18 +38,23 @@ impl Secrets {
     /// # Errors
     /// There is none.
     pub(crate) fn find(&self, name: &str) -> Result<&ReferencedSecret, Error> {
-        self.0.get(name).ok_or_else(|| Error::SecretNotFound { secret: name.to_owned() })
+        self.0
+            .get(name)
+            .map(|secret| &**secret)
+            .ok_or_else(|| Error::SecretNotFound { secret: name.to_owned() })
     }
 }
 
-impl FromIterator<ReferencedSecret> for Secrets {
-    fn from_iter<T: IntoIterator<Item = ReferencedSecret>>(secrets: T) -> Self {
-        Self(secrets.into_iter().map(|secret| (secret.name.clone(), secret)).collect())
+impl<S: Into<Arc<ReferencedSecret>>> FromIterator<S> for Secrets {
+    fn from_iter<T: IntoIterator<Item = S>>(secrets: T) -> Self {
+        let mut found = Self::default();
+        found.extend(secrets);
+        found
     }
 }
 
-impl Extend<ReferencedSecret> for Secrets {
-    fn extend<T: IntoIterator<Item = ReferencedSecret>>(&mut self, secrets: T) {
-        self.0.extend(secrets.into_iter().map(|secret| (secret.name.clone(), secret)));
+impl<S: Into<Arc<ReferencedSecret>>> Extend<S> for Secrets {
+    fn extend<T: IntoIterator<Item = S>>(&mut self, secrets: T) {
+        self.0.extend(secrets.into_iter().map(Into::into).map(|secret| (secret.name.clone(), secret)));
     }
 }

@@ -33,7 +33,7 @@ pub use toolkit::Toolkit;
 pub(crate) use write::{is_conflict, is_gone, is_in_vain, is_leaving, params, returned};
 
 use crate::moment::Moment;
-use crds::schedule::Calendar;
+use crds::{decoded::Readable, schedule::Calendar};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -54,6 +54,7 @@ pub(crate) trait Object:
     + Clone
     + Debug
     + DeserializeOwned
+    + Readable
     + Serialize
     + Send
     + Sync
@@ -67,6 +68,7 @@ impl<T> Object for T where
         + Clone
         + Debug
         + DeserializeOwned
+        + Readable
         + Serialize
         + Send
         + Sync

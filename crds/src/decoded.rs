@@ -1,12 +1,13 @@
 //! Objects that may not decode: one that this version cannot read must not keep the others of a list or a watch from it.
 mod lean;
 
+use crate::{ExternalSource, external_artifact::ExternalArtifact};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use lean::{Metadata, Name};
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapDeserializer},
+    de::{MapAccess, Visitor, value::MapDeserializer},
 };
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt, marker::PhantomData};
@@ -29,7 +30,31 @@ pub struct Undecodable {
     pub metadata: ObjectMeta,
 }
 
-impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Decoded<K> {
+/// A kind that is read here, and not once more in every crate that reads it: what reads a large kind is large itself.
+pub trait Readable: Resource + Sized {
+    /// Reads an object of its fields.
+    ///
+    /// # Errors
+    /// One of them is missing, or is not what the kind has there.
+    fn read(fields: Fields<'_>) -> Result<Self, serde_json::Error>;
+}
+
+/// The names of an object's fields, and the text of each.
+pub type Fields<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
+
+macro_rules! readable {
+    ($($kind:ty),+) => {$(
+        impl Readable for $kind {
+            fn read(fields: Fields<'_>) -> Result<Self, serde_json::Error> {
+                Self::deserialize(MapDeserializer::new(fields.into_iter()))
+            }
+        }
+    )+};
+}
+
+readable!(ExternalSource, ExternalArtifact);
+
+impl<'de, K: Readable> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Parts(PhantomData))
     }
@@ -38,7 +63,7 @@ impl<'de, K: DeserializeOwned + Resource> Deserialize<'de> for Decoded<K> {
 /// Reads an object part by part.
 struct Parts<K>(PhantomData<K>);
 
-impl<'de, K: DeserializeOwned + Resource> Visitor<'de> for Parts<K> {
+impl<'de, K: Readable> Visitor<'de> for Parts<K> {
     type Value = Decoded<K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,8 +83,7 @@ impl<'de, K: DeserializeOwned + Resource> Visitor<'de> for Parts<K> {
             };
             parts.push((name, text));
         }
-        let read = K::deserialize(MapDeserializer::new(parts.into_iter()));
-        Ok(Decoded(match read {
+        Ok(Decoded(match K::read(parts) {
             Ok(mut object) => {
                 *object.meta_mut() = metadata;
                 Ok(object)

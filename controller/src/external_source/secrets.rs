@@ -151,15 +151,13 @@ impl Shared {
         let mut watch = watches.get_mut(key);
         let last = watch.as_ref().and_then(|watch| watch.looking.as_ref());
         let before = last.and_then(|look| Some((look.found.upgrade()?, look.has_begun.load(Relaxed))));
-        let before = match before {
-            Some((next, false)) => return next,
-            Some((running, true)) => Some(running),
-            None => None,
-        };
+        if let Some((next, false)) = before {
+            return next;
+        }
         let has_begun = Arc::new(AtomicBool::new(false));
         let (client, (namespace, secret), begun) = (self.client.clone(), key.clone(), Arc::clone(&has_begun));
         let look = async move {
-            if let Some(before) = before {
+            if let Some((before, _)) = before {
                 // What it showed may be too old for those who wait for this one; and if it hangs, they need not.
                 let _ = timeout(PATIENCE, before).await;
             }
@@ -290,12 +288,19 @@ mod tests {
         (watches, asked, let_go)
     }
 
+    /// A look at that Secret whose request is on its way.
+    async fn begun(watches: &SecretWatches) -> (Key, Sharing<BoxFuture<'static, Found>>) {
+        let key = ("apps".to_owned(), "login".to_owned());
+        let mut look = watches.0.look(&key);
+        assert!((&mut look).now_or_never().is_none());
+        tokio::task::yield_now().await;
+        (key, look)
+    }
+
     #[tokio::test]
     async fn whoever_comes_while_a_secret_is_read_shares_the_next_read() {
         let (watches, asked, let_go) = unreachable();
-        let key = ("apps".to_owned(), "login".to_owned());
-        let mut first = watches.0.look(&key);
-        assert!((&mut first).now_or_never().is_none());
+        let (key, first) = begun(&watches).await;
         let (mut second, mut third) = (watches.0.look(&key), watches.0.look(&key));
         assert!((&mut second).now_or_never().is_none() && (&mut third).now_or_never().is_none());
         tokio::task::yield_now().await;
@@ -314,10 +319,7 @@ mod tests {
     #[tokio::test]
     async fn a_read_ends_with_the_last_who_waits_for_it() {
         let (watches, asked, let_go) = unreachable();
-        let key = ("apps".to_owned(), "login".to_owned());
-        let mut abandoned = watches.0.look(&key);
-        assert!((&mut abandoned).now_or_never().is_none());
-        tokio::task::yield_now().await;
+        let (key, abandoned) = begun(&watches).await;
         assert_eq!(asked.load(Relaxed), 1);
         drop(abandoned);
         let_go.add_permits(1);

@@ -48,9 +48,13 @@ struct File {
 pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Source) -> Result<Section> {
     let mut postern = cluster.postern();
     postern.flags.push("--max-artifact-size=200Mi".to_owned());
-    postern.restart().await?;
     let fleet = Fleet::new(cluster, source, "bench-files").await?;
-    let mut rows = small(setting, cluster, &postern, &fleet).await?;
+    let cores = Cores::two()?;
+    cores.clear(cluster.directory())?;
+    let small = small(setting, (cluster, cores), &postern, &fleet).await;
+    // Whatever became of it: other parts follow.
+    cores.share(cluster.directory())?;
+    let mut rows = small?;
     postern.restart().await?;
     rows.push(large(setting, &postern, &fleet).await?);
     cluster.postern().restart().await?;
@@ -65,12 +69,10 @@ pub(crate) async fn measure(setting: &Setting, cluster: &Cluster, source: &Sourc
 /// The small blob, each server on a processor that it has for itself.
 async fn small(
     setting: &Setting,
-    cluster: &Cluster,
+    (cluster, cores): (&Cluster, Cores),
     postern: &Postern,
     fleet: &Fleet<'_>,
 ) -> Result<Vec<Row>> {
-    let cores = Cores::two()?;
-    cores.clear(cluster.directory())?;
     cores::on(cores.server, || postern.restart())?;
     let ours = published(postern, fleet, "small", "noise-10kib").await?;
     ensure!(ours.size >= SMALL, "noise was compressed");
@@ -82,7 +84,6 @@ async fn small(
     let bare = File { address: bare, ..ours.clone() };
     let rows = tokio::task::block_in_place(|| requests(setting, [&bare, &ours, &theirs]));
     cluster.stop_source_controller().await?;
-    cores.share(cluster.directory())?;
     rows
 }
 

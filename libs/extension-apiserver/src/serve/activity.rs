@@ -39,11 +39,12 @@ impl Activity {
     /// Returns once the connection has had no request for as long as `limits` allow.
     pub(super) async fn unused_for_too_long(&self, limits: &Limits) {
         loop {
-            let due = self.due(limits);
-            if due <= Instant::now() {
+            let (due, now) = (self.due(limits), Instant::now());
+            if due <= now {
                 return;
             }
-            sleep_until(due).await;
+            // A request that ends meanwhile is due no sooner than that.
+            sleep_until(due.min(now + limits.idle_timeout)).await;
         }
     }
 

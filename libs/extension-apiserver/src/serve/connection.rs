@@ -167,9 +167,8 @@ fn http(limits: &Limits) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
-        .timer(TokioTimer::new())
-        // It also counts the time between two requests. The first headers have the shorter deadline of `Activity`.
-        .header_read_timeout(limits.idle_timeout)
+        // `Activity` ends who is slow with headers, and makes no timer for each request.
+        .header_read_timeout(None)
         .max_buf_size(limits.max_header_bytes as usize)
         .max_headers(limits.max_headers);
     builder

@@ -51,11 +51,15 @@ impl Download<'_> {
         part: Option<&Range<u64>>,
         bytes: impl Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
     ) -> Response<Body> {
-        let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let body = match *self.method {
             Method::HEAD => serve::empty(),
             _ => serve::stream(bytes.map(|chunk| chunk.map_err(Into::into))),
         };
+        self.with_body(part, body)
+    }
+
+    fn with_body(&self, part: Option<&Range<u64>>, body: Body) -> Response<Body> {
+        let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let mut response = self.head(status, body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -92,6 +96,10 @@ pub(crate) async fn blob(
     cache_control: HeaderValue,
 ) -> Result<Option<Response<Body>>, StoreError> {
     if *method == Method::GET && range::is_plain(headers) {
+        if let Some(copy) = shelf.at_hand(key) {
+            let download = download(key, (method, headers), cache_control, copy.info.size);
+            return Ok(Some(download.with_body(None, serve::full(copy.bytes))));
+        }
         let Some(blob) = shelf.open(key, None).await? else { return Ok(None) };
         let download = download(key, (method, headers), cache_control, blob.info.size);
         return Ok(Some(download.answer(None, blob.bytes)));

@@ -3,7 +3,7 @@ use bytes::Bytes;
 use extension_apiserver::serve::Body;
 use http::Response;
 use http_body_util::BodyExt as _;
-use hyper::body::Frame;
+use hyper::body::{Body as _, Frame};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
@@ -37,6 +37,11 @@ impl Metrics {
     /// Counts an answer now, and its bytes as they are sent.
     pub(crate) fn count(&self, response: Response<Body>) -> Response<Body> {
         self.requests.get_or_create(&Answered { code: response.status().as_u16() }).inc();
+        // What is at hand is sent at once.
+        if let Some(size) = response.body().size_hint().exact() {
+            self.sent.inc_by(size);
+            return response;
+        }
         let sent = self.sent.clone();
         let counted = move |frame: &Frame<Bytes>| {
             sent.inc_by(frame.data_ref().map_or(0, Bytes::len) as u64);

@@ -33,8 +33,11 @@ impl Digest {
 
     /// The 64 digits alone.
     pub fn hex(&self) -> String {
-        let digit = |nibble: u8| char::from(HEX[usize::from(nibble)]);
-        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        let mut digits = String::with_capacity(2 * self.0.len());
+        for byte in self.0 {
+            digits.extend([byte >> 4, byte & 15].map(|nibble| char::from(HEX[usize::from(nibble)])));
+        }
+        digits
     }
 
     /// Reads the 64 digits alone; upper case is refused, so that a digest has one spelling.
@@ -59,7 +62,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}{}", self.hex())
+        f.write_str(PREFIX)?;
+        f.write_str(&self.hex())
     }
 }
 

@@ -29,7 +29,7 @@ mod turns;
 mod upload;
 mod verdicts;
 
-pub use cache::Cache;
+pub use cache::{Cache, InMemory};
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
 pub use losses::Losses;

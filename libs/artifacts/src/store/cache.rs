@@ -46,10 +46,18 @@ struct Copies {
     turn: u64,
 }
 
+/// A whole blob in memory.
+#[derive(Clone, Debug)]
+pub struct InMemory {
+    /// What is known of the blob.
+    pub info: BlobInfo,
+    /// Its bytes.
+    pub bytes: Bytes,
+}
+
 #[derive(Debug)]
 struct Copied {
-    info: BlobInfo,
-    bytes: Bytes,
+    copy: InMemory,
     turn: u64,
     /// When the store was last seen to hold the blob, whole.
     seen: Instant,
@@ -66,17 +74,17 @@ impl Cache {
         self.copies().by_key.contains_key(key)
     }
 
-    /// The copy of a blob that the store was seen to hold a moment before `now`, or that range of it that exists.
-    pub fn fresh(&self, key: &BlobKey, range: Option<&Range<u64>>, now: Instant) -> Option<Blob> {
+    /// The copy of a blob that the store was seen to hold a moment before `now`.
+    pub fn fresh(&self, key: &BlobKey, now: Instant) -> Option<InMemory> {
         let copies = self.copies();
-        let copy = copies.by_key.get(key)?;
-        (now.saturating_duration_since(copy.seen) < MOMENT).then(|| copy.blob(range))
+        let copied = copies.by_key.get(key)?;
+        (now.saturating_duration_since(copied.seen) < MOMENT).then(|| copied.copy.clone())
     }
 
     /// The store was seen to hold this blob, whole.
     pub fn confirm(&self, key: &BlobKey, now: Instant) {
-        if let Some(copy) = self.copies().by_key.get_mut(key) {
-            copy.seen = now;
+        if let Some(copied) = self.copies().by_key.get_mut(key) {
+            copied.seen = now;
         }
     }
 
@@ -84,12 +92,13 @@ impl Cache {
     pub fn open(&self, key: &BlobKey, range: Option<&Range<u64>>) -> Option<Blob> {
         let mut copies = self.copies();
         copies.touch(key);
-        Some(copies.by_key.get(key)?.blob(range))
+        let copy = copies.by_key.get(key)?.copy.clone();
+        Some(copy.blob(range))
     }
 
     /// What is known of the blob, if there is a copy of it.
     pub fn stat(&self, key: &BlobKey) -> Option<BlobInfo> {
-        self.copies().by_key.get(key).map(|copy| copy.info.clone())
+        self.copies().by_key.get(key).map(|copied| copied.copy.info.clone())
     }
 
     /// How many bytes the copies take, with what holds them.
@@ -137,11 +146,12 @@ impl Cache {
     }
 }
 
-impl Copied {
-    fn blob(&self, range: Option<&Range<u64>>) -> Blob {
+impl InMemory {
+    /// As a store opens it: whole, or that range of it that exists.
+    pub fn blob(self, range: Option<&Range<u64>>) -> Blob {
         let range = super::existing(range, self.info.size);
         let part = self.bytes.slice(range.start as usize..range.end as usize);
-        Blob { info: self.info.clone(), range, bytes: stream::iter([Ok(part)]).boxed() }
+        Blob { info: self.info, range, bytes: stream::iter([Ok(part)]).boxed() }
     }
 }
 
@@ -151,7 +161,8 @@ impl Copies {
         self.turn += 1;
         self.used += bytes.len() as u64 + OVERHEAD;
         self.by_turn.insert(self.turn, info.key.clone());
-        self.by_key.insert(info.key.clone(), Copied { info, bytes, turn: self.turn, seen: Instant::now() });
+        let copied = |copy| Copied { copy, turn: self.turn, seen: Instant::now() };
+        self.by_key.insert(info.key.clone(), copied(InMemory { info, bytes }));
         while self.used > limit
             && let Some((_, oldest)) = self.by_turn.pop_first()
         {
@@ -160,17 +171,17 @@ impl Copies {
     }
 
     fn remove(&mut self, key: &BlobKey) {
-        if let Some(copy) = self.by_key.remove(key) {
-            self.by_turn.remove(&copy.turn);
-            self.used -= copy.bytes.len() as u64 + OVERHEAD;
+        if let Some(copied) = self.by_key.remove(key) {
+            self.by_turn.remove(&copied.turn);
+            self.used -= copied.copy.bytes.len() as u64 + OVERHEAD;
         }
     }
 
     /// Puts a copy at the end of the row, if there is one.
     fn touch(&mut self, key: &BlobKey) -> bool {
-        let Some(copy) = self.by_key.get_mut(key) else { return false };
+        let Some(copied) = self.by_key.get_mut(key) else { return false };
         self.turn += 1;
-        let before = std::mem::replace(&mut copy.turn, self.turn);
+        let before = std::mem::replace(&mut copied.turn, self.turn);
         self.by_turn.remove(&before);
         self.by_turn.insert(self.turn, key.clone());
         true

@@ -16,8 +16,11 @@ const USUAL_ADDRESS: &str = "http://postern.postern-system.svc:8080/";
 /// May do everything, as far as RBAC knows, and is no producer.
 const STRANGER: [&str; 2] = ["--as=system:serviceaccount:default:stranger", "--as-group=system:masters"];
 
-const PRODUCER: [&str; 2] =
-    ["--as=system:serviceaccount:postern-system:postern", "--as-group=system:masters"];
+/// All roles in one process, and the controller alone.
+const PRODUCERS: [[&str; 2]; 2] = [
+    ["--as=system:serviceaccount:postern-system:postern", "--as-group=system:masters"],
+    ["--as=system:serviceaccount:postern-system:postern-controller", "--as-group=system:masters"],
+];
 
 /// The policy as it is shipped but for the address of this Postern, and its binding for one namespace: other tests run.
 async fn apply_policy(scene: &Scene, urls: &Urls) -> Result<()> {
@@ -96,8 +99,10 @@ async fn only_trusted_producers_say_where_an_artifact_is() -> Result<()> {
         let said = refused(&scene, STRANGER, &patch(kind), "").await?;
         assert!(said.contains("only trusted producers"), "{kind}: {said}");
     }
-    let said = refused(&scene, PRODUCER, &patch("externalartifact"), "").await?;
-    assert!(said.contains("the address of the artifact is none of those"), "{said}");
+    for producer in PRODUCERS {
+        let said = refused(&scene, producer, &patch("externalartifact"), "").await?;
+        assert!(said.contains("the address of the artifact is none of those"), "{producer:?}: {said}");
+    }
     let moved = r#"{"spec":{"sourceRef":{"kind":"ExternalSource","name":"other"}}}"#;
     let claim = ["patch", "externalartifact", "one", "--type=merge", "--patch", moved];
     let said = refused(&scene, STRANGER, &claim, "").await?;

@@ -22,7 +22,7 @@ use std::{
 #[derive(Args)]
 pub(crate) struct Options {
     /// How often each measurement is made.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Measures only this; may be given several times.
     #[arg(long, value_enum)]

@@ -38,3 +38,7 @@ pub use error::{Error, RegistryError, Retry};
 pub use revision::{revision, short_revision, shortened};
 pub use store::{Blob, BlobInfo, BlobKey, InvalidKey, SourceKey, Store, StoreError, Upload};
 pub use transform::{HookFailure, Ignored, List};
+
+/// The most of one thing on its way (a body, an unpacked archive, an upload) that waits in memory, in bytes. Most things are smaller,
+/// and a file costs more than they do; with as many passes at once as are usual, that is a few MiB.
+const SMALL: usize = 256 << 10;

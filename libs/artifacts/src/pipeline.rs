@@ -14,7 +14,7 @@ mod stage;
 pub use crate::fetch::{Origin, SignedBy, Validators};
 
 use crate::{
-    BlobInfo, BlobKey, Digest, Error, SourceKey, Store, TarDigest, Upload,
+    BlobInfo, BlobKey, Digest, Error, SMALL, SourceKey, Store, TarDigest, Upload,
     egress::EgressPolicy,
     failpoint::{Step, reached},
     fetch::{Body, Fetcher, Head, Reply},
@@ -36,9 +36,6 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
-
-/// Bodies up to this size are read ahead. With as many passes at once as are usual, that is a few MiB.
-const SMALL: u64 = 256 * 1024;
 
 /// What no source may exceed.
 #[derive(Clone, Copy, Debug)]
@@ -261,7 +258,7 @@ impl Pipeline {
     ) -> Result<Fetched, Error> {
         reached(Step::Answered);
         let (started, arrives) = (Instant::now(), matches!(content, Content::Arriving(_)));
-        let whole = content.read_ahead(SMALL).await?;
+        let whole = content.read_ahead(SMALL as u64).await?;
         let read = started.elapsed();
         let head = Head { length: whole.or(head.length), ..head };
         let upload = self.store.begin().await.map_err(Error::Store)?;

@@ -26,22 +26,24 @@ impl Backend {
         Ok(())
     }
 
-    /// Writes a small blob whole, as [`write`](Self::write) does, and then its record. In a directory one thread does both, and
-    /// both names get to the disk together.
+    /// Writes a small blob whole, as [`write`](Self::write) does. In a directory the same thread takes its record, if there is one,
+    /// and both names get to the disk together.
     pub(super) async fn write_recorded(
         &self,
         key: &BlobKey,
         pieces: Vec<Bytes>,
-        record: Bytes,
+        record: &mut Option<Bytes>,
         attempt: &'static str,
     ) -> Result<Option<Content>, StoreError> {
-        admit(&record)?;
-        let Location::Directory(directory) = &self.location else {
-            let written = self.write(&Path::from(key.path()), pieces, attempt).await?;
-            reached(Step::Stored);
-            return self.attach(key, record).await.map(|()| written);
+        let taken = match &self.location {
+            Location::Directory(directory) => record.take().map(|record| (Arc::clone(directory), record)),
+            _ => None,
         };
-        let (directory, file, beside) = (Arc::clone(directory), key.path(), path(key).to_string());
+        let Some((directory, record)) = taken else {
+            return self.write(&Path::from(key.path()), pieces, attempt).await;
+        };
+        admit(&record)?;
+        let (file, beside) = (key.path(), path(key).to_string());
         let written = blocking(move || {
             let folder = directory.folder_of(&file)?;
             let blob = folder.write(&file, &pieces)?;

@@ -4,8 +4,8 @@
 //! A copy is made of what was just published, and of what a reader of a published blob was sent. Its bytes have the digest
 //! that the key names, or it is not made. It stands for its blob for a moment after the store was seen to hold that, and no
 //! longer while the store answers: what was lost or damaged shows where it is.
-use super::{Blob, BlobInfo, BlobKey, StoreError, upload::SMALL};
-use crate::Digest;
+use super::{Blob, BlobInfo, BlobKey, StoreError};
+use crate::{Digest, SMALL};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
 use std::{
@@ -17,7 +17,7 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Larger blobs are not copied: one of them would push out what many readers ask for. An upload has no more at hand.
-const LARGEST: u64 = SMALL;
+const LARGEST: u64 = SMALL as u64;
 
 /// What a copy takes beside its bytes: its key, twice, and its places in two maps.
 const OVERHEAD: u64 = 512;

@@ -8,17 +8,13 @@ use super::{
     spool::Spool,
 };
 use crate::{
-    Digest, Hasher,
+    Digest, Hasher, SMALL,
     failpoint::{Disk, Step, disk, reached},
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, multipart::MultipartStore, path::Path};
 use std::sync::Arc;
-
-/// Up to here an upload waits in memory and is published with one write; beyond, a directory takes it as it comes, and for
-/// a remote store a spool does.
-pub(super) const SMALL: u64 = 256 * 1024;
 
 const ATTEMPT: &str = "storing a blob";
 
@@ -34,6 +30,7 @@ pub(super) struct Staged {
 }
 
 enum Place {
+    /// Published with one write.
     Memory(Vec<Bytes>),
     File(StagedFile, Box<dyn MultipartUpload>),
     /// And where its parts go.
@@ -84,7 +81,7 @@ impl Staged {
                 self.hasher = hasher;
             }
         }
-        if self.size > SMALL && matches!(self.place, Place::Memory(_)) {
+        if self.size > SMALL as u64 && matches!(self.place, Place::Memory(_)) {
             self.spill().await?;
         }
         self.is_whole = was_whole;
@@ -137,10 +134,7 @@ impl Staged {
             }
             Place::Spool(spool, parts) => store.put_remote(&key, Ready::File(spool, parts)).await?,
             Place::Memory(chunks) => {
-                written = match record.take() {
-                    Some(record) => store.write_recorded(&key, chunks, record, ATTEMPT).await?,
-                    None => store.write(&target, chunks, ATTEMPT).await?,
-                };
+                written = store.write_recorded(&key, chunks, &mut record, ATTEMPT).await?;
             }
             Place::File(staged, mut file) => {
                 store.prepare(target.as_ref()).await?;

@@ -1,12 +1,9 @@
 //! Data that is put aside whole before anybody reads it: what is small in memory, the rest in a file without a name.
-use crate::Error;
+use crate::{Error, SMALL};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, future, stream};
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 use tokio::{io::AsyncWriteExt, task::spawn_blocking};
-
-/// The most that stays in memory, in bytes. With as many passes at once as are usual, that is a few MiB.
-const SMALL: usize = 256 << 10;
 
 /// One read of a file.
 const PIECE: usize = 256 << 10;

@@ -1,6 +1,7 @@
 //! The decompressed archive: a small one in memory, the rest in a file that has no name, so that nobody else can open it, and a
 //! crash leaves nothing behind.
 use super::{HEAD, UnpackError};
+use crate::SMALL;
 use flate2::bufread::MultiGzDecoder;
 use std::{
     fs::File,
@@ -10,9 +11,6 @@ use std::{
 
 /// How much is read and written at a time.
 pub(super) const CHUNK: usize = 128 * 1024;
-
-/// The most that stays in memory, in bytes: most archives are small, and a file costs more than they do.
-const SMALL: usize = 256 * 1024;
 
 /// Data that means something does not shrink further; tested only beyond [`FREE`] bytes, where it begins to cost.
 const RATIO: u64 = 250;

@@ -139,7 +139,7 @@ async fn fetch(
         sources.metrics.lost();
     }
     let source = key(&work.object.metadata)?;
-    let was_kept = sources.tokens.lend(&mut order.plan, &source.namespace).await?;
+    let lent = sources.tokens.lend(&mut order.plan, &source.namespace).await?;
     // What the pipeline stores is known to nobody else until the status names it.
     let was_tidied = mem::replace(&mut work.memory.own.tidied, false);
     let result = run(sources, work, order, &source).await;
@@ -167,7 +167,7 @@ async fn fetch(
             work.memory.own.tidied = was_tidied && !matches!(error, Error::Store(_));
             let mut failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
             if failure.reason == reasons::UNAUTHORIZED {
-                failure = sources.tokens.refused(&order.plan, &source.namespace, was_kept, failure);
+                failure = sources.tokens.refused(&order.plan, &source.namespace, lent, failure);
             }
             return Err(worse_if_lost(failure, order));
         }

@@ -29,10 +29,19 @@ pub(crate) struct Tokens {
 /// Namespace, ServiceAccount and audience.
 type Key = (String, String, String);
 
+#[derive(Clone)]
 struct Kept {
     bearer: Bearer,
     /// Until when it is used: it is good for a while longer.
     until: Timestamp,
+}
+
+/// Which token a plan was given.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lent {
+    until: Timestamp,
+    /// It was made for an earlier fetch.
+    was_kept: bool,
 }
 
 impl Tokens {
@@ -40,30 +49,45 @@ impl Tokens {
         Self { client, kept: Mutex::default() }
     }
 
-    /// Gives a plan the token that its source wants to see, if it does. Whether it is one that was made for an earlier fetch.
+    /// Gives a plan the token that its source wants to see, if it does.
     ///
     /// # Errors
     /// There is no such ServiceAccount, its tokens may not be made, or none for this audience.
-    pub(super) async fn lend(&self, plan: &mut Plan, namespace: &str) -> Result<bool, Failure> {
-        let Some(account) = plan.account().cloned() else { return Ok(false) };
+    pub(super) async fn lend(&self, plan: &mut Plan, namespace: &str) -> Result<Option<Lent>, Failure> {
+        let Some(account) = plan.account().cloned() else { return Ok(None) };
         let (now, key) = (Timestamp::now(), key(namespace, &account));
-        let kept = self.lock().get(&key).filter(|kept| now < kept.until).map(|kept| kept.bearer.clone());
-        if let Some(bearer) = kept {
+        let kept = self.lock().get(&key).filter(|kept| now < kept.until).cloned();
+        if let Some(Kept { bearer, until }) = kept {
             plan.bear(bearer);
-            return Ok(true);
+            return Ok(Some(Lent { until, was_kept: true }));
         }
         let made = self.make(namespace, &account, now).await?;
+        let lent = Lent { until: made.until, was_kept: false };
         plan.bear(made.bearer.clone());
         self.keep(key, made, now);
-        Ok(false)
+        Ok(Some(lent))
     }
 
     /// The source did not accept the token: an account that was made anew needs another. A kept one is replaced soon; a source that
     /// refused one that was just made refuses the next as well, and is not asked before its time.
-    pub(super) fn refused(&self, plan: &Plan, namespace: &str, was_kept: bool, failure: Failure) -> Failure {
-        let Some(account) = plan.account() else { return failure };
-        self.lock().remove(&key(namespace, account));
-        if was_kept { Failure { retry: Retry::Soon, ..failure } } else { failure }
+    pub(super) fn refused(
+        &self,
+        plan: &Plan,
+        namespace: &str,
+        lent: Option<Lent>,
+        failure: Failure,
+    ) -> Failure {
+        let (Some(account), Some(lent)) = (plan.account(), lent) else { return failure };
+        self.forget(&key(namespace, account), lent.until);
+        if lent.was_kept { Failure { retry: Retry::Soon, ..failure } } else { failure }
+    }
+
+    /// Unless another source, for which the account is the same, has got a fresh one meanwhile.
+    fn forget(&self, key: &Key, until: Timestamp) {
+        let mut kept = self.lock();
+        if kept.get(key).is_some_and(|kept| kept.until == until) {
+            kept.remove(key);
+        }
     }
 
     async fn make(
@@ -158,6 +182,17 @@ mod tests {
     fn good_for(seconds: i64) -> Kept {
         let until = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds);
         Kept { bearer: Bearer::new(&"token".into()).expect("it can be sent"), until }
+    }
+
+    #[tokio::test]
+    async fn a_refused_token_is_forgotten_and_no_fresher_one() {
+        let (tokens, start) = (tokens(), Timestamp::UNIX_EPOCH);
+        tokens.keep(of(1), good_for(10), start);
+        tokens.keep(of(1), good_for(20), start);
+        tokens.forget(&of(1), good_for(10).until);
+        assert!(tokens.lock().contains_key(&of(1)), "the first to be refused had it made anew");
+        tokens.forget(&of(1), good_for(20).until);
+        assert!(tokens.lock().is_empty());
     }
 
     #[tokio::test]

@@ -3,9 +3,9 @@
 mod range;
 
 use crate::shelf::Shelf;
-use artifacts::{BlobInfo, BlobKey, StoreError};
-use extension_apiserver::serve::{self, Body, BoxError};
-use futures::{Stream, StreamExt};
+use artifacts::{BlobInfo, BlobKey, StoreError, store::Pieces};
+use extension_apiserver::serve::{self, Body};
+use futures::TryStreamExt;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use range::Wanted;
 use std::ops::Range;
@@ -46,20 +46,12 @@ impl Download<'_> {
     }
 
     /// The answer with those bytes; a `HEAD` gets none.
-    pub(crate) fn answer<E: Into<BoxError>>(
-        &self,
-        part: Option<&Range<u64>>,
-        bytes: impl Stream<Item = Result<bytes::Bytes, E>> + Send + 'static,
-    ) -> Response<Body> {
+    pub(crate) fn answer(&self, part: Option<&Range<u64>>, body: Body) -> Response<Body> {
+        let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let body = match *self.method {
             Method::HEAD => serve::empty(),
-            _ => serve::stream(bytes.map(|chunk| chunk.map_err(Into::into))),
+            _ => body,
         };
-        self.with_body(part, body)
-    }
-
-    fn with_body(&self, part: Option<&Range<u64>>, body: Body) -> Response<Body> {
-        let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let mut response = self.head(status, body);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, self.content_type.clone());
@@ -96,13 +88,9 @@ pub(crate) async fn blob(
     cache_control: HeaderValue,
 ) -> Result<Option<Response<Body>>, StoreError> {
     if *method == Method::GET && range::is_plain(headers) {
-        if let Some(copy) = shelf.at_hand(key) {
-            let download = download(key, (method, headers), cache_control, copy.info.size);
-            return Ok(Some(download.with_body(None, serve::full(copy.bytes))));
-        }
         let Some(blob) = shelf.open(key, None).await? else { return Ok(None) };
         let download = download(key, (method, headers), cache_control, blob.info.size);
-        return Ok(Some(download.answer(None, blob.bytes)));
+        return Ok(Some(download.answer(None, body(blob.bytes))));
     }
     let Some(BlobInfo { size, .. }) = shelf.stat(key).await? else { return Ok(None) };
     let download = download(key, (method, headers), cache_control, size);
@@ -112,7 +100,7 @@ pub(crate) async fn blob(
     };
     // Between the look and the opening the blob may have been removed.
     let Some(blob) = shelf.open(key, part.clone()).await? else { return Ok(None) };
-    Ok(Some(download.answer(part.as_ref(), blob.bytes)))
+    Ok(Some(download.answer(part.as_ref(), body(blob.bytes))))
 }
 
 fn download<'a>(
@@ -124,6 +112,13 @@ fn download<'a>(
     let content_type = HeaderValue::from_static("application/gzip");
     let etag = format!("\"{}\"", key.digest);
     Download { method, headers, cache_control, content_type, etag, size }
+}
+
+fn body(bytes: Pieces) -> Body {
+    match bytes {
+        Pieces::AtHand(bytes) => serve::full(bytes),
+        Pieces::Coming(pieces) => serve::stream(pieces.map_err(Into::into)),
+    }
 }
 
 fn ascii(text: &str) -> HeaderValue {

@@ -5,7 +5,7 @@ mod outage;
 use crate::sources::Sources;
 use artifacts::{
     Blob, BlobInfo, BlobKey, SourceKey, Store, StoreError,
-    store::{Cache, InMemory},
+    store::{Cache, Pieces},
 };
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
@@ -49,11 +49,6 @@ impl Shelf {
         self.ask(key, self.store.stat(key), |copies| copies.stat(key)).await
     }
 
-    /// A blob that was in the store a moment ago, where it is in memory.
-    pub(crate) fn at_hand(&self, key: &BlobKey) -> Option<InMemory> {
-        self.store.cache().fresh(key, Instant::now())
-    }
-
     /// A blob, or a part of it. Damage that shows only while it is read is told as well.
     pub(crate) async fn open(
         &self,
@@ -65,8 +60,8 @@ impl Shelf {
             self.substituted.inc_by(copy.is_some().into());
             copy
         };
-        if let Some(copy) = self.at_hand(key) {
-            return Ok(Some(copy.blob(range.as_ref())));
+        if let Some(copy) = self.store.cache().fresh(key, range.as_ref(), Instant::now()) {
+            return Ok(Some(copy));
         }
         let opened = self.ask(key, self.store.open(key, range.clone()), copied).await?;
         let Some(blob) = opened else { return Ok(None) };
@@ -76,7 +71,7 @@ impl Shelf {
                 shelf.tell(&read);
             }
         });
-        let blob = Blob { bytes: bytes.boxed(), ..blob };
+        let blob = Blob { bytes: Pieces::Coming(bytes.boxed()), ..blob };
         Ok(Some(if self.sources.publishes(key) { self.store.cache().copying(blob) } else { blob }))
     }
 

@@ -112,7 +112,7 @@ impl Content {
             Err(response) => return Ok(*response),
         };
         let bytes = cut(file.bytes, part.clone().unwrap_or(0..file.size));
-        let mut response = download.answer(part.as_ref(), bytes);
+        let mut response = download.answer(part.as_ref(), serve::stream(bytes.map_err(Into::into)));
         response.headers_mut().insert(FILE_TYPE, HeaderValue::from_static(file.media_type));
         Ok(response)
     }

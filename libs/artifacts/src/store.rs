@@ -19,6 +19,7 @@ mod key;
 mod losses;
 mod objects;
 mod parts;
+mod pieces;
 mod remote;
 mod retired;
 mod s3;
@@ -29,16 +30,17 @@ mod turns;
 mod upload;
 mod verdicts;
 
-pub use cache::{Cache, InMemory};
+pub use cache::Cache;
 pub use error::StoreError;
 pub use key::{BlobKey, InvalidKey, SourceKey};
 pub use losses::Losses;
+pub use pieces::Pieces;
 pub use staged::StagedKey;
 
 use crate::Digest;
 use backend::Backend;
 use bytes::Bytes;
-use futures::{future::BoxFuture, stream::BoxStream};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use objects::Objects;
 use std::{fmt, io, ops::Range, sync::Arc};
@@ -68,7 +70,7 @@ pub struct Blob {
     /// The bytes that are coming. Never beyond the blob, whatever was asked for.
     pub range: Range<u64>,
     /// The bytes: those that were verified, or an error before the first one that is not.
-    pub bytes: BoxStream<'static, Result<Bytes, StoreError>>,
+    pub bytes: Pieces,
 }
 
 impl fmt::Debug for Blob {

@@ -1,8 +1,8 @@
 //! A gzip blob as the bytes that it inflates to, a piece at a time.
-use crate::{Blob, BlobKey, StoreError};
+use crate::{Blob, BlobKey, StoreError, store::Pieces};
 use bytes::{Buf, Bytes};
 use flate2::{Decompress, FlushDecompress, Status};
-use futures::{TryStreamExt, stream::BoxStream};
+use futures::TryStreamExt;
 use tokio::task::coop::consume_budget;
 
 /// How much is inflated at a time.
@@ -14,7 +14,7 @@ const WINDOW_BITS: u8 = 15;
 /// Bytes that come out of a blob.
 pub(super) struct Inflated {
     key: BlobKey,
-    compressed: BoxStream<'static, Result<Bytes, StoreError>>,
+    compressed: Pieces,
     input: Bytes,
     inflate: Decompress,
     output: Bytes,

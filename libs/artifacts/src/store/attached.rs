@@ -35,6 +35,9 @@ impl Backend {
         record: &mut Option<Bytes>,
         attempt: &'static str,
     ) -> Result<Option<Content>, StoreError> {
+        if let Some(record) = record {
+            admit(record)?;
+        }
         let taken = match &self.location {
             Location::Directory(directory) => record.take().map(|record| (Arc::clone(directory), record)),
             _ => None,
@@ -42,7 +45,6 @@ impl Backend {
         let Some((directory, record)) = taken else {
             return self.write(&Path::from(key.path()), pieces, attempt).await;
         };
-        admit(&record)?;
         let (file, beside) = (key.path(), path(key).to_string());
         let written = blocking(move || {
             let folder = directory.folder_of(&file)?;

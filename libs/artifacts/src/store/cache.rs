@@ -4,7 +4,7 @@
 //! A copy is made of what was just published, and of what a reader of a published blob was sent. Its bytes have the digest
 //! that the key names, or it is not made. It stands for its blob for a moment after the store was seen to hold that, and no
 //! longer while the store answers: what was lost or damaged shows where it is.
-use super::{Blob, BlobInfo, BlobKey, StoreError};
+use super::{Blob, BlobInfo, BlobKey, Pieces, StoreError};
 use crate::{Digest, SMALL};
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream, stream::BoxStream};
@@ -46,18 +46,10 @@ struct Copies {
     turn: u64,
 }
 
-/// A whole blob in memory.
-#[derive(Clone, Debug)]
-pub struct InMemory {
-    /// What is known of the blob.
-    pub info: BlobInfo,
-    /// Its bytes.
-    pub bytes: Bytes,
-}
-
 #[derive(Debug)]
 struct Copied {
-    copy: InMemory,
+    info: BlobInfo,
+    bytes: Bytes,
     turn: u64,
     /// When the store was last seen to hold the blob, whole.
     seen: Instant,
@@ -74,17 +66,17 @@ impl Cache {
         self.copies().by_key.contains_key(key)
     }
 
-    /// The copy of a blob that the store was seen to hold a moment before `now`.
-    pub fn fresh(&self, key: &BlobKey, now: Instant) -> Option<InMemory> {
+    /// The copy of a blob that the store was seen to hold a moment before `now`, or that range of it that exists.
+    pub fn fresh(&self, key: &BlobKey, range: Option<&Range<u64>>, now: Instant) -> Option<Blob> {
         let copies = self.copies();
-        let copied = copies.by_key.get(key)?;
-        (now.saturating_duration_since(copied.seen) < MOMENT).then(|| copied.copy.clone())
+        let copy = copies.by_key.get(key)?;
+        (now.saturating_duration_since(copy.seen) < MOMENT).then(|| copy.blob(range))
     }
 
     /// The store was seen to hold this blob, whole.
     pub fn confirm(&self, key: &BlobKey, now: Instant) {
-        if let Some(copied) = self.copies().by_key.get_mut(key) {
-            copied.seen = now;
+        if let Some(copy) = self.copies().by_key.get_mut(key) {
+            copy.seen = now;
         }
     }
 
@@ -92,13 +84,12 @@ impl Cache {
     pub fn open(&self, key: &BlobKey, range: Option<&Range<u64>>) -> Option<Blob> {
         let mut copies = self.copies();
         copies.touch(key);
-        let copy = copies.by_key.get(key)?.copy.clone();
-        Some(copy.blob(range))
+        Some(copies.by_key.get(key)?.blob(range))
     }
 
     /// What is known of the blob, if there is a copy of it.
     pub fn stat(&self, key: &BlobKey) -> Option<BlobInfo> {
-        self.copies().by_key.get(key).map(|copied| copied.copy.info.clone())
+        self.copies().by_key.get(key).map(|copy| copy.info.clone())
     }
 
     /// How many bytes the copies take, with what holds them.
@@ -116,7 +107,7 @@ impl Cache {
         let Ok(permit) = Arc::clone(&self.gathering).try_acquire_owned() else { return blob };
         let gathered = BytesMut::with_capacity(blob.info.size as usize);
         let gathering = Gathering { cache: self.clone(), info: blob.info.clone(), gathered, _permit: permit };
-        Blob { bytes: gathering.along(blob.bytes), ..blob }
+        Blob { bytes: Pieces::Coming(gathering.along(blob.bytes)), ..blob }
     }
 
     /// Copies a blob that was just stored.
@@ -146,12 +137,11 @@ impl Cache {
     }
 }
 
-impl InMemory {
-    /// As a store opens it: whole, or that range of it that exists.
-    pub fn blob(self, range: Option<&Range<u64>>) -> Blob {
+impl Copied {
+    fn blob(&self, range: Option<&Range<u64>>) -> Blob {
         let range = super::existing(range, self.info.size);
         let part = self.bytes.slice(range.start as usize..range.end as usize);
-        Blob { info: self.info, range, bytes: stream::iter([Ok(part)]).boxed() }
+        Blob { info: self.info.clone(), range, bytes: Pieces::AtHand(part) }
     }
 }
 
@@ -161,8 +151,7 @@ impl Copies {
         self.turn += 1;
         self.used += bytes.len() as u64 + OVERHEAD;
         self.by_turn.insert(self.turn, info.key.clone());
-        let copied = |copy| Copied { copy, turn: self.turn, seen: Instant::now() };
-        self.by_key.insert(info.key.clone(), copied(InMemory { info, bytes }));
+        self.by_key.insert(info.key.clone(), Copied { info, bytes, turn: self.turn, seen: Instant::now() });
         while self.used > limit
             && let Some((_, oldest)) = self.by_turn.pop_first()
         {
@@ -171,17 +160,17 @@ impl Copies {
     }
 
     fn remove(&mut self, key: &BlobKey) {
-        if let Some(copied) = self.by_key.remove(key) {
-            self.by_turn.remove(&copied.turn);
-            self.used -= copied.copy.bytes.len() as u64 + OVERHEAD;
+        if let Some(copy) = self.by_key.remove(key) {
+            self.by_turn.remove(&copy.turn);
+            self.used -= copy.bytes.len() as u64 + OVERHEAD;
         }
     }
 
     /// Puts a copy at the end of the row, if there is one.
     fn touch(&mut self, key: &BlobKey) -> bool {
-        let Some(copied) = self.by_key.get_mut(key) else { return false };
+        let Some(copy) = self.by_key.get_mut(key) else { return false };
         self.turn += 1;
-        let before = std::mem::replace(&mut copied.turn, self.turn);
+        let before = std::mem::replace(&mut copy.turn, self.turn);
         self.by_turn.remove(&before);
         self.by_turn.insert(self.turn, key.clone());
         true
@@ -197,10 +186,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn along(
-        self,
-        bytes: BoxStream<'static, Result<Bytes, StoreError>>,
-    ) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    fn along(self, bytes: Pieces) -> BoxStream<'static, Result<Bytes, StoreError>> {
         let copying = stream::try_unfold((bytes, self), |(mut bytes, mut gathering)| async move {
             match bytes.try_next().await? {
                 Some(chunk) => {

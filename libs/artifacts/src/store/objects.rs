@@ -1,6 +1,6 @@
 //! The one store that there is: answers [`Store`] from a backend of object_store.
 use super::{
-    Blob, BlobInfo, BlobKey, Cache, Losses, SourceKey, StagedKey, Store, StoreError, Stored, Upload,
+    Blob, BlobInfo, BlobKey, Cache, Losses, Pieces, SourceKey, StagedKey, Store, StoreError, Stored, Upload,
     backend::Backend, existing, upload::Staged,
 };
 use crate::Digest;
@@ -43,7 +43,7 @@ impl Objects {
             let first = bytes.try_next().await?;
             bytes = stream::iter(first.map(Ok)).chain(bytes).boxed();
         }
-        Ok(Some(Blob { info, range, bytes }))
+        Ok(Some(Blob { info, range, bytes: Pieces::Coming(bytes) }))
     }
 
     async fn probe(&self) -> Result<(), StoreError> {

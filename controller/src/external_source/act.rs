@@ -166,8 +166,10 @@ async fn fetch(
         Err(error) => {
             work.memory.own.tidied = was_tidied && !matches!(error, Error::Store(_));
             let mut failure = hook_tries::spend(work, &error, failure::from_pipeline(&error));
-            if failure.reason == reasons::UNAUTHORIZED {
-                failure = sources.tokens.refused(&order.plan, &source.namespace, lent, failure);
+            if failure.reason == reasons::UNAUTHORIZED
+                && let Some(lent) = &lent
+            {
+                failure = sources.tokens.refused(lent, failure);
             }
             return Err(worse_if_lost(failure, order));
         }

@@ -37,8 +37,8 @@ struct Kept {
 }
 
 /// Which token a plan was given.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Lent {
+    key: Key,
     until: Timestamp,
     /// It was made for an earlier fetch.
     was_kept: bool,
@@ -57,37 +57,28 @@ impl Tokens {
         let Some(account) = plan.account().cloned() else { return Ok(None) };
         let (now, key) = (Timestamp::now(), key(namespace, &account));
         let kept = self.lock().get(&key).filter(|kept| now < kept.until).cloned();
-        if let Some(Kept { bearer, until }) = kept {
-            plan.bear(bearer);
-            return Ok(Some(Lent { until, was_kept: true }));
-        }
-        let made = self.make(namespace, &account, now).await?;
-        let lent = Lent { until: made.until, was_kept: false };
-        plan.bear(made.bearer.clone());
-        self.keep(key, made, now);
-        Ok(Some(lent))
+        let was_kept = kept.is_some();
+        let Kept { bearer, until } = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = self.make(namespace, &account, now).await?;
+                self.keep(key.clone(), made.clone(), now);
+                made
+            }
+        };
+        plan.bear(bearer);
+        Ok(Some(Lent { key, until, was_kept }))
     }
 
     /// The source did not accept the token: an account that was made anew needs another. A kept one is replaced soon; a source that
-    /// refused one that was just made refuses the next as well, and is not asked before its time.
-    pub(super) fn refused(
-        &self,
-        plan: &Plan,
-        namespace: &str,
-        lent: Option<Lent>,
-        failure: Failure,
-    ) -> Failure {
-        let (Some(account), Some(lent)) = (plan.account(), lent) else { return failure };
-        self.forget(&key(namespace, account), lent.until);
-        if lent.was_kept { Failure { retry: Retry::Soon, ..failure } } else { failure }
-    }
-
-    /// Unless another source, for which the account is the same, has got a fresh one meanwhile.
-    fn forget(&self, key: &Key, until: Timestamp) {
+    /// refused one that was just made refuses the next as well, and is not asked before its time. A fresher one, which another source
+    /// with the same account has got meanwhile, stays.
+    pub(super) fn refused(&self, lent: &Lent, failure: Failure) -> Failure {
         let mut kept = self.lock();
-        if kept.get(key).is_some_and(|kept| kept.until == until) {
-            kept.remove(key);
+        if kept.get(&lent.key).is_some_and(|kept| kept.until == lent.until) {
+            kept.remove(&lent.key);
         }
+        if lent.was_kept { Failure { retry: Retry::Soon, ..failure } } else { failure }
     }
 
     async fn make(
@@ -189,9 +180,13 @@ mod tests {
         let (tokens, start) = (tokens(), Timestamp::UNIX_EPOCH);
         tokens.keep(of(1), good_for(10), start);
         tokens.keep(of(1), good_for(20), start);
-        tokens.forget(&of(1), good_for(10).until);
+        let refused = |seconds| {
+            let lent = Lent { key: of(1), until: good_for(seconds).until, was_kept: true };
+            tokens.refused(&lent, Failure::stalled(reasons::UNAUTHORIZED, "no"))
+        };
+        assert_eq!(refused(10).retry, Retry::Soon);
         assert!(tokens.lock().contains_key(&of(1)), "the first to be refused had it made anew");
-        tokens.forget(&of(1), good_for(20).until);
+        refused(20);
         assert!(tokens.lock().is_empty());
     }
 
